@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * text: bytes from outside, made safe for where they go. Each function
+ * appends to a buf; a failure stays in `buf->failed`.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/slice.h"
+
+/* The inside of a JSON string (RFC 8259), without the quotes. Bytes that are
+ * not UTF-8 become U+FFFD. */
+void text_escape_json(struct buf *buf, struct slice text);
+
+/* The inside of a label value of the text exposition format: \\ \" \n. */
+void text_escape_label(struct buf *buf, struct slice text);
+
+/* A value for logfmt: bare if it is plain, else quoted as JSON is. */
+void text_escape_logfmt(struct buf *buf, struct slice text);
+
+/* For HTML text and attribute values. */
+void text_escape_html(struct buf *buf, struct slice text);
+
+/* Control characters and bytes that are not UTF-8 as \xNN; for terminals. */
+void text_escape_plain(struct buf *buf, struct slice text);
+
+/* Length in bytes of the well-formed UTF-8 sequence at the front, or 0. */
+size_t text_utf8_length(struct slice text);
+
+/* Edits (insert, delete, replace, swap neighbours) between two words, for
+ * "did you mean"; stops counting above @limit and returns @limit + 1. */
+unsigned text_distance(struct slice a, struct slice b, unsigned limit);
