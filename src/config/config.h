@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config: the configuration as one immutable value.
+ *
+ * Read from YAML by libcyaml, overridden by environment and command line,
+ * completed with defaults, validated; all problems are reported in one run.
+ * Only a value without problems leaves this module, so nobody checks again.
+ * A reload makes a new value beside the old one and compares monitors.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/slice.h"
+#include "core/policy.h"
+#include "core/step.h"
+
+#define CONFIG_MAX_FILE (64u << 20) /* bytes */
+#define CONFIG_MAX_MONITORS 100000
+#define CONFIG_MAX_STEPS 16
+#define CONFIG_MAX_LABELS 16
+
+enum config_target_type {
+	CONFIG_TARGET_DOCKER,
+	CONFIG_TARGET_PODMAN,
+	CONFIG_TARGET_LXD,
+	CONFIG_TARGET_INCUS,
+	CONFIG_TARGET_HOST,
+	N_CONFIG_TARGET_TYPES,
+};
+
+/* What of the groups that match a monitor's labels counts. */
+enum config_match {
+	CONFIG_MATCH_ANY,    /* the youngest: one that reports is enough */
+	CONFIG_MATCH_ALL,    /* the oldest; a group that vanished is missing */
+	CONFIG_MATCH_OLDEST, /* the oldest of those present */
+};
+
+/* Which time of the metric counts. */
+enum config_metric_value {
+	CONFIG_METRIC_PUSH_TIME, /* when it was pushed */
+	CONFIG_METRIC_TIMESTAMP, /* its value is a Unix time */
+};
+
+struct config_label {
+	const char *name;
+	const char *value;
+};
+
+struct config_monitor {
+	const char *name;
+
+	/* what to watch */
+	const char *push_gw;          /* URL; never NULL */
+	const char *metric_name;      /* NULL: push_time_seconds */
+	enum config_metric_value metric_value;
+	enum config_match match;
+	uint64_t check_interval_ms;
+	const struct config_label *labels; /* sorted by name */
+	uint8_t n_labels;             /* at least one */
+
+	/* what to act on */
+	enum config_target_type type;
+	const char *container_name;   /* NULL only for CONFIG_TARGET_HOST */
+	const char *project;          /* LXD, Incus; NULL: default */
+
+	/* when, and what to do */
+	struct policy_rules rules;
+	const struct step *steps;
+	uint8_t n_steps;              /* at least one */
+	bool dry_run;                 /* global.dry_run included */
+	bool paused;                  /* global.paused included */
+};
+
+struct config_global {
+	uint64_t check_interval_ms;
+	uint64_t fetch_timeout_ms;
+	uint64_t max_body;            /* bytes of a fetched body */
+	enum log_level log_level;
+	enum log_format log_format;
+	const char *socket_docker;    /* /path, unix://…, tcp://… */
+	const char *socket_podman;    /* NULL: found in the usual places */
+	const char *socket_lxd;       /* NULL: as above */
+	const char *socket_incus;     /* NULL: as above */
+	const char *push_gw;
+	const char *addr;             /* NULL: serve nothing */
+	const char *state_dir;        /* NULL: keep no state */
+	uint32_t max_parallel;        /* bounces at once */
+	uint32_t max_connections;     /* to addr */
+	uint32_t journal_size;        /* entries kept */
+	uint32_t storm_share;         /* percent; 0: the guard is off */
+	uint32_t storm_min;           /* monitors */
+	uint64_t storm_window_ms;
+	uint64_t shutdown_timeout_ms; /* running steps may still finish */
+};
+
+struct config {
+	struct config_global global;
+	const struct config_monitor *monitors; /* in the order of the file */
+	size_t n_monitors;
+	const char *file;             /* its name as given */
+	void *memory;                 /* all of the above lies in it */
+};
+
+/* One setting from the command line or the environment, by the file's name
+ * of the key: { "push_gw", "http://…", "--pushgw" }. */
+struct config_override {
+	const char *key;    /* of the section `global` */
+	const char *value;
+	const char *origin; /* for messages: "--pushgw", "BOUNCER_PUSH_GW" */
+};
+
+/*
+ * config_load() - read, override, complete, validate
+ * @overrides: in falling precedence: the first that names a key wins
+ * @problems: every problem as a line "file:line: path: message", appended
+ *
+ * Returns 0 with *configp set (config_free()), -EINVAL with problems
+ * reported, -ENOMEM, or the code of reading the file (also reported).
+ */
+int config_load(const char *path, const struct config_override *overrides,
+                size_t n_overrides, struct config **configp,
+                struct buf *problems) MUST_CHECK;
+
+/* As above from memory; @name stands in the messages. */
+int config_load_text(struct slice text, const char *name,
+                     const struct config_override *overrides,
+                     size_t n_overrides, struct config **configp,
+                     struct buf *problems) MUST_CHECK;
+
+void config_free(struct config *config); /* NULL is fine */
+
+/* Nothing about the monitor changed, so its state may be kept. */
+bool config_monitor_equal(const struct config_monitor *a,
+                          const struct config_monitor *b);
+
+const char *config_target_type_name(enum config_target_type type);

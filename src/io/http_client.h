@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_client: HTTP/1.1 exchanges over TCP or a unix socket.
+ *
+ * The happy path of a call: take an idle connection of the endpoint from the
+ * pool, or resolve and connect (each address of a name in turn until one
+ * accepts); write the request; feed the parser from the connection's one
+ * buffer; hand the body over as it comes; give the connection back or close
+ * it; complete. Failure at any stage closes the connection and completes with
+ * the reason; a kept-alive connection that the peer closed before the first
+ * byte is replaced once, if the request may be repeated.
+ *
+ * Numeric addresses and `localhost` are resolved without libuv's thread pool.
+ */
+#pragma once
+
+#include <uv.h>
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/slice.h"
+#include "proto/http.h"
+#include "proto/url.h"
+
+#define HTTP_CLIENT_TIMEOUT_MS 10000      /* whole exchange, unless set */
+#define HTTP_CLIENT_IDLE_MS 90000         /* a kept connection unused so long is closed */
+#define HTTP_CLIENT_MAX_IDLE 8            /* kept connections per endpoint */
+#define HTTP_CLIENT_TIMEOUT_NONE UINT64_MAX
+
+struct http_client;
+struct http_call;
+struct http_connection;
+
+typedef void (*http_done_cb)(struct http_call *call);
+typedef void (*http_client_closed_cb)(void *context);
+
+struct http_call {
+	/* set by the caller; zero the rest */
+	struct url url;             /* borrowed text, until completion */
+	const char *method;         /* "GET" */
+	struct slice target;        /* path and query, borrowed until completion */
+	const struct http_header *headers; /* beyond Host, Content-Length; borrowed */
+	size_t n_headers;
+	struct slice body;          /* borrowed until completion */
+	uint64_t timeout_ms;        /* whole exchange; 0: the client's default */
+	uint64_t idle_timeout_ms;   /* between two reads; 0: none of its own */
+	uint64_t max_body;          /* HTTP_E_BODY_TOO_LARGE beyond */
+	bool fresh;                 /* never use a kept connection */
+	/* Status and headers are in; may be NULL. Return non-zero to end the
+	 * call with that as err.code. The message is borrowed for the call. */
+	int (*on_head)(struct http_call *call,
+	               const struct http_message *message);
+	/* A piece of the body; may be NULL: dropped. As on_head. */
+	int (*on_body)(struct http_call *call, struct slice bytes);
+
+	/* valid in the completion */
+	uint16_t status;            /* 0: no head was received */
+	uint64_t n_received;        /* body bytes */
+	struct err err;             /* code 0, a negative UV_E…, or http_outcome;
+	                               the message names peer and stage */
+
+	/* private below */
+	struct http_client *client;
+	struct list node;
+	http_done_cb done;
+	struct http_connection *connection;
+};
+
+struct http_client *http_client_new(uv_loop_t *loop,
+                                    const struct log *log) MUST_CHECK;
+
+/*
+ * http_client_close() - cancel what runs, close what is kept, free
+ *
+ * Calls still running complete with UV_ECANCELED first. @closed is called
+ * once, from the loop; @client is gone when it returns. No new call may be
+ * started after this.
+ */
+void http_client_close(struct http_client *client,
+                       http_client_closed_cb closed, void *context);
+
+/*
+ * http_client_call() - start an exchange
+ *
+ * Returns 0 and later, from the loop and never before this returns, calls
+ * @done exactly once, also when cancelled (UV_ECANCELED). On a negative return
+ * @done is never called. @call is the caller's memory and free again when
+ * @done has been entered.
+ */
+int http_client_call(struct http_client *client, struct http_call *call,
+                     http_done_cb done) MUST_CHECK;
+
+/* Idempotent; the completion still comes, from the loop. */
+void http_call_cancel(struct http_call *call);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source: where knowledge comes from. A source knows its subscribers only as
+ * numbered subscriptions and what to look for; limits and actions are not its
+ * business. It publishes one observation per subscription and reading, all of
+ * one reading between a begin and an end, so that whoever listens can judge
+ * them together (the storm guard needs that).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "core/observation.h"
+
+struct source;
+
+/* One reading, good or failed; borrowed for the call. */
+struct source_reading {
+	bool up;              /* the source could be read */
+	const char *reason;   /* why not: "timeout", "refused", … ; "ok" */
+	const char *detail;   /* in words, "" when up */
+	uint64_t n_bytes;
+	uint64_t duration_ms;
+};
+
+struct source_listener {
+	/* A reading is about to be published; all subscriptions follow. */
+	void (*begin)(void *context, struct source *source,
+	              const struct source_reading *reading);
+	/* @subscription: the number given when it was added. */
+	void (*observe)(void *context, struct source *source,
+	                uint32_t subscription,
+	                const struct observation *observation);
+	void (*end)(void *context, struct source *source);
+	void *context;
+};
