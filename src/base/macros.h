@@ -6,14 +6,13 @@
 #pragma once
 
 #include <stddef.h>
+#include <sys/param.h> /* MIN, MAX */
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(string, first) \
 	__attribute__((format(printf, string, first)))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 /* The object of which `pointer` is the member `member`. */
 #define container_of(pointer, type, member) \
