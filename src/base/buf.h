@@ -35,7 +35,7 @@ int buf_puts(struct buf *buf, const char *text);
 int buf_putc(struct buf *buf, char c);
 int buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 int buf_vprintf(struct buf *buf, const char *format, va_list args)
-        PRINTF_LIKE(2, 0);
+	PRINTF_LIKE(2, 0);
 
 /* Makes room for @n more bytes at `p + n`; the caller then adds to `n`. */
 int buf_reserve(struct buf *buf, size_t n) MUST_CHECK;

@@ -13,7 +13,7 @@ static const struct unit {
 	double ms;
 } units[] = {
 	/* a unit that is the beginning of another stands after it */
-	{ "ns", 1e-6 }, { "us", 1e-3 },     { "\xc2\xb5s", 1e-3 },
+	{ "ns", 1e-6 }, { "us", 1e-3 },        { "\xc2\xb5s", 1e-3 },
 	{ "ms", 1 },    { "\xce\xbcs", 1e-3 }, { "s", 1000 },
 	{ "m", 60000 }, { "h", 3600000 },
 };

@@ -26,13 +26,13 @@ void err_clear(struct err *err);
 
 /* Records @code (negative) and the words; returns @code for `return`. */
 int err_set(struct err *err, int code, const char *format, ...)
-        PRINTF_LIKE(3, 4);
+	PRINTF_LIKE(3, 4);
 int err_vset(struct err *err, int code, const char *format, va_list args)
-        PRINTF_LIKE(3, 0);
+	PRINTF_LIKE(3, 0);
 
 /* As err_set(), with ": " and the system's text for @code at the end. */
 int err_set_code(struct err *err, int code, const char *format, ...)
-        PRINTF_LIKE(3, 4);
+	PRINTF_LIKE(3, 4);
 
 /* Puts "words: " before the present message; returns its code. */
 int err_wrap(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -13,7 +13,10 @@ struct list {
 	struct list *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)          \
+	{                        \
+		&(name), &(name) \
+	}
 
 static inline void list_init(struct list *list)
 {
@@ -63,11 +66,11 @@ static inline struct list *list_pop(struct list *list)
 	return node;
 }
 
-#define LIST_FOR_EACH(node, list) \
+#define LIST_FOR_EACH(node, list)                              \
 	for (struct list *node = (list)->next; node != (list); \
 	     node = node->next)
 
 /* The present node may be unlinked in the body. */
-#define LIST_FOR_EACH_SAFE(node, list) \
+#define LIST_FOR_EACH_SAFE(node, list)                                    \
 	for (struct list *node = (list)->next, *node##_next = node->next; \
 	     node != (list); node = node##_next, node##_next = node->next)

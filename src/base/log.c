@@ -52,7 +52,7 @@ static struct slice field_text(const struct log_field *field, char *out)
 		return slice_from(out);
 	case LOG_FIELD_MS:
 		return slice_from(duration_format(
-		        field->number < 0 ? 0 : (uint64_t)field->number, out));
+			field->number < 0 ? 0 : (uint64_t)field->number, out));
 	case LOG_FIELD_STR:
 	case LOG_FIELD_END:
 	default:
@@ -83,9 +83,8 @@ static void write_logfmt(struct buf *line, enum log_level level,
 		write_pair(line, fields->name, field_text(fields, out));
 }
 
-static void write_json(struct buf *line, enum log_level level,
-                       const char *time, const char *message,
-                       const struct log_field *fields)
+static void write_json(struct buf *line, enum log_level level, const char *time,
+                       const char *message, const struct log_field *fields)
 {
 	char out[DURATION_TEXT_MAX];
 	struct json_writer json;
@@ -127,8 +126,8 @@ static void write_plain(struct buf *line, enum log_level level,
 	}
 }
 
-void log_write(const struct log *log, enum log_level level,
-               const char *message, const struct log_field *fields)
+void log_write(const struct log *log, enum log_level level, const char *message,
+               const struct log_field *fields)
 {
 	static void (*const writers[])(struct buf *, enum log_level,
 	                               const char *, const char *,

@@ -21,8 +21,12 @@
 #include "base/macros.h"
 #include "base/slice.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO,
-	         LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_PLAIN };
 
@@ -31,18 +35,22 @@ typedef void (*log_emit_cb)(void *context, enum log_level level,
                             struct slice line);
 
 struct log {
-	log_emit_cb emit;    /* NULL: silent */
-	void *context;       /* emit's */
+	log_emit_cb emit;                              /* NULL: silent */
+	void *context;                                 /* emit's */
 	const char *(*time)(void *context, char *out); /* NULL: no time */
 	enum log_level level;
 	enum log_format format;
 };
 
 #define LOG_FIELDS_MAX 12 /* fields of one line */
-#define LOG_TIME_MAX 40 /* what `time` may write to @out */
+#define LOG_TIME_MAX   40 /* what `time` may write to @out */
 
-enum log_field_kind { LOG_FIELD_END, LOG_FIELD_STR, LOG_FIELD_I64,
-	              LOG_FIELD_MS };
+enum log_field_kind {
+	LOG_FIELD_END,
+	LOG_FIELD_STR,
+	LOG_FIELD_I64,
+	LOG_FIELD_MS
+};
 
 struct log_field {
 	const char *name;
@@ -69,19 +77,19 @@ static inline bool log_enabled(const struct log *log, enum log_level level)
 
 /* @fields ends with LOG_END. Cannot fail: a line that would be longer than
  * 16 KiB is cut. */
-void log_write(const struct log *log, enum log_level level,
-               const char *message, const struct log_field *fields);
+void log_write(const struct log *log, enum log_level level, const char *message,
+               const struct log_field *fields);
 
 /* What is not given is zero, which is LOG_END. */
-#define LOG_AT(log, level, message, ...) \
-	(log_enabled(log, level) \
-	         ? log_write(log, level, message, \
+#define LOG_AT(log, level, message, ...)                                   \
+	(log_enabled(log, level)                                           \
+	         ? log_write(log, level, message,                          \
 	                     (const struct log_field[LOG_FIELDS_MAX + 1]){ \
-	                             __VA_ARGS__ }) \
+				     __VA_ARGS__ })                        \
 	         : (void)0)
 #define log_error(log, ...) LOG_AT(log, LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warn(log, ...) LOG_AT(log, LOG_LEVEL_WARN, __VA_ARGS__)
-#define log_info(log, ...) LOG_AT(log, LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warn(log, ...)  LOG_AT(log, LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(log, ...)  LOG_AT(log, LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(log, ...) LOG_AT(log, LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 const char *log_level_name(enum log_level level);

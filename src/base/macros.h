@@ -16,4 +16,4 @@
 
 /* The object of which `pointer` is the member `member`. */
 #define container_of(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))

@@ -30,8 +30,8 @@ void map_fini(struct map *map)
 }
 
 /* The slot that holds @key, or the free one where it belongs. */
-static struct map_entry *map_slot(const struct map *map, struct slice key,
-                                  uint32_t hash)
+static struct map_entry *
+map_slot(const struct map *map, struct slice key, uint32_t hash)
 {
 	size_t mask = map->cap - 1;
 
@@ -93,8 +93,7 @@ void *map_remove(struct map *map, struct slice key)
 
 	if (map->n == 0)
 		return NULL;
-	entry = map_slot(map, key,
-	                 (uint32_t)map_hash(map->seed, key.p, key.n));
+	entry = map_slot(map, key, (uint32_t)map_hash(map->seed, key.p, key.n));
 	if (!entry->key.p)
 		return NULL;
 	value = entry->value;

@@ -41,7 +41,7 @@ void *map_remove(struct map *map, struct slice key);
  * must not change in the body. */
 struct map_entry *map_next(const struct map *map, size_t at);
 
-#define MAP_FOR_EACH(entry, map) \
+#define MAP_FOR_EACH(entry, map)                                \
 	for (struct map_entry *entry = map_next(map, 0); entry; \
 	     entry = map_next(map, (size_t)(entry - (map)->entries) + 1))
 

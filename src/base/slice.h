@@ -16,7 +16,7 @@ struct slice {
 };
 
 /* For "%.*s". */
-#define SLICE_FMT "%.*s"
+#define SLICE_FMT        "%.*s"
 #define SLICE_ARG(slice) (int)(slice).n, (slice).p
 
 static inline struct slice slice_make(const char *p, size_t n)

@@ -1,9 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* (contract follows; only the rules that the configuration fills for now) */
+/*
+ * policy: decides, for one monitor, what to do next.
+ *
+ * Pure: no clock, no I/O, no allocation, no libuv. The caller reports events
+ * with the time at which they happened and carries out the commands it gets
+ * back; the same code therefore runs live, in tests with an integer as the
+ * clock, and over recorded history.
+ *
+ *            breach            `for` over           guards agree
+ *   GOOD ────────────▶ BREACHED ─────────▶ WAITING ─────────────▶ BOUNCING
+ *    ▲ ▲     good         │        good      │ ▲                     │ step ended
+ *    │ └──────────────────┴──────────────────┘ │ next step           ▼
+ *    │ good: recovered                         ├──────────────── VERIFYING
+ *    ├─────────────────────────────────────────┼─────────────────────┤
+ *    │ good                        wait is over│  not good in time,  ▼
+ *    └───────────── GAVE_UP ◀────────────── COOLING ◀────────────────┘
+ *                        budget spent               no step left
+ *
+ * STARTING is GOOD before anything is known. UNKNOWN (the source cannot be
+ * read) and PAUSED suspend; neither ever starts a bounce, and what was being
+ * measured does not run on meanwhile: an outage is not held against anyone.
+ * Legal edges: `edges` in policy.c.
+ *
+ * A bounce is one walk down the ladder of steps. Decisions fall only on fresh
+ * observations: when a deadline passes the policy asks for one (`observe`).
+ * WAITING starts nothing by itself; the caller puts the question with
+ * POLICY_EVENT_GUARDS when it has looked at all that went bad together.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/rng.h"
+#include "core/observation.h"
+
+#define POLICY_NEVER       UINT64_MAX
+#define POLICY_MAX_BOUNCES 32 /* max_bounces may not exceed this */
+#define POLICY_MAX_MOVES   3  /* changes of state in one step */
 
 /* Immutable, owned by the configuration. All times in milliseconds. */
 struct policy_rules {
@@ -16,7 +49,146 @@ struct policy_rules {
 	uint64_t start_grace_ms;  /* after our own start nothing is bounced */
 	uint32_t backoff_percent; /* growth per failed bounce: 200 doubles */
 	uint8_t max_bounces;      /* per window, then gave up */
-	uint8_t n_steps;          /* of the ladder */
+	uint8_t n_steps;          /* of the ladder, at least one */
 };
 
-#define POLICY_MAX_BOUNCES 32 /* max_bounces may not exceed this */
+enum policy_state {
+	POLICY_STARTING,
+	POLICY_GOOD,
+	POLICY_BREACHED,  /* bad, but not for long enough */
+	POLICY_WAITING,   /* would bounce; a guard holds */
+	POLICY_BOUNCING,  /* a step is queued or runs */
+	POLICY_VERIFYING, /* the step was done; does it help? */
+	POLICY_COOLING,   /* bad; waits before the next bounce */
+	POLICY_GAVE_UP,   /* budget spent; until it is good again */
+	POLICY_UNKNOWN,   /* the source cannot be read */
+	POLICY_PAUSED,
+	N_POLICY_STATES,
+};
+
+/* What may hold a bounce back; a set of bits. */
+enum policy_guard {
+	GUARD_GRACE = 1 << 0,    /* we have only just started */
+	GUARD_COOLDOWN = 1 << 1, /* too soon after the last bounce */
+	GUARD_BUDGET = 1 << 2,   /* too many bounces in the window */
+	GUARD_STORM = 1 << 3,    /* too many go bad together */
+	GUARD_TARGET = 1 << 4,   /* another bounce has or just had the target */
+	GUARD_PERSON = 1 << 5,   /* paused or stopped by a person */
+	GUARD_PAUSE = 1 << 6,
+	GUARD_UNKNOWN = 1 << 7, /* source unknown */
+	GUARD_DRY_RUN = 1 << 8,
+};
+#define N_POLICY_GUARDS 9
+
+enum policy_event_kind {
+	POLICY_EVENT_OBSERVED,   /* .observation */
+	POLICY_EVENT_DEADLINE,   /* `deadline_ms` has come */
+	POLICY_EVENT_GUARDS,     /* .held: the outer guards that hold now */
+	POLICY_EVENT_STEP_ENDED, /* .outcome */
+	POLICY_EVENT_PAUSE,
+	POLICY_EVENT_RESUME,
+};
+
+/* How the step that was asked for ended. */
+enum policy_outcome {
+	OUTCOME_DONE,
+	OUTCOME_FAILED,      /* it ran and failed, or there is no target */
+	OUTCOME_UNAVAILABLE, /* the runtime cannot be reached: costs no budget */
+	OUTCOME_LEFT_ALONE,  /* a person paused or stopped the target */
+	OUTCOME_DRY_RUN,     /* it was only said */
+	OUTCOME_CANCELLED,   /* before it began */
+};
+
+struct policy_event {
+	enum policy_event_kind kind;
+	struct observation observation;
+	uint32_t held;
+	enum policy_outcome outcome;
+};
+
+/* Owned by the caller, by value; times are monotonic milliseconds. */
+struct policy {
+	enum policy_state state;
+	enum policy_state resume; /* where UNKNOWN returns to */
+	uint32_t held;            /* guards that hold in the present state */
+	uint32_t n_failed;        /* bounces in a row that did not help */
+	uint64_t since_ms;        /* when `state` was entered */
+	uint64_t deadline_ms;     /* next POLICY_EVENT_DEADLINE, or NEVER */
+	uint64_t created_ms;
+	uint64_t bad_since_ms;  /* NEVER: the last word was good */
+	uint64_t known_ms;      /* last readable observation, or NEVER */
+	uint64_t seen_ms;       /* when the thing was last listed, or NEVER */
+	uint64_t push_ms;       /* its last sign of life, or NEVER */
+	uint64_t excused_ms;    /* outage since then */
+	uint64_t ended_ms;      /* end of the last step, or NEVER */
+	uint64_t cool_until_ms; /* 0: no cooldown */
+	uint8_t step;           /* present place on the ladder */
+	uint8_t n_bounces;      /* entries of `bounces` */
+	bool missing;           /* the last word was *missing* */
+	bool good_seen;         /* good while bouncing */
+	int32_t bounces[POLICY_MAX_BOUNCES]; /* starts; s after created_ms */
+};
+
+struct policy_move {
+	enum policy_state from;
+	enum policy_state to;
+	const char *reason; /* static text */
+};
+
+/* What the caller must do; by value. */
+struct policy_commands {
+	bool run_step;       /* run the step policy->step of the ladder */
+	bool cancel;         /* if that step has not begun, it need not */
+	bool observe;        /* a fresh observation is wanted */
+	bool ask_guards;     /* put POLICY_EVENT_GUARDS when all is known */
+	bool recovered;      /* the last bounce helped */
+	bool useless;        /* the last bounce did not help */
+	uint32_t newly_held; /* guards that hold now and did not before */
+	uint8_t n_moves;
+	struct policy_move moves[POLICY_MAX_MOVES];
+};
+
+/* What must survive our own restart; times are monotonic, negative if they
+ * lie before the clock's zero. */
+struct policy_saved {
+	int64_t bounces_ms[POLICY_MAX_BOUNCES];
+	uint8_t n_bounces;
+	uint32_t n_failed;
+	int64_t ended_ms;      /* INT64_MIN: never */
+	int64_t cool_until_ms; /* INT64_MIN: none */
+	bool gave_up;
+};
+
+void policy_init(struct policy *policy, uint64_t now_ms);
+
+/*
+ * policy_step() - feed one event
+ * @now_ms: monotonic time of the event; must not run backwards
+ * @rng: for jitter
+ *
+ * Cannot fail. Returns what to do; afterwards policy->deadline_ms says when to
+ * call again with POLICY_EVENT_DEADLINE if nothing else happens before.
+ */
+struct policy_commands
+policy_step(struct policy *policy, const struct policy_rules *rules,
+            const struct policy_event *event, uint64_t now_ms, struct rng *rng);
+
+/* The age that counts at @now_ms: the time since the last sign of life (or,
+ * when missing, since it was last listed) less the time for which the source
+ * could not be read; 0 if nothing is known. */
+uint64_t policy_age(const struct policy *policy, uint64_t now_ms);
+
+/* The last word on it was bad. */
+bool policy_is_bad(const struct policy *policy);
+
+void policy_save(const struct policy *policy, struct policy_saved *saved);
+/* On a fresh policy only. A cooldown still runs; what gave up stays so until
+ * it is good again. */
+void policy_restore(struct policy *policy, const struct policy_saved *saved,
+                    uint64_t now_ms);
+/* Is there anything in it worth saving? */
+bool policy_saved_empty(const struct policy_saved *saved);
+
+const char *policy_state_name(enum policy_state state);
+/* @guard: one bit. */
+const char *policy_guard_name(uint32_t guard);

@@ -18,16 +18,16 @@ enum step_kind {
 	N_STEP_KINDS,
 };
 
-#define STEP_TIMEOUT_DERIVED 0    /* from what the step does */
+#define STEP_TIMEOUT_DERIVED  0    /* from what the step does */
 #define STEP_STOP_TIMEOUT_OWN (-1) /* the target's own */
 
 struct step {
 	enum step_kind kind;
-	const char *const *argv;  /* exec, run: NULL-terminated; else NULL */
-	uint64_t timeout_ms;      /* or STEP_TIMEOUT_DERIVED */
-	int64_t stop_timeout_ms;  /* restart, stop; or STEP_STOP_TIMEOUT_OWN */
-	const char *signal;       /* restart, stop, kill; NULL: the target's own */
-	const char *message;      /* log; may be NULL */
+	const char *const *argv; /* exec, run: NULL-terminated; else NULL */
+	uint64_t timeout_ms;     /* or STEP_TIMEOUT_DERIVED */
+	int64_t stop_timeout_ms; /* restart, stop; or STEP_STOP_TIMEOUT_OWN */
+	const char *signal;  /* restart, stop, kill; NULL: the target's own */
+	const char *message; /* log; may be NULL */
 };
 
 /* The name used in configuration, log, journal and metrics. */

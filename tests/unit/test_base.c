@@ -22,19 +22,32 @@ static void test_duration_parse(void **state)
 		int result;
 		uint64_t ms;
 	} rows[] = {
-		{ "1h30m", 0, 5400000 }, { "1.5s", 0, 1500 },
-		{ "250ms", 0, 250 },     { "0", 0, 0 },
-		{ "0s", 0, 0 },          { "1m", 0, 60000 },
-		{ "+5s", 0, 5000 },      { "1h1m1s1ms", 0, 3661001 },
-		{ "100us", 0, 1 },       { "1ns", 0, 1 },
-		{ "2\xc2\xb5s", 0, 1 },  { ".5s", 0, 500 },
-		{ "5.s", 0, 5000 },      { "0.1s", 0, 100 },
-		{ "0.3s", 0, 300 },      { "1.1s", 0, 1100 },
-		{ "5", -EINVAL, 0 },     { "", -EINVAL, 0 },
-		{ "s", -EINVAL, 0 },     { "5 s", -EINVAL, 0 },
-		{ "-5s", -EINVAL, 0 },   { "5d", -EINVAL, 0 },
-		{ "1.2.3s", -EINVAL, 0 }, { "5s ", -EINVAL, 0 },
-		{ ".s", -EINVAL, 0 },    { "1e3s", -EINVAL, 0 },
+		{ "1h30m", 0, 5400000 },
+		{ "1.5s", 0, 1500 },
+		{ "250ms", 0, 250 },
+		{ "0", 0, 0 },
+		{ "0s", 0, 0 },
+		{ "1m", 0, 60000 },
+		{ "+5s", 0, 5000 },
+		{ "1h1m1s1ms", 0, 3661001 },
+		{ "100us", 0, 1 },
+		{ "1ns", 0, 1 },
+		{ "2\xc2\xb5s", 0, 1 },
+		{ ".5s", 0, 500 },
+		{ "5.s", 0, 5000 },
+		{ "0.1s", 0, 100 },
+		{ "0.3s", 0, 300 },
+		{ "1.1s", 0, 1100 },
+		{ "5", -EINVAL, 0 },
+		{ "", -EINVAL, 0 },
+		{ "s", -EINVAL, 0 },
+		{ "5 s", -EINVAL, 0 },
+		{ "-5s", -EINVAL, 0 },
+		{ "5d", -EINVAL, 0 },
+		{ "1.2.3s", -EINVAL, 0 },
+		{ "5s ", -EINVAL, 0 },
+		{ ".s", -EINVAL, 0 },
+		{ "1e3s", -EINVAL, 0 },
 		{ "99999999999999h", -ERANGE, 0 },
 	};
 
@@ -53,9 +66,10 @@ static void test_duration_format(void **state)
 		uint64_t ms;
 		const char *text;
 	} rows[] = {
-		{ 0, "0s" },        { 1, "1ms" },       { 999, "999ms" },
-		{ 1000, "1s" },     { 1500, "1.5s" },   { 90000, "1m30s" },
-		{ 3600000, "1h" },  { 5400000, "1h30m" },
+		{ 0, "0s" },           { 1, "1ms" },
+		{ 999, "999ms" },      { 1000, "1s" },
+		{ 1500, "1.5s" },      { 90000, "1m30s" },
+		{ 3600000, "1h" },     { 5400000, "1h30m" },
 		{ 60001, "1m0.001s" }, { 3600100, "1h0.1s" },
 	};
 
@@ -77,18 +91,20 @@ static void test_numbers(void **state)
 	double d = 7;
 	bool b = false;
 
-	assert_int_equal(number_parse_u64(slice_from("18446744073709551615"),
-	                                  &u), 0);
+	assert_int_equal(
+		number_parse_u64(slice_from("18446744073709551615"), &u), 0);
 	assert_true(u == UINT64_MAX);
-	assert_int_equal(number_parse_u64(slice_from("18446744073709551616"),
-	                                  &u), -ERANGE);
+	assert_int_equal(
+		number_parse_u64(slice_from("18446744073709551616"), &u),
+		-ERANGE);
 	assert_int_equal(number_parse_u64(slice_from("-1"), &u), -EINVAL);
 	assert_int_equal(number_parse_u64(slice_from("1 "), &u), -EINVAL);
-	assert_int_equal(number_parse_i64(slice_from("-9223372036854775808"),
-	                                  &i), 0);
+	assert_int_equal(
+		number_parse_i64(slice_from("-9223372036854775808"), &i), 0);
 	assert_true(i == INT64_MIN);
-	assert_int_equal(number_parse_i64(slice_from("9223372036854775808"),
-	                                  &i), -ERANGE);
+	assert_int_equal(
+		number_parse_i64(slice_from("9223372036854775808"), &i),
+		-ERANGE);
 	assert_int_equal(number_parse_double(slice_from("1.79e+09"), &d), 0);
 	assert_true(d == 1.79e9);
 	assert_int_equal(number_parse_double(slice_from("-Inf"), &d), 0);
@@ -109,9 +125,14 @@ static void test_number_format(void **state)
 		double value;
 		const char *text;
 	} rows[] = {
-		{ 0, "0" }, { -3, "-3" }, { 0.1, "0.1" }, { 1.5, "1.5" },
-		{ 1795177980.172, "1795177980.172" }, { 1e300, "1e+300" },
-		{ (double)INFINITY, "+Inf" }, { -(double)INFINITY, "-Inf" },
+		{ 0, "0" },
+		{ -3, "-3" },
+		{ 0.1, "0.1" },
+		{ 1.5, "1.5" },
+		{ 1795177980.172, "1795177980.172" },
+		{ 1e300, "1e+300" },
+		{ (double)INFINITY, "+Inf" },
+		{ -(double)INFINITY, "-Inf" },
 		{ (double)NAN, "NaN" },
 	};
 
@@ -192,7 +213,8 @@ static void test_escapes(void **state)
 	assert_string_equal(buf_text(&buf),
 	                    "&lt;a href=&#39;x&#39;&gt;&amp;&lt;/a&gt;");
 	buf_reset(&buf);
-	text_escape_plain(&buf, slice_from("red\x1b[31m\xf0\x9f\x98\x80\xed\xa0\x80"));
+	text_escape_plain(
+		&buf, slice_from("red\x1b[31m\xf0\x9f\x98\x80\xed\xa0\x80"));
 	assert_string_equal(buf_text(&buf),
 	                    "red\\x1b[31m\xf0\x9f\x98\x80\\xed\\xa0\\x80");
 	buf_fini(&buf);
@@ -238,9 +260,8 @@ static void test_json_writer(void **state)
 	json_object(&json);
 	json_object_end(&json);
 	json_object_end(&json);
-	assert_string_equal(buf_text(&buf),
-	                    "{\"a\":[1,-2,1.5],\"b\\\"\":null,"
-	                    "\"c\":1.25,\"d\":{}}");
+	assert_string_equal(buf_text(&buf), "{\"a\":[1,-2,1.5],\"b\\\"\":null,"
+	                                    "\"c\":1.25,\"d\":{}}");
 	buf_fini(&buf);
 }
 
@@ -252,7 +273,8 @@ static void collect(void *context, enum log_level level, struct slice line)
 static void test_log(void **state)
 {
 	struct buf buf;
-	struct log log = { .emit = collect, .context = &buf,
+	struct log log = { .emit = collect,
+		           .context = &buf,
 		           .level = LOG_LEVEL_INFO };
 
 	buf_init(&buf, 100000);
