@@ -30,5 +30,20 @@ struct step {
 	const char *message; /* log; may be NULL */
 };
 
-/* The name used in configuration, log, journal and metrics. */
+/* How a step ended. */
+enum step_result {
+	STEP_OK,
+	STEP_FAILED, /* the engine or the command said no */
+	STEP_TIMED_OUT,
+	STEP_NO_TARGET,   /* there is no such container */
+	STEP_LEFT_ALONE,  /* paused or stopped by a person */
+	STEP_BUSY,        /* an earlier command still runs in the target */
+	STEP_UNAVAILABLE, /* the runtime cannot be reached */
+	STEP_CANCELLED,   /* before it began */
+	STEP_DRY_RUN,     /* only said */
+	N_STEP_RESULTS,
+};
+
+/* The names used in configuration, log, journal and metrics. */
 const char *step_kind_name(enum step_kind kind);
+const char *step_result_name(enum step_result result);

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/supervisor.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include "base/duration.h"
+
+#define DETAIL_SIZE 160
+
+static const double bounce_bounds[] = { 0.1, 0.25, 0.5, 1,   2.5, 5,
+	                                10,  30,   60,  120, 300 };
+
+static const char *const check_names[N_CHECK_RESULTS] = {
+	[CHECK_GOOD] = "good",
+	[CHECK_BREACH] = "breach",
+	[CHECK_MISSING] = "missing",
+	[CHECK_UNKNOWN] = "unknown",
+};
+
+static const char *const bounce_names[N_BOUNCE_RESULTS] = {
+	[BOUNCE_RECOVERED] = "recovered",
+	[BOUNCE_USELESS] = "useless",
+	[BOUNCE_FAILED] = "failed",
+	[BOUNCE_UNAVAILABLE] = "unavailable",
+	[BOUNCE_LEFT_ALONE] = "left_alone",
+	[BOUNCE_DRY_RUN] = "dry_run",
+	[BOUNCE_CANCELLED] = "cancelled",
+};
+
+const char *check_result_name(enum check_result result)
+{
+	return check_names[result];
+}
+
+const char *bounce_result_name(enum bounce_result result)
+{
+	return bounce_names[result];
+}
+
+void supervisor_init(struct supervisor *supervisor,
+                     const struct supervisor_ops *ops, const struct log *log,
+                     struct journal *journal, uint64_t seed)
+{
+	*supervisor = (struct supervisor){
+		.ops = ops,
+		.log = log,
+		.journal = journal,
+		.rng = { seed },
+		.bounce_seconds = { .bounds = bounce_bounds,
+		                    .n_bounds = ARRAY_SIZE(bounce_bounds) },
+	};
+	deadlines_init(&supervisor->deadlines);
+}
+
+void supervisor_fini(struct supervisor *supervisor)
+{
+	assert(supervisor->n_monitors == 0);
+	deadlines_fini(&supervisor->deadlines);
+}
+
+void group_init(struct group *group, const char *name)
+{
+	*group = (struct group){ .name = name };
+	list_init(&group->monitors);
+}
+
+int supervisor_add(struct supervisor *supervisor, struct monitor *monitor,
+                   bool keep_policy, uint64_t now_ms)
+{
+	int r;
+
+	r = deadlines_reserve(&supervisor->deadlines,
+	                      supervisor->n_monitors + 1);
+	if (r < 0)
+		return r;
+	supervisor->n_monitors++;
+	monitor->deadline = (struct deadline){ 0 };
+	if (!keep_policy)
+		policy_init(&monitor->policy, now_ms);
+	deadlines_arm(&supervisor->deadlines, &monitor->deadline,
+	              monitor->policy.deadline_ms);
+	list_append(&monitor->group->monitors, &monitor->node);
+	monitor->group->n_monitors++;
+	return 0;
+}
+
+void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor)
+{
+	assert(!monitor->acting);
+	deadlines_arm(&supervisor->deadlines, &monitor->deadline,
+	              DEADLINE_NEVER);
+	list_unlink(&monitor->node);
+	monitor->group->n_monitors--;
+	supervisor->n_monitors--;
+}
+
+/* --- what is recorded --------------------------------------------------- */
+
+/* The numbers behind a decision, as they stand now. */
+static void describe(const struct monitor *monitor, uint64_t now_ms, char *out)
+{
+	const struct policy *policy = &monitor->policy;
+	char age[DURATION_TEXT_MAX];
+	char limit[DURATION_TEXT_MAX];
+	char excused[DURATION_TEXT_MAX];
+	uint64_t age_ms = monitor->last.age_ms;
+	int n;
+
+	if (monitor->last.kind != OBSERVATION_AGE)
+		age_ms = policy_age(policy, now_ms);
+	n = snprintf(out, DETAIL_SIZE, "%s=%s limit=%s",
+	             policy->missing ? "missing_for" : "age",
+	             duration_format(age_ms, age),
+	             duration_format(monitor->rules->max_age_ms, limit));
+	if (policy->excused_ms)
+		n += snprintf(out + n, DETAIL_SIZE - (size_t)n, " excused=%s",
+		              duration_format(policy->excused_ms, excused));
+	if (policy->state == POLICY_BOUNCING || policy->n_failed)
+		(void)snprintf(out + n, DETAIL_SIZE - (size_t)n,
+		               " bounces=%u/%u failed=%u", policy->n_bounces,
+		               monitor->rules->max_bounces, policy->n_failed);
+}
+
+static enum log_level move_level(const struct policy_move *move)
+{
+	if (move->to == POLICY_GAVE_UP)
+		return LOG_LEVEL_ERROR;
+	if (move->to == POLICY_BOUNCING || move->to == POLICY_UNKNOWN)
+		return LOG_LEVEL_WARN;
+	return LOG_LEVEL_INFO;
+}
+
+static void record_move(struct supervisor *supervisor, struct monitor *monitor,
+                        const struct policy_move *move, uint64_t now_ms)
+{
+	const char *from = policy_state_name(move->from);
+	const char *to = policy_state_name(move->to);
+	char detail[DETAIL_SIZE];
+
+	describe(monitor, now_ms, detail);
+	journal_add(supervisor->journal,
+	            (int64_t)now_ms + supervisor->wall_offset_ms, JOURNAL_STATE,
+	            monitor->name, from, to, move->reason, detail);
+	/* a source that goes down says so once, not once per monitor */
+	if (move->to == POLICY_UNKNOWN || move->from == POLICY_UNKNOWN)
+		log_debug(supervisor->log, move->reason,
+		          LOG_STR("monitor", monitor->name),
+		          LOG_STR("from", from), LOG_STR("to", to),
+		          LOG_STR("numbers", detail));
+	else
+		LOG_AT(supervisor->log, move_level(move), move->reason,
+		       LOG_STR("monitor", monitor->name), LOG_STR("from", from),
+		       LOG_STR("to", to), LOG_STR("numbers", detail));
+}
+
+static void record_held(struct supervisor *supervisor, struct monitor *monitor,
+                        uint32_t newly_held, uint64_t now_ms)
+{
+	for (unsigned i = 0; i < N_POLICY_GUARDS; i++) {
+		const char *guard = policy_guard_name(1u << i);
+
+		if (!(newly_held & (1u << i)))
+			continue;
+		monitor->n_held[i]++;
+		if ((1u << i) == GUARD_UNKNOWN)
+			continue; /* the move says it */
+		journal_add(supervisor->journal,
+		            (int64_t)now_ms + supervisor->wall_offset_ms,
+		            JOURNAL_HELD, monitor->name, NULL, guard,
+		            "bounce is held", "");
+		log_info(supervisor->log, "bounce is held",
+		         LOG_STR("monitor", monitor->name),
+		         LOG_STR("guard", guard));
+	}
+}
+
+void supervisor_record(struct supervisor *supervisor, enum log_level level,
+                       enum journal_event event, const char *subject,
+                       const char *reason, const char *detail, uint64_t now_ms)
+{
+	journal_add(supervisor->journal,
+	            (int64_t)now_ms + supervisor->wall_offset_ms, event,
+	            subject, NULL, NULL, reason, detail);
+	LOG_AT(supervisor->log, level, reason,
+	       LOG_STR(journal_event_name(event), subject),
+	       LOG_STR("detail", detail));
+}
+
+/* --- policy and its commands -------------------------------------------- */
+
+static void bounce_ended(struct supervisor *supervisor, struct monitor *monitor,
+                         enum bounce_result result)
+{
+	const struct policy *policy = &monitor->policy;
+
+	monitor->n_bounces[result]++;
+	if (result <= BOUNCE_FAILED && policy->ended_ms != POLICY_NEVER &&
+	    policy->ended_ms >= monitor->bounce_ms)
+		histogram_observe(
+			&supervisor->bounce_seconds,
+			(double)(policy->ended_ms - monitor->bounce_ms) / 1000);
+}
+
+static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
+                      const struct policy_commands *commands, uint64_t now_ms)
+{
+	const struct supervisor_ops *ops = supervisor->ops;
+
+	for (uint8_t i = 0; i < commands->n_moves; i++)
+		record_move(supervisor, monitor, &commands->moves[i], now_ms);
+	record_held(supervisor, monitor, commands->newly_held, now_ms);
+	deadlines_arm(&supervisor->deadlines, &monitor->deadline,
+	              monitor->policy.deadline_ms);
+
+	if (commands->recovered)
+		bounce_ended(supervisor, monitor, BOUNCE_RECOVERED);
+	if (commands->useless)
+		bounce_ended(supervisor, monitor, BOUNCE_USELESS);
+	if (commands->n_moves)
+		ops->changed(ops->context);
+	if (commands->observe)
+		ops->observe(ops->context, monitor);
+	if (commands->cancel && monitor->acting)
+		ops->cancel_step(ops->context, monitor);
+	if (!commands->run_step)
+		return;
+
+	if (monitor->policy.step == 0) {
+		monitor->bounce_ms = now_ms;
+		monitor->bounce_wall_ms =
+			(int64_t)now_ms + supervisor->wall_offset_ms;
+	}
+	target_begin(monitor->target, monitor);
+	monitor->acting = true;
+	supervisor->n_acting++;
+	ops->run_step(ops->context, monitor);
+}
+
+static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
+                       uint64_t now_ms)
+{
+	struct policy_event event = { .kind = POLICY_EVENT_GUARDS };
+	struct policy_commands commands;
+
+	if (monitor->policy.state != POLICY_WAITING)
+		return;
+	if (monitor->group->storm)
+		event.held |= GUARD_STORM;
+	if (monitor->acting || !target_free(monitor->target, monitor,
+	                                    monitor->rules->verify_ms, now_ms))
+		event.held |= GUARD_TARGET;
+	commands = policy_step(&monitor->policy, monitor->rules, &event, now_ms,
+	                       &supervisor->rng);
+	carry_out(supervisor, monitor, &commands, now_ms);
+}
+
+static void feed(struct supervisor *supervisor, struct monitor *monitor,
+                 const struct policy_event *event, uint64_t now_ms)
+{
+	struct policy_commands commands =
+		policy_step(&monitor->policy, monitor->rules, event, now_ms,
+	                    &supervisor->rng);
+
+	carry_out(supervisor, monitor, &commands, now_ms);
+	if (commands.ask_guards && !monitor->group->reading)
+		ask_guards(supervisor, monitor, now_ms);
+}
+
+/* --- events ------------------------------------------------------------- */
+
+void supervisor_reading_begin(struct supervisor *supervisor,
+                              struct group *group)
+{
+	(void)supervisor;
+	group->reading = true;
+}
+
+static enum check_result check_result(const struct monitor *monitor)
+{
+	switch (monitor->last.kind) {
+	case OBSERVATION_UNKNOWN:
+		return CHECK_UNKNOWN;
+	case OBSERVATION_MISSING:
+		return CHECK_MISSING;
+	case OBSERVATION_AGE:
+	default:
+		return policy_is_bad(&monitor->policy) ? CHECK_BREACH
+		                                       : CHECK_GOOD;
+	}
+}
+
+void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
+                        const struct observation *observation, uint64_t now_ms)
+{
+	struct policy_event event = { .kind = POLICY_EVENT_OBSERVED,
+		                      .observation = *observation };
+
+	monitor->last = *observation;
+	monitor->last_ms = now_ms;
+	feed(supervisor, monitor, &event, now_ms);
+	monitor->n_checks[check_result(monitor)]++;
+}
+
+static void
+judge_storm(struct supervisor *supervisor, struct group *group, uint64_t now_ms)
+{
+	struct storm_count count = { .n_monitors = group->n_monitors };
+	uint64_t window_ms = supervisor->storm_rules.window_ms;
+	bool before = group->storm;
+	char detail[DETAIL_SIZE];
+
+	LIST_FOR_EACH (node, &group->monitors) {
+		const struct monitor *monitor =
+			container_of(node, struct monitor, node);
+
+		if (!policy_is_bad(&monitor->policy))
+			continue;
+		count.n_bad++;
+		if (monitor->policy.bad_since_ms + window_ms >= now_ms)
+			count.n_recent++;
+	}
+	group->storm = storm_judge(&supervisor->storm_rules, &count, before);
+	if (group->storm == before)
+		return;
+
+	(void)snprintf(detail, sizeof(detail), "%u of %u monitors are bad",
+	               count.n_bad, count.n_monitors);
+	supervisor_record(
+		supervisor, group->storm ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
+		JOURNAL_STORM, group->name,
+		group->storm ? "storm: bounces of this source are held"
+			     : "storm is over",
+		detail, now_ms);
+}
+
+void supervisor_reading_end(struct supervisor *supervisor, struct group *group,
+                            uint64_t now_ms)
+{
+	group->reading = false;
+	judge_storm(supervisor, group, now_ms);
+	LIST_FOR_EACH (node, &group->monitors)
+		ask_guards(supervisor, container_of(node, struct monitor, node),
+		           now_ms);
+}
+
+static enum policy_outcome outcome_of(enum step_result result)
+{
+	switch (result) {
+	case STEP_OK:
+		return OUTCOME_DONE;
+	case STEP_LEFT_ALONE:
+		return OUTCOME_LEFT_ALONE;
+	case STEP_UNAVAILABLE:
+		return OUTCOME_UNAVAILABLE;
+	case STEP_CANCELLED:
+		return OUTCOME_CANCELLED;
+	case STEP_DRY_RUN:
+		return OUTCOME_DRY_RUN;
+	case STEP_FAILED:
+	case STEP_TIMED_OUT:
+	case STEP_NO_TARGET:
+	case STEP_BUSY:
+	case N_STEP_RESULTS:
+	default:
+		return OUTCOME_FAILED;
+	}
+}
+
+/* A bounce that ended with this step, but for those that are verified. */
+static void count_bounce(struct supervisor *supervisor, struct monitor *monitor,
+                         enum policy_outcome outcome)
+{
+	static const enum bounce_result results[] = {
+		[OUTCOME_FAILED] = BOUNCE_FAILED,
+		[OUTCOME_UNAVAILABLE] = BOUNCE_UNAVAILABLE,
+		[OUTCOME_LEFT_ALONE] = BOUNCE_LEFT_ALONE,
+		[OUTCOME_DRY_RUN] = BOUNCE_DRY_RUN,
+		[OUTCOME_CANCELLED] = BOUNCE_CANCELLED,
+	};
+	bool more = outcome == OUTCOME_FAILED &&
+	            monitor->policy.state == POLICY_WAITING;
+
+	if (outcome != OUTCOME_DONE && !more)
+		bounce_ended(supervisor, monitor, results[outcome]);
+}
+
+void supervisor_step_ended(struct supervisor *supervisor,
+                           struct monitor *monitor,
+                           const struct step_report *report, uint64_t now_ms)
+{
+	struct policy_event event = { .kind = POLICY_EVENT_STEP_ENDED,
+		                      .outcome = outcome_of(report->result) };
+	uint8_t rung = monitor->policy.step;
+	const char *kind = step_kind_name(monitor->steps[rung].kind);
+	const char *result = step_result_name(report->result);
+	struct policy_commands commands;
+
+	assert(monitor->acting);
+	monitor->acting = false;
+	supervisor->n_acting--;
+	target_end(monitor->target, now_ms);
+	if (monitor->n_steps)
+		monitor->n_steps[rung][report->result]++;
+
+	journal_add(supervisor->journal,
+	            (int64_t)now_ms + supervisor->wall_offset_ms, JOURNAL_STEP,
+	            monitor->name, kind, result, "step ended", report->detail);
+	LOG_AT(supervisor->log,
+	       event.outcome == OUTCOME_FAILED ||
+	                       event.outcome == OUTCOME_UNAVAILABLE
+	               ? LOG_LEVEL_WARN
+	               : LOG_LEVEL_INFO,
+	       "step ended", LOG_STR("monitor", monitor->name),
+	       LOG_STR("step", kind), LOG_STR("result", result),
+	       LOG_MS("took", report->duration_ms),
+	       LOG_STR("detail", report->detail));
+
+	commands = policy_step(&monitor->policy, monitor->rules, &event, now_ms,
+	                       &supervisor->rng);
+	count_bounce(supervisor, monitor, event.outcome);
+	carry_out(supervisor, monitor, &commands, now_ms);
+	if (commands.ask_guards && !monitor->group->reading)
+		ask_guards(supervisor, monitor, now_ms);
+}
+
+void supervisor_pause(struct supervisor *supervisor, struct monitor *monitor,
+                      bool pause, uint64_t now_ms)
+{
+	struct policy_event event = { .kind = pause ? POLICY_EVENT_PAUSE
+		                                    : POLICY_EVENT_RESUME };
+
+	feed(supervisor, monitor, &event, now_ms);
+	if (pause && monitor->acting)
+		supervisor->ops->cancel_step(supervisor->ops->context, monitor);
+}
+
+void supervisor_tick(struct supervisor *supervisor, uint64_t now_ms)
+{
+	static const struct policy_event event = {
+		.kind = POLICY_EVENT_DEADLINE
+	};
+	struct deadline *due;
+
+	while ((due = deadlines_pop(&supervisor->deadlines, now_ms)))
+		feed(supervisor, container_of(due, struct monitor, deadline),
+		     &event, now_ms);
+}
+
+uint64_t supervisor_next(const struct supervisor *supervisor)
+{
+	return deadlines_next(&supervisor->deadlines);
+}

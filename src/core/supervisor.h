@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * supervisor: many policies, and what they share.
+ *
+ * Feeds observations to the monitors' policies, puts the question of the outer
+ * guards when all that went bad together is known, carries the commands to
+ * whoever acts, and records every move in the journal and the log. Pure: it
+ * is given the time, and acts only through `struct supervisor_ops`.
+ *
+ *     reading_begin, observe …, reading_end     step_ended     tick
+ *                    └──────────────┬───────────────┴───────────┘
+ *                              policy_step()
+ *                    ┌──────────────┼──────────────┐
+ *                run_step        observe        journal, counters
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/list.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "core/deadlines.h"
+#include "core/histogram.h"
+#include "core/journal.h"
+#include "core/observation.h"
+#include "core/policy.h"
+#include "core/step.h"
+#include "core/storm.h"
+#include "core/target.h"
+
+enum check_result {
+	CHECK_GOOD,
+	CHECK_BREACH,
+	CHECK_MISSING,
+	CHECK_UNKNOWN,
+	N_CHECK_RESULTS,
+};
+
+/* How a bounce ended. */
+enum bounce_result {
+	BOUNCE_RECOVERED,
+	BOUNCE_USELESS, /* done, and not good in time */
+	BOUNCE_FAILED,
+	BOUNCE_UNAVAILABLE, /* the runtime cannot be reached */
+	BOUNCE_LEFT_ALONE,
+	BOUNCE_DRY_RUN,
+	BOUNCE_CANCELLED,
+	N_BOUNCE_RESULTS,
+};
+
+/* The monitors of one source: they share its storms. */
+struct group {
+	const char *name; /* the gateway's URL; borrowed */
+	struct list monitors;
+	uint32_t n_monitors;
+	bool storm;   /* the guard holds */
+	bool reading; /* between begin and end */
+};
+
+/* One rule at work. The upper fields are set by the owner and borrowed. */
+struct monitor {
+	const char *name;
+	const struct policy_rules *rules;
+	const struct step *steps;
+	struct group *group;
+	struct target *target; /* never NULL */
+	bool dry_run;
+
+	struct policy policy;
+	struct observation last; /* as it came; unknown at first */
+	uint64_t last_ms;        /* when, monotonic */
+	uint64_t bounce_ms;      /* start of the present or last bounce */
+	int64_t bounce_wall_ms;  /* the same, Unix time; 0: never */
+	struct deadline deadline;
+	struct list node; /* of the group */
+	bool acting;      /* a step of ours is queued or runs */
+
+	uint32_t n_checks[N_CHECK_RESULTS];
+	uint32_t n_bounces[N_BOUNCE_RESULTS];
+	uint32_t n_held[N_POLICY_GUARDS];
+	uint32_t (*n_steps)[N_STEP_RESULTS]; /* per rung; owner's memory */
+};
+
+/* What the step did; borrowed for the call. */
+struct step_report {
+	enum step_result result;
+	uint64_t duration_ms;
+	const char *detail; /* words for the operator, "" if none */
+};
+
+struct supervisor_ops {
+	/* Run steps[policy.step] against the target; supervisor_step_ended()
+	 * follows, never from inside this call. */
+	void (*run_step)(void *context, struct monitor *monitor);
+	/* If that step has not begun it may end as STEP_CANCELLED. */
+	void (*cancel_step)(void *context, struct monitor *monitor);
+	/* A fresh observation is wanted soon. */
+	void (*observe)(void *context, struct monitor *monitor);
+	/* Something that must survive our restart has changed. */
+	void (*changed)(void *context);
+	void *context;
+};
+
+struct supervisor {
+	/* set by the owner before init, borrowed */
+	const struct supervisor_ops *ops;
+	const struct log *log;
+	struct storm_rules storm_rules;
+
+	struct journal *journal;
+	struct deadlines deadlines;
+	struct rng rng;
+	int64_t wall_offset_ms; /* wall minus monotonic time */
+	uint32_t n_monitors;
+	uint32_t n_acting; /* steps queued or running */
+	struct histogram bounce_seconds;
+};
+
+/* @journal is borrowed. Cannot fail. */
+void supervisor_init(struct supervisor *supervisor,
+                     const struct supervisor_ops *ops, const struct log *log,
+                     struct journal *journal, uint64_t seed);
+void supervisor_fini(struct supervisor *supervisor); /* no monitors left */
+
+void group_init(struct group *group, const char *name);
+
+/* Takes up a monitor whose upper fields are set; its policy is fresh, or the
+ * caller has initialised and restored it when @keep_policy. 0 or -ENOMEM. */
+int supervisor_add(struct supervisor *supervisor, struct monitor *monitor,
+                   bool keep_policy, uint64_t now_ms) MUST_CHECK;
+/* The monitor must not be acting. */
+void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor);
+
+/* One reading of (a part of) a group: between begin and end policies only
+ * take note; at the end the storm is judged and bounces may start. */
+void supervisor_reading_begin(struct supervisor *supervisor,
+                              struct group *group);
+void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
+                        const struct observation *observation, uint64_t now_ms);
+void supervisor_reading_end(struct supervisor *supervisor, struct group *group,
+                            uint64_t now_ms);
+
+void supervisor_step_ended(struct supervisor *supervisor,
+                           struct monitor *monitor,
+                           const struct step_report *report, uint64_t now_ms);
+
+void supervisor_pause(struct supervisor *supervisor, struct monitor *monitor,
+                      bool pause, uint64_t now_ms);
+
+/* Deadlines that have come; call when supervisor_next() is reached. */
+void supervisor_tick(struct supervisor *supervisor, uint64_t now_ms);
+uint64_t supervisor_next(const struct supervisor *supervisor);
+
+/* Writes to journal and log what is not about one monitor. */
+void supervisor_record(struct supervisor *supervisor, enum log_level level,
+                       enum journal_event event, const char *subject,
+                       const char *reason, const char *detail, uint64_t now_ms);
+
+const char *check_result_name(enum check_result result);
+const char *bounce_result_name(enum bounce_result result);

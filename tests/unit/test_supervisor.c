@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * supervisor: many monitors on one integer clock. What it asks to be done is
+ * collected in a list of words.
+ */
+#include "support/cmocka.h"
+
+#include <string.h>
+#include "base/buf.h"
+#include "core/supervisor.h"
+
+#define N_MAX 40
+#define ZERO  1000000u
+
+struct world {
+	struct supervisor supervisor;
+	struct journal journal;
+	struct targets targets;
+	struct group group;
+	struct monitor monitors[N_MAX];
+	char names[N_MAX][16];
+	uint32_t n_steps[N_MAX][1][N_STEP_RESULTS];
+	struct policy_rules rules;
+	struct supervisor_ops ops;
+	struct buf said; /* "run m0 run m1 " */
+	unsigned n_changed;
+};
+
+static const struct step restart_step = { .kind = STEP_RESTART };
+
+static void
+say(struct world *world, const char *word, const struct monitor *monitor)
+{
+	(void)buf_printf(&world->said, "%s %s ", word, monitor->name);
+}
+
+static void on_run(void *context, struct monitor *monitor)
+{
+	say(context, "run", monitor);
+}
+
+static void on_cancel(void *context, struct monitor *monitor)
+{
+	say(context, "cancel", monitor);
+}
+
+static void on_observe(void *context, struct monitor *monitor)
+{
+	say(context, "observe", monitor);
+}
+
+static void on_changed(void *context)
+{
+	struct world *world = context;
+
+	world->n_changed++;
+}
+
+/* @same_target: all monitors act on one container. */
+static struct world *world_new(unsigned n, bool same_target)
+{
+	struct world *world = test_calloc(1, sizeof(*world));
+
+	world->rules = (struct policy_rules){
+		.max_age_ms = 60000,
+		.cooldown_ms = 60000,
+		.verify_ms = 60000,
+		.window_ms = 3600000,
+		.backoff_max_ms = 3600000,
+		.backoff_percent = 200,
+		.max_bounces = 5,
+		.n_steps = 1,
+	};
+	world->ops = (struct supervisor_ops){ on_run, on_cancel, on_observe,
+		                              on_changed, world };
+	buf_init(&world->said, 100000);
+	assert_int_equal(journal_init(&world->journal, 1000), 0);
+	targets_init(&world->targets, 1);
+	group_init(&world->group, "http://gateway:9091");
+	supervisor_init(&world->supervisor, &world->ops, NULL, &world->journal,
+	                1);
+	world->supervisor.storm_rules = (struct storm_rules){ 50, 5, 300000 };
+
+	for (unsigned i = 0; i < n; i++) {
+		struct monitor *monitor = &world->monitors[i];
+
+		(void)snprintf(world->names[i], sizeof(world->names[i]), "m%u",
+		               i);
+		*monitor = (struct monitor){
+			.name = world->names[i],
+			.rules = &world->rules,
+			.steps = &restart_step,
+			.group = &world->group,
+			.target = targets_take(
+				&world->targets,
+				slice_from(same_target ? "one"
+			                               : world->names[i])),
+			.n_steps = world->n_steps[i],
+		};
+		assert_int_equal(supervisor_add(&world->supervisor, monitor,
+		                                false, ZERO),
+		                 0);
+	}
+	return world;
+}
+
+static void world_free(struct world *world, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		world->monitors[i].acting = false;
+		world->monitors[i].target->owner = NULL;
+		supervisor_remove(&world->supervisor, &world->monitors[i]);
+		targets_release(&world->targets, world->monitors[i].target);
+	}
+	supervisor_fini(&world->supervisor);
+	targets_fini(&world->targets);
+	journal_fini(&world->journal);
+	buf_fini(&world->said);
+	test_free(world);
+}
+
+/* One reading: the first @n_bad monitors are old, the rest fresh. */
+static void
+reading(struct world *world, unsigned n, unsigned n_bad, uint64_t at_ms)
+{
+	supervisor_reading_begin(&world->supervisor, &world->group);
+	for (unsigned i = 0; i < n; i++) {
+		struct observation observation = { OBSERVATION_AGE,
+			                           i < n_bad ? 61000 + at_ms
+			                                     : 0 };
+
+		supervisor_observe(&world->supervisor, &world->monitors[i],
+		                   &observation, ZERO + at_ms);
+	}
+	supervisor_reading_end(&world->supervisor, &world->group, ZERO + at_ms);
+}
+
+static void expect_said(struct world *world, const char *words)
+{
+	assert_string_equal(buf_text(&world->said), words);
+	buf_reset(&world->said);
+}
+
+static void step_ended(struct world *world, unsigned i, enum step_result result,
+                       uint64_t at_ms)
+{
+	struct step_report report = { result, 100, "" };
+
+	supervisor_step_ended(&world->supervisor, &world->monitors[i], &report,
+	                      ZERO + at_ms);
+}
+
+static void test_bounce_and_recover(void **state)
+{
+	struct world *world = world_new(3, false);
+	struct monitor *monitor = &world->monitors[0];
+
+	reading(world, 3, 1, 0);
+	expect_said(world, "run m0 ");
+	assert_true(monitor->acting);
+	step_ended(world, 0, STEP_OK, 1000);
+	reading(world, 3, 0, 2000);
+	expect_said(world, "");
+	assert_int_equal(monitor->policy.state, POLICY_GOOD);
+	assert_int_equal(monitor->n_bounces[BOUNCE_RECOVERED], 1);
+	assert_int_equal(monitor->n_steps[0][STEP_OK], 1);
+	assert_int_equal(monitor->n_checks[CHECK_BREACH], 1);
+	assert_int_equal(monitor->n_checks[CHECK_GOOD], 1);
+	assert_int_equal(world->supervisor.bounce_seconds.counts[3], 1);
+	assert_true(world->n_changed > 0);
+	world_free(world, 3);
+}
+
+static void test_one_bounce_per_target(void **state)
+{
+	struct world *world = world_new(2, true);
+
+	reading(world, 2, 2, 0);
+	expect_said(world, "run m0 ");
+	assert_int_equal(world->monitors[1].policy.held, GUARD_TARGET);
+	assert_int_equal(world->monitors[1].n_held[4], 1);
+
+	/* m0's restart is done; m1 waits until it could have helped */
+	step_ended(world, 0, STEP_OK, 1000);
+	reading(world, 2, 2, 2000);
+	expect_said(world, "");
+	reading(world, 2, 2, 60999);
+	expect_said(world, "");
+	supervisor_reading_begin(&world->supervisor, &world->group);
+	supervisor_observe(&world->supervisor, &world->monitors[1],
+	                   &(struct observation){ OBSERVATION_AGE, 999999 },
+	                   ZERO + 61000);
+	supervisor_reading_end(&world->supervisor, &world->group, ZERO + 61000);
+	expect_said(world, "run m1 ");
+	world_free(world, 2);
+}
+
+static void test_storm_holds_and_passes(void **state)
+{
+	struct world *world = world_new(20, false);
+
+	reading(world, 20, 0, 0);
+	reading(world, 20, 10, 1000);
+	expect_said(world, "");
+	assert_true(world->group.storm);
+	assert_int_equal(world->monitors[0].policy.held, GUARD_STORM);
+
+	/* it does not wear off by waiting */
+	reading(world, 20, 10, 900000);
+	expect_said(world, "");
+	assert_true(world->group.storm);
+
+	/* only a few are left: they are bounced */
+	reading(world, 20, 2, 901000);
+	assert_false(world->group.storm);
+	expect_said(world, "run m0 run m1 ");
+	world_free(world, 20);
+}
+
+static void test_no_storm_below_its_share(void **state)
+{
+	struct world *world = world_new(20, false);
+
+	reading(world, 20, 9, 0);
+	assert_false(world->group.storm);
+	expect_said(world, "run m0 run m1 run m2 run m3 run m4 run m5 run m6 "
+	                   "run m7 run m8 ");
+	world_free(world, 20);
+}
+
+static void test_no_storm_of_few(void **state)
+{
+	struct world *world = world_new(4, false);
+
+	reading(world, 4, 4, 0);
+	assert_false(world->group.storm);
+	expect_said(world, "run m0 run m1 run m2 run m3 ");
+	world_free(world, 4);
+}
+
+static void test_storm_guard_off(void **state)
+{
+	struct world *world = world_new(6, false);
+
+	world->supervisor.storm_rules.share_percent = 0;
+	reading(world, 6, 6, 0);
+	expect_said(world, "run m0 run m1 run m2 run m3 run m4 run m5 ");
+	world_free(world, 6);
+}
+
+static void test_source_unknown_holds_all(void **state)
+{
+	struct world *world = world_new(2, false);
+
+	reading(world, 2, 0, 0);
+	supervisor_reading_begin(&world->supervisor, &world->group);
+	for (unsigned i = 0; i < 2; i++)
+		supervisor_observe(&world->supervisor, &world->monitors[i],
+		                   &(struct observation){ OBSERVATION_UNKNOWN },
+		                   ZERO + 500000);
+	supervisor_reading_end(&world->supervisor, &world->group,
+	                       ZERO + 500000);
+	expect_said(world, "");
+	assert_int_equal(world->monitors[0].policy.state, POLICY_UNKNOWN);
+	assert_int_equal(world->monitors[0].n_checks[CHECK_UNKNOWN], 1);
+	world_free(world, 2);
+}
+
+static void test_deadline_asks_for_observation(void **state)
+{
+	struct world *world = world_new(1, false);
+
+	world->rules.for_ms = 5000;
+	reading(world, 1, 1, 0);
+	assert_int_equal(supervisor_next(&world->supervisor), ZERO + 5000);
+	supervisor_tick(&world->supervisor, ZERO + 4999);
+	expect_said(world, "");
+	supervisor_tick(&world->supervisor, ZERO + 5000);
+	expect_said(world, "observe m0 ");
+	assert_true(supervisor_next(&world->supervisor) == DEADLINE_NEVER);
+	reading(world, 1, 1, 5000);
+	expect_said(world, "run m0 ");
+	world_free(world, 1);
+}
+
+static void test_good_while_queued_cancels(void **state)
+{
+	struct world *world = world_new(1, false);
+
+	reading(world, 1, 1, 0);
+	expect_said(world, "run m0 ");
+	reading(world, 1, 0, 1000);
+	expect_said(world, "cancel m0 ");
+	step_ended(world, 0, STEP_CANCELLED, 1000);
+	assert_int_equal(world->monitors[0].policy.state, POLICY_GOOD);
+	assert_int_equal(world->monitors[0].n_bounces[BOUNCE_CANCELLED], 1);
+	world_free(world, 1);
+}
+
+static void test_journal_tells_the_story(void **state)
+{
+	static const char *const story[][2] = {
+		{ "starting", "good" },      { "good", "waiting" },
+		{ "waiting", "bouncing" },   { "restart", "ok" },
+		{ "bouncing", "verifying" }, { "verifying", "good" },
+	};
+	struct world *world = world_new(1, false);
+
+	reading(world, 1, 0, 0);
+	reading(world, 1, 1, 1000);
+	step_ended(world, 0, STEP_OK, 2000);
+	reading(world, 1, 0, 3000);
+	for (size_t i = 0; i < ARRAY_SIZE(story); i++) {
+		const struct journal_entry *entry =
+			journal_get(&world->journal, i + 1);
+
+		assert_non_null(entry);
+		assert_string_equal(entry->subject, "m0");
+		assert_string_equal(entry->from, story[i][0]);
+		assert_string_equal(entry->to, story[i][1]);
+	}
+	assert_int_equal(world->journal.next_seq, ARRAY_SIZE(story) + 1);
+	assert_string_equal(journal_get(&world->journal, 2)->detail,
+	                    "age=1m2s limit=1m");
+	world_free(world, 1);
+}
+
+static void test_journal_ring(void **state)
+{
+	struct journal journal;
+
+	assert_int_equal(journal_init(&journal, 3), 0);
+	for (int i = 0; i < 5; i++)
+		journal_add(&journal, i, JOURNAL_DAEMON, "", NULL, NULL,
+		            "reason", "");
+	assert_int_equal(journal_first(&journal), 3);
+	assert_null(journal_get(&journal, 2));
+	assert_int_equal(journal_get(&journal, 3)->wall_ms, 2);
+	assert_null(journal_get(&journal, 6));
+	assert_int_equal(journal_resize(&journal, 2), 0);
+	assert_null(journal_get(&journal, 3));
+	assert_int_equal(journal_get(&journal, 5)->wall_ms, 4);
+	assert_int_equal(journal_resize(&journal, 10), 0);
+	assert_int_equal(journal_get(&journal, 4)->wall_ms, 3);
+	assert_null(journal_get(&journal, 1));
+	journal_fini(&journal);
+}
+
+static void test_deadlines_order(void **state)
+{
+	struct deadlines deadlines;
+	struct deadline nodes[200] = { 0 };
+	struct rng rng = { 3 };
+	uint64_t last_ms = 0;
+	struct deadline *due;
+	unsigned n = 0;
+
+	deadlines_init(&deadlines);
+	assert_int_equal(deadlines_reserve(&deadlines, 200), 0);
+	for (int round = 0; round < 5; round++) {
+		for (size_t i = 0; i < 200; i++)
+			deadlines_arm(&deadlines, &nodes[i],
+			              rng_below(&rng, 1000));
+	}
+	for (size_t i = 0; i < 200; i += 4)
+		deadlines_arm(&deadlines, &nodes[i], DEADLINE_NEVER);
+	while ((due = deadlines_pop(&deadlines, 2000))) {
+		assert_true(due->at_ms >= last_ms);
+		assert_true((due - nodes) % 4 != 0);
+		last_ms = due->at_ms;
+		n++;
+	}
+	assert_int_equal(n, 150);
+	deadlines_fini(&deadlines);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bounce_and_recover),
+		cmocka_unit_test(test_one_bounce_per_target),
+		cmocka_unit_test(test_storm_holds_and_passes),
+		cmocka_unit_test(test_no_storm_below_its_share),
+		cmocka_unit_test(test_no_storm_of_few),
+		cmocka_unit_test(test_storm_guard_off),
+		cmocka_unit_test(test_source_unknown_holds_all),
+		cmocka_unit_test(test_deadline_asks_for_observation),
+		cmocka_unit_test(test_good_while_queued_cancels),
+		cmocka_unit_test(test_journal_tells_the_story),
+		cmocka_unit_test(test_journal_ring),
+		cmocka_unit_test(test_deadlines_order),
+	};
+
+	return cmocka_run_group_tests_name("supervisor", tests, NULL, NULL);
+}
