@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/json.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include "base/mem.h"
+
+static json_t *load(struct slice text, size_t flags, json_error_t *error)
+{
+	flags |= JSON_DECODE_ANY | JSON_ALLOW_NUL;
+	return json_loadb(text.n ? text.p : "", text.n, flags, error);
+}
+
+int json_parse(struct slice text, struct json_t **rootp, struct err *err)
+{
+	json_error_t error;
+	json_t *root;
+
+	/* jansson keeps it for good; saying it again costs two stores */
+	json_set_alloc_funcs(mem_alloc, mem_free);
+
+	root = load(text, 0, &error);
+	if (!root && json_error_code(&error) == json_error_numeric_overflow)
+		root = load(text, JSON_DECODE_INT_AS_REAL, &error);
+	if (root) {
+		*rootp = root;
+		return 0;
+	}
+	if (json_error_code(&error) == json_error_out_of_memory)
+		return err_set(err, -ENOMEM, "out of memory");
+	return err_set(err, -EINVAL, "not JSON: line %d: %s", error.line,
+	               error.text);
+}
+
+void json_free(struct json_t *root)
+{
+	json_decref(root);
+}
+
+const struct json_t *json_get(const struct json_t *object, const char *name)
+{
+	return json_object_get(object, name);
+}
+
+size_t json_count(const struct json_t *array)
+{
+	return json_array_size(array);
+}
+
+const struct json_t *json_item(const struct json_t *array, size_t at)
+{
+	return json_array_get(array, at);
+}
+
+bool json_is_missing(const struct json_t *value)
+{
+	return !value || json_is_null(value);
+}
+
+struct slice json_as_text(const struct json_t *value)
+{
+	if (!json_is_string(value))
+		return slice_make(NULL, 0);
+	return slice_make(json_string_value(value), json_string_length(value));
+}
+
+int64_t json_as_int(const struct json_t *value, int64_t fallback)
+{
+	double real;
+
+	if (json_is_integer(value))
+		return json_integer_value(value);
+	if (!json_is_real(value))
+		return fallback;
+	real = json_real_value(value);
+	/* 2^63 itself is a double, INT64_MAX is none */
+	if (real != trunc(real) || real < -0x1p63 || real >= 0x1p63)
+		return fallback;
+	return (int64_t)real;
+}
+
+bool json_as_bool(const struct json_t *value, bool fallback)
+{
+	return json_is_boolean(value) ? json_is_true(value) : fallback;
+}
+
+bool json_copy_text(const struct json_t *value, char *out, size_t size)
+{
+	struct slice text = json_as_text(value);
+
+	out[0] = '\0';
+	if (!text.p || text.n >= size || memchr(text.p, '\0', text.n))
+		return false;
+	memcpy(out, text.p, text.n + 1);
+	return true;
+}
