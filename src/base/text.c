@@ -128,6 +128,24 @@ void text_escape_html(struct buf *buf, struct slice text)
 	}
 }
 
+static bool is_unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+	       c == '~';
+}
+
+void text_escape_url(struct buf *buf, struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (is_unreserved(text.p[i]))
+			(void)buf_putc(buf, text.p[i]);
+		else
+			(void)buf_printf(buf, "%%%02X",
+			                 (unsigned char)text.p[i]);
+	}
+}
+
 void text_escape_plain(struct buf *buf, struct slice text)
 {
 	while (text.n) {

@@ -21,6 +21,10 @@ void text_escape_logfmt(struct buf *buf, struct slice text);
 /* For HTML text and attribute values. */
 void text_escape_html(struct buf *buf, struct slice text);
 
+/* One segment of a URL's path, or one value of its query (RFC 3986): all but
+ * the unreserved characters as %NN. */
+void text_escape_url(struct buf *buf, struct slice text);
+
 /* Control characters and bytes that are not UTF-8 as \xNN; for terminals. */
 void text_escape_plain(struct buf *buf, struct slice text);
 

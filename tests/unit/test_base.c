@@ -217,6 +217,10 @@ static void test_escapes(void **state)
 		&buf, slice_from("red\x1b[31m\xf0\x9f\x98\x80\xed\xa0\x80"));
 	assert_string_equal(buf_text(&buf),
 	                    "red\\x1b[31m\xf0\x9f\x98\x80\\xed\\xa0\\x80");
+	buf_reset(&buf);
+	text_escape_url(&buf, slice_from("a-Z_0.9~ /?&=%\xc3\xa9\n"));
+	assert_string_equal(buf_text(&buf),
+	                    "a-Z_0.9~%20%2F%3F%26%3D%25%C3%A9%0A");
 	buf_fini(&buf);
 }
 
