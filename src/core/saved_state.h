@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * saved_state: what must survive our own restart, as one JSON document: the
+ * bounces, waits and surrenders of each monitor, and the targets that we
+ * stopped and have yet to bring back.
+ *
+ * Pure: text in, text out. Times are Unix milliseconds in the document and
+ * are turned into monotonic ones by the caller's offset; what lies in the
+ * future (the clock was set back) is not believed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json_writer.h"
+#include "base/macros.h"
+#include "base/slice.h"
+#include "core/policy.h"
+
+#define SAVED_STATE_MAX   (64u << 20) /* bytes of a document */
+#define SAVED_STOPPED_MAX 10000       /* targets in it */
+
+/* A target that is down because of us. */
+struct saved_stopped {
+	const char *runtime; /* "docker" */
+	const char *target;
+	const char *project; /* "" if none */
+	int64_t since_wall_ms;
+};
+
+struct saved_state;
+
+/*
+ * Writing: begin, every monitor, then every stopped target, end. Failures
+ * stay in the buffer's `failed`.
+ */
+struct saved_writer {
+	struct json_writer json;
+	int64_t wall_offset_ms; /* wall minus monotonic time */
+	bool in_stopped;
+};
+
+void saved_write_begin(struct saved_writer *writer, struct buf *buf,
+                       int64_t now_wall_ms, int64_t wall_offset_ms);
+void saved_write_monitor(struct saved_writer *writer, const char *name,
+                         const struct policy_saved *saved,
+                         int64_t bounce_wall_ms);
+void saved_write_stopped(struct saved_writer *writer,
+                         const struct saved_stopped *stopped);
+void saved_write_end(struct saved_writer *writer);
+
+/*
+ * saved_state_parse() - read a document
+ *
+ * Returns 0 with *statep set (saved_state_free()), -EINVAL when it is damaged
+ * or not ours, with the reason, or -ENOMEM.
+ */
+int saved_state_parse(struct slice text, struct saved_state **statep,
+                      struct err *err) MUST_CHECK;
+void saved_state_free(struct saved_state *state); /* NULL is fine */
+
+/* Fills @saved with the monitor's past in monotonic time; false if nothing is
+ * known of it. @bounce_wall_msp: its last bounce, 0 if none. */
+bool saved_state_monitor(const struct saved_state *state, const char *name,
+                         int64_t now_wall_ms, int64_t wall_offset_ms,
+                         struct policy_saved *saved, int64_t *bounce_wall_msp);
+
+/* The stopped targets; borrowed until saved_state_free(). */
+size_t saved_state_n_stopped(const struct saved_state *state);
+struct saved_stopped
+saved_state_stopped(const struct saved_state *state, size_t at);
