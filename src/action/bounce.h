@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bounce: carries out the steps that policies ask for.
+ *
+ * The happy path of one: wait in line until fewer than `max_parallel` run;
+ * look at the target (it exists, nobody paused or stopped it); if the step may
+ * leave it stopped, promise durably to bring it back; act; say how it ended.
+ * Policies and journals are not known here, nor how an engine does it.
+ *
+ * Each kind of step is a row of the table in step_kinds.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "action/promise.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "core/step.h"
+#include "runtime/runtime.h"
+
+#define BOUNCE_COMMAND_TIMEOUT_MS 60000 /* exec, run; unless set */
+#define BOUNCE_DETAIL_MAX         400
+#define BOUNCE_ENV_MAX            6   /* variables given to a command */
+#define BOUNCE_ENV_SIZE           512 /* bytes of one, cut beyond */
+
+struct bounce;
+typedef void (*bounce_done_cb)(struct bounce *bounce);
+typedef void (*bouncer_closed_cb)(void *context);
+
+enum bounce_stage {
+	BOUNCE_IDLE,
+	BOUNCE_QUEUED,
+	BOUNCE_LOOKING,
+	BOUNCE_PROMISING,
+	BOUNCE_ACTING,
+};
+
+/* One step at work; lies in its owner. */
+struct bounce {
+	/* set by the caller, borrowed until completion; zero the rest */
+	const struct step *step;
+	struct runtime *runtime;  /* of the target */
+	const char *runtime_name; /* "docker" */
+	const char *target;
+	const char *project; /* NULL: none */
+	const char *monitor; /* for the command's environment and the log */
+	const char *reason;
+	uint64_t age_ms;
+	uint32_t attempt; /* from 1 */
+	bool dry_run;
+
+	/* valid in the completion */
+	enum step_result result;
+	uint64_t duration_ms; /* from its turn to its end */
+	char detail[BOUNCE_DETAIL_MAX];
+
+	/* private below */
+	struct bouncer *bouncer;
+	struct list node;
+	enum bounce_stage stage;
+	bool cancelled;
+	uint64_t began_ms;
+	struct runtime_call call;
+	struct promise *promise;
+	struct bounce_env *env;
+	bounce_done_cb done;
+};
+
+struct bouncer {
+	/* set by the owner before init */
+	uv_loop_t *loop;
+	const struct log *log;
+	struct runtime *host;      /* runs `run` steps; borrowed */
+	struct promises *promises; /* borrowed */
+	uint32_t max_parallel;
+
+	/* private below */
+	uv_timer_t turn;   /* things happen from the loop only */
+	struct list queue; /* in order of arrival */
+	struct list running;
+	uint32_t n_running;
+	bool closing;
+	bool turn_closed;
+	bouncer_closed_cb closed;
+	void *closed_context;
+};
+
+/* 0 or a negative code. After success the only way out is bouncer_close(). */
+int bouncer_init(struct bouncer *bouncer) MUST_CHECK;
+
+/* Cancels what waits and what runs; each completes first. @closed is called
+ * once, from the loop. */
+void bouncer_close(struct bouncer *bouncer, bouncer_closed_cb closed,
+                   void *context);
+
+/* Cannot fail: what goes wrong is its result. @done is called exactly once,
+ * from the loop, never before this returned. */
+void bounce_start(struct bouncer *bouncer, struct bounce *bounce,
+                  bounce_done_cb done);
+
+/* Ends as STEP_CANCELLED if it has not begun to act; else nothing. */
+void bounce_cancel(struct bounce *bounce);
+
+/* Steps that wait or run. */
+uint32_t bouncer_n_queued(const struct bouncer *bouncer);
