@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * observation: one fact from a source about one monitor.
+ * observation: one fact from a source about one monitor; reading: one attempt
+ * of a source to learn such facts.
  *
  * A source says what it saw, never whether that is bad: limits are the
  * monitor's. *Missing* (the source answered and the thing is not in it) and
@@ -20,3 +21,27 @@ struct observation {
 	enum observation_kind kind;
 	uint64_t age_ms; /* OBSERVATION_AGE; by the source's own clock */
 };
+
+/* How a reading went. */
+enum reading_result {
+	READING_OK,
+	READING_DNS,     /* the name does not resolve */
+	READING_REFUSED, /* nobody listens, or no way there */
+	READING_TIMEOUT,
+	READING_STATUS,         /* HTTP, but not 200 */
+	READING_NOT_EXPOSITION, /* 200, and something else in it */
+	READING_TRUNCATED,      /* it ended in the middle */
+	READING_TOO_LARGE,
+	READING_ERROR, /* anything else */
+	N_READING_RESULTS,
+};
+
+struct reading {
+	enum reading_result result;
+	const char *detail; /* in words, "" when READING_OK */
+	uint64_t n_bytes;   /* of bodies */
+	uint64_t duration_ms;
+};
+
+/* The name used in log, journal, metrics and API. */
+const char *reading_result_name(enum reading_result result);

@@ -10,6 +10,10 @@
 static const double bounce_bounds[] = { 0.1, 0.25, 0.5, 1,   2.5, 5,
 	                                10,  30,   60,  120, 300 };
 
+static const double reading_bounds[] = { 0.001, 0.0025, 0.005, 0.01,
+	                                 0.025, 0.05,   0.1,   0.25,
+	                                 0.5,   1,      2.5,   10 };
+
 static const char *const check_names[N_CHECK_RESULTS] = {
 	[CHECK_GOOD] = "good",
 	[CHECK_BREACH] = "breach",
@@ -48,6 +52,8 @@ void supervisor_init(struct supervisor *supervisor,
 		.rng = { seed },
 		.bounce_seconds = { .bounds = bounce_bounds,
 		                    .n_bounds = ARRAY_SIZE(bounce_bounds) },
+		.reading_seconds = { .bounds = reading_bounds,
+		                     .n_bounds = ARRAY_SIZE(reading_bounds) },
 	};
 	deadlines_init(&supervisor->deadlines);
 }
@@ -60,7 +66,7 @@ void supervisor_fini(struct supervisor *supervisor)
 
 void group_init(struct group *group, const char *name)
 {
-	*group = (struct group){ .name = name };
+	*group = (struct group){ .name = name, .read_ms = GROUP_NEVER_READ };
 	list_init(&group->monitors);
 }
 
@@ -269,10 +275,30 @@ static void feed(struct supervisor *supervisor, struct monitor *monitor,
 /* --- events ------------------------------------------------------------- */
 
 void supervisor_reading_begin(struct supervisor *supervisor,
-                              struct group *group)
+                              struct group *group,
+                              const struct reading *reading, uint64_t now_ms)
 {
-	(void)supervisor;
+	bool up = reading->result == READING_OK;
+	bool first = group->read_ms == GROUP_NEVER_READ &&
+	             group->result == READING_OK;
+
 	group->reading = true;
+	group->n_readings[reading->result]++;
+	group->n_bytes += reading->n_bytes;
+	histogram_observe(&supervisor->reading_seconds,
+	                  (double)reading->duration_ms / 1000);
+	/* the source has written the log line */
+	if (first || group->result != reading->result)
+		journal_add(supervisor->journal,
+		            (int64_t)now_ms + supervisor->wall_offset_ms,
+		            JOURNAL_SOURCE, group->name, NULL,
+		            reading_result_name(reading->result),
+		            up ? "source can be read" : "source is unknown",
+		            reading->detail);
+	group->up = up;
+	group->result = reading->result;
+	if (up)
+		group->read_ms = now_ms;
 }
 
 static enum check_result check_result(const struct monitor *monitor)

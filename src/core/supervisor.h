@@ -49,18 +49,28 @@ enum bounce_result {
 	N_BOUNCE_RESULTS,
 };
 
-/* The monitors of one source: they share its storms. */
+#define GROUP_NEVER_READ UINT64_MAX
+
+/* The monitors of one source: they share its readings and its storms. */
 struct group {
 	const char *name; /* the gateway's URL; borrowed */
 	struct list monitors;
 	uint32_t n_monitors;
-	bool storm;   /* the guard holds */
-	bool reading; /* between begin and end */
+	bool storm;                 /* the guard holds */
+	bool reading;               /* between begin and end */
+	bool up;                    /* the last reading was good */
+	uint64_t read_ms;           /* last good reading, or GROUP_NEVER_READ */
+	enum reading_result result; /* of the last one */
+	uint32_t n_readings[N_READING_RESULTS];
+	uint64_t n_bytes;
 };
+
+struct config_monitor;
 
 /* One rule at work. The upper fields are set by the owner and borrowed. */
 struct monitor {
 	const char *name;
+	const struct config_monitor *config; /* not looked into here */
 	const struct policy_rules *rules;
 	const struct step *steps;
 	struct group *group;
@@ -115,6 +125,7 @@ struct supervisor {
 	uint32_t n_monitors;
 	uint32_t n_acting; /* steps queued or running */
 	struct histogram bounce_seconds;
+	struct histogram reading_seconds;
 };
 
 /* @journal is borrowed. Cannot fail. */
@@ -135,7 +146,8 @@ void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor);
 /* One reading of (a part of) a group: between begin and end policies only
  * take note; at the end the storm is judged and bounces may start. */
 void supervisor_reading_begin(struct supervisor *supervisor,
-                              struct group *group);
+                              struct group *group,
+                              const struct reading *reading, uint64_t now_ms);
 void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
                         const struct observation *observation, uint64_t now_ms);
 void supervisor_reading_end(struct supervisor *supervisor, struct group *group,

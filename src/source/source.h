@@ -8,26 +8,15 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
-#include "base/err.h"
 #include "core/observation.h"
 
 struct source;
 
-/* One reading, good or failed; borrowed for the call. */
-struct source_reading {
-	bool up;              /* the source could be read */
-	const char *reason;   /* why not: "timeout", "refused", … ; "ok" */
-	const char *detail;   /* in words, "" when up */
-	uint64_t n_bytes;
-	uint64_t duration_ms;
-};
-
 struct source_listener {
 	/* A reading is about to be published; all subscriptions follow. */
 	void (*begin)(void *context, struct source *source,
-	              const struct source_reading *reading);
+	              const struct reading *reading);
 	/* @subscription: the number given when it was added. */
 	void (*observe)(void *context, struct source *source,
 	                uint32_t subscription,

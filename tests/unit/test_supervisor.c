@@ -119,11 +119,22 @@ static void world_free(struct world *world, unsigned n)
 	test_free(world);
 }
 
+static void
+reading_begin(struct world *world, enum reading_result result, uint64_t at_ms)
+{
+	struct reading reading = { .result = result,
+		                   .detail = "",
+		                   .duration_ms = 1 };
+
+	supervisor_reading_begin(&world->supervisor, &world->group, &reading,
+	                         ZERO + at_ms);
+}
+
 /* One reading: the first @n_bad monitors are old, the rest fresh. */
 static void
 reading(struct world *world, unsigned n, unsigned n_bad, uint64_t at_ms)
 {
-	supervisor_reading_begin(&world->supervisor, &world->group);
+	reading_begin(world, READING_OK, at_ms);
 	for (unsigned i = 0; i < n; i++) {
 		struct observation observation = { OBSERVATION_AGE,
 			                           i < n_bad ? 61000 + at_ms
@@ -186,7 +197,7 @@ static void test_one_bounce_per_target(void **state)
 	expect_said(world, "");
 	reading(world, 2, 2, 60999);
 	expect_said(world, "");
-	supervisor_reading_begin(&world->supervisor, &world->group);
+	reading_begin(world, READING_OK, 61000);
 	supervisor_observe(&world->supervisor, &world->monitors[1],
 	                   &(struct observation){ OBSERVATION_AGE, 999999 },
 	                   ZERO + 61000);
@@ -253,7 +264,7 @@ static void test_source_unknown_holds_all(void **state)
 	struct world *world = world_new(2, false);
 
 	reading(world, 2, 0, 0);
-	supervisor_reading_begin(&world->supervisor, &world->group);
+	reading_begin(world, READING_TIMEOUT, 500000);
 	for (unsigned i = 0; i < 2; i++)
 		supervisor_observe(&world->supervisor, &world->monitors[i],
 		                   &(struct observation){ OBSERVATION_UNKNOWN },
@@ -312,15 +323,15 @@ static void test_journal_tells_the_story(void **state)
 	reading(world, 1, 0, 3000);
 	for (size_t i = 0; i < ARRAY_SIZE(story); i++) {
 		const struct journal_entry *entry =
-			journal_get(&world->journal, i + 1);
+			journal_get(&world->journal, i + 2);
 
 		assert_non_null(entry);
 		assert_string_equal(entry->subject, "m0");
 		assert_string_equal(entry->from, story[i][0]);
 		assert_string_equal(entry->to, story[i][1]);
 	}
-	assert_int_equal(world->journal.next_seq, ARRAY_SIZE(story) + 1);
-	assert_string_equal(journal_get(&world->journal, 2)->detail,
+	assert_int_equal(world->journal.next_seq, ARRAY_SIZE(story) + 2);
+	assert_string_equal(journal_get(&world->journal, 3)->detail,
 	                    "age=1m2s limit=1m");
 	world_free(world, 1);
 }
