@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * api: the HTTP routes. They read what policies and actions have recorded and
+ * change nothing.
+ *
+ * A route is a row of the table in routes.c. What can be long (metrics, all
+ * monitors, the journal) is produced piece by piece while it is sent.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "core/supervisor.h"
+#include "io/http_server.h"
+
+/* What the routes may see; filled and kept true by the daemon, borrowed. */
+struct api {
+	uv_loop_t *loop;
+	const struct supervisor *supervisor;
+	const struct journal *journal;
+	struct monitor *const *monitors; /* in the order of the file */
+	uint32_t n_monitors;
+	struct group *const *groups;
+	uint32_t n_groups;
+	uint64_t generation; /* grows when the two above change */
+	int64_t start_wall_ms;
+	uint64_t n_reloads[2]; /* failed, good */
+	bool reload_ok;        /* the last one */
+	uint32_t n_owed;       /* targets that are down because of us */
+	bool stopping;
+};
+
+/* Monotonic now, and the Unix time of a monotonic one. */
+uint64_t api_now_ms(const struct api *api);
+int64_t api_wall_ms(const struct api *api, uint64_t at_ms);
+
+/* For http_server_new(); @context is the struct api. */
+void api_handle(void *context, struct http_exchange *exchange);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* routes: what the files of this directory share. Private to src/api. */
+#pragma once
+
+#include "api/api.h"
+#include "base/buf.h"
+#include "base/json_writer.h"
+#include "base/slice.h"
+
+#define API_PIECE_SIZE 32768    /* a streamed body is made in such pieces */
+#define API_BODY_MAX   16777216 /* bytes of a piece or a whole body, at most */
+
+/* The routes; @rest is what follows the prefix of the path, decoded. */
+void api_metrics(struct api *api, struct http_exchange *exchange,
+                 struct slice rest);
+void api_healthy(struct api *api, struct http_exchange *exchange,
+                 struct slice rest);
+void api_ready(struct api *api, struct http_exchange *exchange,
+               struct slice rest);
+void api_monitors(struct api *api, struct http_exchange *exchange,
+                  struct slice rest);
+void api_monitor(struct api *api, struct http_exchange *exchange,
+                 struct slice rest);
+void api_journal(struct api *api, struct http_exchange *exchange,
+                 struct slice rest);
+void api_page(struct api *api, struct http_exchange *exchange,
+              struct slice rest);
+
+/* An answer of the form {"error":"…"}. */
+void api_error(struct http_exchange *exchange, uint16_t status,
+               const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* A body that is written monitor by monitor. */
+struct api_stream {
+	struct api *api;
+	uint64_t generation;
+	uint32_t next; /* monitor */
+	uint32_t part; /* the stream's own */
+	uint64_t seq;  /* journal streams */
+	uint64_t left;
+	char *filter;
+	bool ended;
+	/* Writes some more, sets `ended` with the last of it. */
+	void (*write)(struct api_stream *stream, struct buf *out);
+};
+
+/* Answers 200 with what @write makes; 500 if memory is out. @filter is copied,
+ * may be NULL. Returns NULL on failure; else the stream, to be set up before
+ * the handler returns. */
+struct api_stream *
+api_stream_respond(struct api *api, struct http_exchange *exchange,
+                   const char *content_type, const char *filter,
+                   void (*write)(struct api_stream *stream, struct buf *out));
+
+/* The value of a query parameter, decoded into @out (NUL-terminated);
+ * 1 if it is there, 0 if not, -EINVAL if it is malformed or too long. */
+int api_query(struct slice query, const char *name, char *out, size_t size);
+
+/* Decodes %XX; 0, or -EINVAL if malformed, too long, or with a NUL. */
+int api_decode(struct slice text, char *out, size_t size);
+
+/* One monitor as a JSON object; @full with counters and rules. */
+void api_write_monitor(const struct api *api, struct json_writer *json,
+                       const struct monitor *monitor, bool full);
+
+/* Unix milliseconds as RFC 3339. */
+void api_write_time(struct json_writer *json, int64_t wall_ms);
