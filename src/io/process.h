@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * process: a command of the host, in a process group of its own.
+ * process: a command of the host, in a session and process group of its own.
  *
- * The happy path: spawn with stdin from /dev/null (or a given text) and stdout
- * and stderr into one pipe; keep what it says up to a limit and drop the rest;
- * the child exits; the pipe ends; complete. At the deadline, or when
- * cancelled, the whole group gets SIGTERM and, a grace later, SIGKILL. A
+ * The happy path: spawn with stdin from /dev/null and stdout and stderr into
+ * one pipe; keep what it says up to a limit, read and drop the rest; the child
+ * exits; the pipe ends; complete. At the deadline, or when cancelled, the
+ * whole group gets SIGTERM and, a grace later, what is left of it SIGKILL. A
  * grandchild that keeps the pipe open does not delay the completion by more
  * than PROCESS_DRAIN_MS after the child's exit.
  *
- * No shell: argv goes to execve as it is.
+ *            exit                   pipe ends, or PROCESS_DRAIN_MS
+ *   RUNNING ──────────────────────▶ DRAINING ─────────────▶ CLOSING ▶ done
+ *      │ deadline, cancel: TERM        ▲  ▲
+ *      ▼          exit                 │  │
+ *   STOPPING ───────────▶ LEFTOVERS ───┘  │
+ *      │ grace: KILL       group empty,   │
+ *      ▼          exit     or grace: KILL │
+ *   KILLED ───────────────────────────────┘
+ *
+ * What a command leaves running after it ended by itself is its own business
+ * (it may have started a service); only a deadline or a cancel kills the group.
+ *
+ * No shell: argv goes to execvp() as it is. (glibc's execvp() hands a script
+ * without a "#!" line to /bin/sh, musl's refuses it.)
  */
 #pragma once
 
@@ -19,27 +32,31 @@
 #include "base/macros.h"
 
 #define PROCESS_KILL_GRACE_MS 5000 /* SIGTERM to SIGKILL, unless set */
-#define PROCESS_DRAIN_MS 200
+#define PROCESS_DRAIN_MS      200  /* child's exit to completion, at most */
 
+struct process;
 struct process_call;
 typedef void (*process_done_cb)(struct process_call *call);
 
 struct process_call {
 	/* set by the caller; zero the rest */
-	const char *const *argv;    /* NULL-terminated; borrowed for the start */
-	const char *const *env;     /* added to ours: "K=V", NULL-terminated, or NULL */
-	uint64_t timeout_ms;        /* 0: none */
-	uint64_t kill_grace_ms;     /* 0: PROCESS_KILL_GRACE_MS */
-	size_t max_output;          /* kept; the rest is read and dropped */
+	const char *const *argv; /* NULL-terminated; borrowed for the start;
+	                            argv[0] is looked up in PATH */
+	const char *const *env;  /* "K=V", NULL-terminated, or NULL; added to
+	                            our environment, whose values give way */
+	uint64_t timeout_ms;     /* 0: none */
+	uint64_t kill_grace_ms;  /* 0: PROCESS_KILL_GRACE_MS */
+	size_t max_output;       /* kept; the rest is read and dropped */
 
 	/* valid in the completion */
-	struct err err;             /* 0; UV_ETIMEDOUT; UV_ECANCELED; or why it
-	                               did not start, naming the program */
-	int64_t exit_status;        /* when it exited by itself */
-	int term_signal;            /* else the signal that ended it */
-	struct buf output;          /* stdout and stderr as they came; call
-	                               process_call_fini() when done with it */
-	bool truncated;             /* there was more */
+	struct err err;      /* 0: it ran and ended by itself; UV_ETIMEDOUT;
+	                        UV_ECANCELED; or why it did not start, naming
+	                        the program (UV_ENOENT, UV_EACCES, …) */
+	int64_t exit_status; /* when it exited; -1: it did not */
+	int term_signal;     /* the signal that ended it, 0 if none did */
+	struct buf output;   /* stdout and stderr as they came; call
+	                        process_call_fini() when done with it */
+	bool truncated;      /* there was more, or no memory to keep it */
 
 	/* private below */
 	struct process *process;
@@ -50,14 +67,19 @@ struct process_call {
  * process_spawn() - start the command
  *
  * Returns 0 and later, from the loop and never before this returns, calls
- * @done exactly once, also when the program could not be executed. On a
- * negative return (no memory) @done is never called.
+ * @done exactly once, also when the program could not be executed: then
+ * err.code is set and exit_status is -1, which tells "not found" from a command
+ * that itself exited with 127. On a negative return (no memory) @done is never
+ * called. @call is the caller's memory and free again when @done has been
+ * entered.
  */
 int process_spawn(uv_loop_t *loop, struct process_call *call,
                   process_done_cb done) MUST_CHECK;
 
-/* TERM now, KILL after the grace; the completion comes when it is gone.
+/* TERM now, KILL after the grace; the completion comes, from the loop, when
+ * the child is gone. A child that has already ended is not called cancelled.
  * Idempotent. */
 void process_cancel(struct process_call *call);
 
+/* Frees the output; harmless on a zeroed call. */
 void process_call_fini(struct process_call *call);
