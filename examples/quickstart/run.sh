@@ -68,11 +68,13 @@ END
 # wait_for SECONDS WHAT COMMAND…: tells the journal meanwhile
 wait_for()
 {
-    deadline=$(($(date +%s) + $1))
+    limit=$1
     what=$2
     shift 2
+    deadline=$(($(date +%s) + limit))
     until "$@"; do
-        [ "$(date +%s)" -lt "$deadline" ] || fail "$what did not happen"
+        [ "$(date +%s)" -lt "$deadline" ] ||
+            fail "$what: not within $limit seconds"
         [ -z "${STATUS:-}" ] || tell_journal
         sleep 0.2
     done
@@ -107,6 +109,12 @@ stop_all()
     for pid in $PIDS; do
         wait "$pid" 2>/dev/null || true
     done
+    # What an engine has mounted below its directory stays when it ends.
+    awk -v work="$WORK/" 'index($2, work) == 1 { print $2 }' /proc/mounts |
+        sort -r | while read -r point; do
+            # shellcheck disable=SC2086 # sudo or nothing
+            $ENGINE_SUDO umount -l "$point" || true
+        done
     # shellcheck disable=SC2086 # sudo or nothing
     $ENGINE_SUDO rm -rf "$WORK"
 }
@@ -145,6 +153,11 @@ engine()
         -X "$method" "http://docker/v1.41$path" "$@"
 }
 
+engine_answers()
+{
+    engine GET /_ping -o /dev/null 2>/dev/null
+}
+
 start_exporter_process()
 {
     "$HERE/restart.sh" "$WORK" "$PUSHGATEWAY" >/dev/null
@@ -158,7 +171,7 @@ start_exporter_container()
     start dockerd $ENGINE_SUDO "$DOCKERD" --data-root "$WORK/data" \
         --exec-root "$WORK/exec" --pidfile "$WORK/docker.pid" \
         --host "unix://$WORK/docker.sock" --bridge=none --iptables=false
-    wait_for 60 "a private dockerd" engine GET /_ping -o /dev/null
+    wait_for 60 "the private dockerd is ready" engine_answers
 
     mkdir -p "$WORK/root/bin" "$WORK/root/dev" "$WORK/root/proc"
     cp "$(command -v busybox)" "$WORK/root/bin/busybox"
@@ -257,7 +270,7 @@ ADDR=127.0.0.1:${ports#* }
 
 start pushgateway prometheus-pushgateway \
     "--web.listen-address=${PUSHGATEWAY#http://}" --persistence.file=
-wait_for 20 "a Pushgateway" answers "$PUSHGATEWAY/-/ready"
+wait_for 20 "the Pushgateway is ready" answers "$PUSHGATEWAY/-/ready"
 tell "a Pushgateway listens on $PUSHGATEWAY"
 
 if [ -n "$docker" ]; then
@@ -273,15 +286,15 @@ sed -e "s|@PUSHGATEWAY@|$PUSHGATEWAY|" -e "s|@ADDR@|$ADDR|" \
     "$HERE/config${docker:+-docker}.yml" >"$WORK/config.yml"
 # shellcheck disable=SC2086 # sudo or nothing
 start bouncer $ENGINE_SUDO "$BOUNCER" run --config "$WORK/config.yml"
-wait_for 20 "the bouncer" answers "http://$ADDR/-/ready"
+wait_for 20 "the bouncer is ready" answers "http://$ADDR/-/ready"
 STATUS=http://$ADDR
 tell "the bouncer watches; its status page: $STATUS/"
-wait_for 20 "a first push" state_is good
+wait_for 20 "the first push is seen" state_is good
 
 hang_exporter
 tell "the exporter hangs: it lives, and pushes no more"
-wait_for 20 "that the bouncer notices" not_good
-wait_for 40 "that the bouncer restarts it and sees it recover" state_is good
+wait_for 20 "the bouncer notices" not_good
+wait_for 40 "the bouncer restarts it and sees it recover" state_is good
 
 after=$(exporter_identity)
 [ "$before" != "$after" ] || fail "the exporter was not restarted"
