@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: the program, and the real peers that it watches and acts on.
+
+Peers that are slow to start live for the whole run and are swept after each
+test; those that a test stops and starts are its own. A peer that cannot run
+here skips its tests, with the reason in the summary; nothing passes silently.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from daemons import bouncer as bouncer_module    # noqa: E402
+from daemons.bouncer import Bouncer    # noqa: E402
+from daemons.docker import Docker    # noqa: E402
+from daemons.lxd import Lxd    # noqa: E402
+from daemons.podman import Podman    # noqa: E402
+from daemons.process import Unavailable    # noqa: E402
+from daemons.prometheus import Prometheus    # noqa: E402
+from daemons.pushgateway import Pushgateway    # noqa: E402
+from daemons.scripted import ScriptedGateway    # noqa: E402
+
+_missing = {}   # peer: why it cannot run
+
+
+@pytest.fixture(scope="session")
+def directory(request):
+    """Short, because the path of a unix socket has 108 bytes at most. Kept,
+    with all logs, when something failed."""
+    path = tempfile.mkdtemp(prefix="bouncer-")
+    os.chmod(path, 0o711)   # LXD's mapped users pass through it
+    yield path
+    if request.session.testsfailed:
+        request.config.kept_directory = path
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _start(name, make, start):
+    try:
+        peer = make()
+        start(peer)
+        return peer
+    except Unavailable as reason:
+        _missing[name] = str(reason)
+        pytest.skip(f"{name}: {str(reason).splitlines()[0]}")
+
+
+@pytest.fixture
+def pushgateway(directory):
+    path = tempfile.mkdtemp(prefix="pushgateway-", dir=directory)
+    peer = _start("pushgateway", lambda: Pushgateway(path),
+                  lambda gateway: gateway.start())
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def prometheus(directory):
+    path = tempfile.mkdtemp(prefix="prometheus-", dir=directory)
+    peer = _start("prometheus", lambda: Prometheus(path),
+                  lambda server: server.start())
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture(scope="session")
+def dockerd_of_session(directory):
+    peer = _start("docker", lambda: Docker(os.path.join(directory, "docker")),
+                  lambda docker: docker.start_first())
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def dockerd(dockerd_of_session):
+    """One for all tests; its containers are swept after each."""
+    yield dockerd_of_session
+    if not dockerd_of_session.alive:
+        dockerd_of_session.start_daemon()
+    dockerd_of_session.remove_all()
+
+
+@pytest.fixture(scope="session")
+def podman_of_session(directory):
+    peer = _start("podman", lambda: Podman(os.path.join(directory, "podman")),
+                  lambda podman: podman.start_first())
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def podman(podman_of_session):
+    yield podman_of_session
+    podman_of_session.remove_all()
+
+
+@pytest.fixture(scope="session")
+def lxd_of_session(directory):
+    peer = _start("lxd", lambda: Lxd(os.path.join(directory, "lxd")),
+                  lambda lxd: lxd.start_first())
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def lxd(lxd_of_session):
+    yield lxd_of_session
+    lxd_of_session.remove_all()
+
+
+@pytest.fixture
+def scripted_gateway():
+    peer = ScriptedGateway()
+    peer.start()
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def bouncer(directory, request):
+    """bouncer(yaml, args=(), env=None, ready=True) starts one and returns it.
+    What a test leaves running must end well when it is asked to."""
+    if not os.access(bouncer_module.program(), os.X_OK):
+        pytest.fail(f"{bouncer_module.program()} is not there: "
+                    "meson compile -C build, or set BOUNCER", pytrace=False)
+    started = []
+
+    def start(yaml, **options):
+        one = Bouncer(tempfile.mkdtemp(prefix="run-", dir=directory))
+        started.append(one)
+        try:
+            one.start(yaml, **options)
+        except Unavailable as reason:
+            pytest.fail(str(reason), pytrace=False)
+        return one
+
+    request.node.bouncers = started
+    yield start
+    failed = []
+    for one in started:
+        try:
+            if one.alive and one.end() != 0:
+                failed.append(f"exit {one.process.exit_code}")
+        except TimeoutError as late:
+            failed.append(str(late))
+            one.kill()
+    assert not failed, f"bouncer did not end well: {failed}\n" + "\n".join(
+        one.log_tail() for one in started)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the peers said."""
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    for peer in getattr(item, "bouncers", []):
+        report.sections.append(("bouncer", peer.log_tail()))
+    for name, peer in getattr(item, "funcargs", {}).items():
+        if hasattr(peer, "log_tail"):
+            report.sections.append((name, peer.log_tail()))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    kept = getattr(config, "kept_directory", None)
+    if kept:
+        terminalreporter.write_line(f"logs are kept in {kept}")
+    for name, reason in _missing.items():
+        terminalreporter.section(f"{name} cannot run on this machine",
+                                 sep="!", yellow=True)
+        terminalreporter.write_line(reason)

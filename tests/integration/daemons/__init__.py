@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real peers of the program, each started privately: one module for each.
+
+A peer keeps everything it writes below one directory of its own, listens on
+loopback or on a unix socket in there, and is stopped by its process id. What
+cannot run on this machine raises Unavailable with the reason.
+"""

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Podman service below one directory, spoken to as one does to Docker.
+
+Podman wants limits that an ordinary machine may refuse, shares its locks with
+every other Podman of the machine, and expects systemd; its private
+containers.conf says otherwise.
+"""
+
+import os
+
+from .docker import Engine
+from .http import Refused
+from .process import (Process, Unavailable, end_leftovers, find_program,
+                      need_root, unmount_below)
+
+READY_SECONDS = 60
+
+CONTAINERS_CONF = """[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+cgroupns = "host"
+
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+"""
+
+
+class Podman(Engine):
+    def __init__(self, directory):
+        need_root("podman")
+        os.makedirs(directory, exist_ok=True)
+        super().__init__(os.path.join(directory, "podman.sock"))
+        self._directory = directory
+        self._program = find_program("podman", "podman")
+        self.log = os.path.join(directory, "log")
+        self._process = None
+
+    def start_daemon(self):
+        conf = os.path.join(self._directory, "containers.conf")
+        with open(conf, "w", encoding="utf-8") as out:
+            out.write(CONTAINERS_CONF)
+        self._process = Process(
+            [self._program, "--root", f"{self._directory}/root",
+             "--runroot", f"{self._directory}/run",
+             "--tmpdir", f"{self._directory}/tmp",
+             "system", "service", "--time=0", f"unix://{self.socket}"],
+            self.log, env={"CONTAINERS_CONF": conf})
+        self._process.wait_ready(lambda: self.client.answers("/_ping"),
+                                 READY_SECONDS)
+
+    def start_first(self):
+        try:
+            self.start_daemon()
+            self.import_image()
+            self.run("probe", ["/bin/sleep", "1000"])
+            self.remove_all()
+        except (Unavailable, Refused, OSError) as error:
+            self.stop()
+            raise Unavailable("podman cannot run a container here: "
+                              f"{error}") from error
+
+    def stop(self):
+        try:
+            self.remove_all()
+        except (OSError, Refused):
+            pass
+        if self._process:
+            self._process.stop()
+            self._process = None
+        end_leftovers(self._directory)
+        unmount_below(self._directory)
+
+    def log_tail(self):
+        return self._process.log_tail() if self._process else ""

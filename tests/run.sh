@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds Bouncer and runs all its tests on Debian 12 or 13, as root or as one
+# who may use sudo. What is missing is installed by apt-get; no service is
+# left running. The last line is: N passed, N failed, N skipped.
+#
+#   tests/run.sh [--unit]
+#
+#   --unit    only what needs no daemon: unit, io and corpus tests
+#
+# BUILD is the build directory (default: build), SETUP_OPTIONS are handed to
+# meson with it.
+set -eu
+
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+BUILD=${BUILD:-$ROOT/build}
+# shellcheck source=tests/support/steps.sh
+. "$ROOT/tests/support/steps.sh"
+
+integration=yes
+for argument in "$@"; do
+    case $argument in
+    --unit) integration= ;;
+    -h | --help)
+        sed -n '3,12s/^# \{0,1\}//p' "$0"
+        exit 0
+        ;;
+    *) die "unknown argument $argument; there is only --unit" ;;
+    esac
+done
+
+run_integration()
+{
+    report=$BUILD/integration.xml
+    as_root rm -f "$report"
+    as_root env BOUNCER="$BUILD/src/bouncer" PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest "$ROOT/tests/integration" -v \
+        --junitxml="$report" </dev/null && status=0 || status=$?
+    tally_results "integration" "$status" "$report"
+}
+
+tally_begin
+
+say "packages"
+# shellcheck disable=SC2086 # lists
+install_required $BUILD_PACKAGES ${integration:+$INTEGRATION_PACKAGES}
+install_llhttp
+# shellcheck disable=SC2086 # a list
+[ -z "$integration" ] || install_optional $PEERS
+
+say "building in $BUILD"
+mkdir -p "$(dirname "$BUILD")"
+# shellcheck disable=SC2086 # a list of options
+configure "$BUILD" ${SETUP_OPTIONS:-}
+compile "$BUILD"
+
+say "unit, io and corpus tests"
+meson_test "unit" "$BUILD" unit
+meson_test "io" "$BUILD" io
+meson_test "fuzz corpora" "$BUILD" fuzz
+
+if [ -n "$integration" ]; then
+    say "integration tests with real daemons"
+    run_integration
+fi
+
+tally_end
