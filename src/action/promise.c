@@ -115,15 +115,16 @@ uint32_t promises_n_owed(const struct promises *promises)
 	return n;
 }
 
-static void nobody_waits(void *context)
+static void save(struct promises *promises, struct promise_wait *wait)
 {
-	(void)context;
+	promises->ops->save(promises->ops->context, wait);
 }
 
-static void
-save(struct promises *promises, promise_durable_cb durable, void *context)
+static void on_durable(struct promise_wait *wait)
 {
-	promises->ops->save(promises->ops->context, durable, context);
+	struct promise *promise = container_of(wait, struct promise, wait);
+
+	promise->durable(promise->durable_context);
 }
 
 struct promise *promise_make(struct promises *promises, const char *runtime,
@@ -140,7 +141,10 @@ struct promise *promise_make(struct promises *promises, const char *runtime,
 	if (!promise)
 		return NULL;
 	promise->used = true;
-	save(promises, durable, context);
+	promise->durable = durable;
+	promise->durable_context = context;
+	promise->wait.durable = on_durable;
+	save(promises, &promise->wait);
 	return promise;
 }
 
@@ -157,7 +161,7 @@ void promise_end(struct promise *promise, bool owed)
 	} else {
 		promise_free(promise);
 	}
-	save(promises, nobody_waits, NULL);
+	save(promises, NULL);
 }
 
 int promises_restore(struct promises *promises, const char *runtime,
@@ -201,7 +205,7 @@ static void settle(struct promise *promise, bool kept, const char *words)
 	give_target_back(promise);
 	promises->ops->report(promises->ops->context, promise, kept, words);
 	promise_free(promise);
-	save(promises, nobody_waits, NULL);
+	save(promises, NULL);
 	promises_arm(promises);
 	promises_maybe_closed(promises);
 }

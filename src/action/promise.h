@@ -30,11 +30,17 @@ struct promise;
 typedef void (*promise_durable_cb)(void *context);
 typedef void (*promises_closed_cb)(void *context);
 
+/* Somebody waits until the state is on disk. */
+struct promise_wait {
+	struct list node; /* the saver's */
+	void (*durable)(struct promise_wait *wait);
+};
+
 struct promises_ops {
-	/* Write the state; @durable follows exactly once, from the loop, also
-	 * when it could not be written (which is reported elsewhere). */
-	void (*save)(void *context, promise_durable_cb durable,
-	             void *durable_context);
+	/* Write the state; wait->durable follows exactly once, from the loop
+	 * and never before this returns, also when it could not be written
+	 * (which is reported elsewhere). @wait NULL: nobody waits. */
+	void (*save)(void *context, struct promise_wait *wait);
 	/* The runtime called @name, NULL if there is none now. */
 	struct runtime *(*runtime)(void *context, const char *name);
 	/* May the target be acted on by us now? If so it is ours until
@@ -58,9 +64,13 @@ struct promise {
 	bool used; /* a step is at work under it */
 	bool acquired;
 	bool starting; /* our own call is under way */
+	void *token;   /* the owner's, between acquire and release */
 	uint32_t n_tries;
 	uint64_t next_ms; /* of the next try */
 	struct runtime_call call;
+	struct promise_wait wait;
+	promise_durable_cb durable;
+	void *durable_context;
 };
 
 /* NULL if out of memory. @ops is borrowed for good. */

@@ -43,8 +43,8 @@ static int begin_exec(struct bounce *bounce, runtime_done_cb done)
 	return runtime_exec(bounce->runtime, &bounce->call, done);
 }
 
-static void
-add_env(struct bounce_env *env, size_t at, const char *name, const char *value)
+static void add_env(struct bounce_env *env, size_t at, const char *name,
+                    const char *value)
 {
 	(void)snprintf(env->text[at], BOUNCE_ENV_SIZE, "%s=%s", name, value);
 	env->vars[at] = env->text[at];

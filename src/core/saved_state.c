@@ -17,7 +17,7 @@ struct saved_state {
 /* --- writing ------------------------------------------------------------ */
 
 void saved_write_begin(struct saved_writer *writer, struct buf *buf,
-                       int64_t now_wall_ms, int64_t wall_offset_ms)
+                       int64_t wall_offset_ms)
 {
 	*writer = (struct saved_writer){ .wall_offset_ms = wall_offset_ms };
 	json_init(&writer->json, buf);
@@ -26,8 +26,6 @@ void saved_write_begin(struct saved_writer *writer, struct buf *buf,
 	json_string(&writer->json, FORMAT_NAME);
 	json_key(&writer->json, "version");
 	json_i64(&writer->json, FORMAT_VERSION);
-	json_key(&writer->json, "saved_ms");
-	json_i64(&writer->json, now_wall_ms);
 	json_key(&writer->json, "monitors");
 	json_array(&writer->json);
 }

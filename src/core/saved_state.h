@@ -44,7 +44,7 @@ struct saved_writer {
 };
 
 void saved_write_begin(struct saved_writer *writer, struct buf *buf,
-                       int64_t now_wall_ms, int64_t wall_offset_ms);
+                       int64_t wall_offset_ms);
 void saved_write_monitor(struct saved_writer *writer, const char *name,
                          const struct policy_saved *saved,
                          int64_t bounce_wall_ms);

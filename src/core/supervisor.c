@@ -248,7 +248,7 @@ static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
 	struct policy_event event = { .kind = POLICY_EVENT_GUARDS };
 	struct policy_commands commands;
 
-	if (monitor->policy.state != POLICY_WAITING)
+	if (monitor->policy.state != POLICY_WAITING || supervisor->stopping)
 		return;
 	if (monitor->group->storm)
 		event.held |= GUARD_STORM;

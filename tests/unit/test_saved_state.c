@@ -26,7 +26,7 @@ static void test_there_and_back(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, WALL, OFFSET);
+	saved_write_begin(&writer, &buf, OFFSET);
 	saved_write_monitor(&writer, "API Exporter", &saved, WALL - 50000);
 	saved_write_stopped(&writer, &stopped);
 	saved_write_end(&writer);
@@ -53,7 +53,7 @@ static void test_nothing_to_save(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, WALL, OFFSET);
+	saved_write_begin(&writer, &buf, OFFSET);
 	saved_write_end(&writer);
 	assert_int_equal(saved_state_parse(buf_slice(&buf), &read, NULL), 0);
 	assert_int_equal(saved_state_n_stopped(read), 0);

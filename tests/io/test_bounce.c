@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bounce and promise, over a runtime whose answers the test writes down.
+ * Every operation is answered from the loop.
+ */
+#include "support/cmocka.h"
+#include "support/faults.h"
+#include "support/loop.h"
+
+#include <string.h>
+#include "action/bounce.h"
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define N_TARGETS 40
+
+/* What a target is, and what becomes of it. */
+struct fake_target {
+	char name[16];
+	struct runtime_target state;
+	enum runtime_result restart_result;
+	enum runtime_status after_restart;
+	unsigned n_restarts;
+	unsigned n_starts;
+	unsigned n_execs;
+};
+
+struct fake {
+	struct runtime runtime;
+	uv_loop_t *loop;
+	struct fake_target targets[N_TARGETS];
+	size_t n_targets;
+	unsigned n_running; /* operations under way */
+	unsigned n_running_max;
+	bool hang; /* answer nothing until cancelled */
+	char last_env[512];
+};
+
+/* One operation under way. */
+struct fake_work {
+	uv_timer_t timer;
+	struct runtime_call *call;
+	struct fake *fake;
+	enum fake_op { INSPECT, RESTART, STOP, START, KILL, EXEC } op;
+};
+
+static struct fake_target *find(struct fake *fake, const char *name)
+{
+	for (size_t i = 0; i < fake->n_targets; i++) {
+		if (strcmp(fake->targets[i].name, name) == 0)
+			return &fake->targets[i];
+	}
+	return NULL;
+}
+
+static void perform(struct fake_work *work, struct runtime_call *call)
+{
+	struct fake_target *target = find(work->fake, call->target);
+
+	if (!target) {
+		call->result = RUNTIME_NO_TARGET;
+		(void)err_set(&call->err, -1, "no such container: %s",
+		              call->target);
+		return;
+	}
+	call->found = target->state;
+	switch (work->op) {
+	case INSPECT:
+		break;
+	case RESTART:
+		target->n_restarts++;
+		call->result = target->restart_result;
+		target->state.status = target->after_restart;
+		call->found = target->state;
+		break;
+	case START:
+		target->n_starts++;
+		target->state.status = RUNTIME_STATUS_RUNNING;
+		call->found = target->state;
+		break;
+	case STOP:
+	case KILL:
+		target->state.status = RUNTIME_STATUS_EXITED;
+		break;
+	case EXEC:
+		target->n_execs++;
+		(void)buf_puts(&call->output, "one\ntwo words\n\n");
+		call->exit_code = 3;
+		call->result = RUNTIME_FAILED;
+		(void)err_set(&call->err, -1, "exit code 3");
+		break;
+	}
+}
+
+static void on_work_closed(uv_handle_t *handle)
+{
+	uv_timer_t *timer = (uv_timer_t *)handle;
+	struct fake_work *work = container_of(timer, struct fake_work, timer);
+	struct runtime_call *call = work->call;
+
+	work->fake->n_running--;
+	call->work = NULL;
+	mem_free(work);
+	call->done(call);
+}
+
+static void on_work(uv_timer_t *timer)
+{
+	struct fake_work *work = container_of(timer, struct fake_work, timer);
+
+	perform(work, work->call);
+	uv_close((uv_handle_t *)timer, on_work_closed);
+}
+
+static int begin(struct runtime *runtime, struct runtime_call *call,
+                 enum fake_op op)
+{
+	struct fake *fake = container_of(runtime, struct fake, runtime);
+	struct fake_work *work = mem_calloc(1, sizeof(*work));
+
+	if (!work)
+		return UV_ENOMEM;
+	work->call = call;
+	work->fake = fake;
+	work->op = op;
+	call->work = work;
+	fake->n_running++;
+	fake->n_running_max = MAX(fake->n_running_max, fake->n_running);
+	assert_int_equal(uv_timer_init(fake->loop, &work->timer), 0);
+	if (!fake->hang || op == INSPECT)
+		(void)uv_timer_start(&work->timer, on_work, 1, 0);
+	if (call->env)
+		for (size_t i = 0; call->env[i]; i++)
+			(void)snprintf(fake->last_env + strlen(fake->last_env),
+			               sizeof(fake->last_env) -
+			                       strlen(fake->last_env),
+			               "%s;", call->env[i]);
+	return 0;
+}
+
+#define FAKE_OP(name, op)                                 \
+	static int fake_##name(struct runtime *runtime,   \
+	                       struct runtime_call *call) \
+	{                                                 \
+		return begin(runtime, call, op);          \
+	}
+FAKE_OP(inspect, INSPECT)
+FAKE_OP(restart, RESTART)
+FAKE_OP(stop, STOP)
+FAKE_OP(start, START)
+FAKE_OP(kill, KILL)
+FAKE_OP(exec, EXEC)
+
+static void fake_cancel(struct runtime_call *call)
+{
+	struct fake_work *work = call->work;
+
+	call->result = RUNTIME_CANCELLED;
+	if (!uv_is_closing((uv_handle_t *)&work->timer))
+		uv_close((uv_handle_t *)&work->timer, on_work_closed);
+}
+
+static const struct runtime_ops fake_ops = {
+	.name = "fake",
+	.inspect = fake_inspect,
+	.restart = fake_restart,
+	.stop = fake_stop,
+	.start = fake_start,
+	.kill = fake_kill,
+	.exec = fake_exec,
+	.cancel = fake_cancel,
+};
+
+/* --- the world ---------------------------------------------------------- */
+
+struct job {
+	struct bounce bounce;
+	bool done;
+};
+
+struct world {
+	struct test_loop loop;
+	struct fake fake;
+	struct bouncer bouncer;
+	struct promises *promises;
+	struct promises_ops ops;
+	struct promise_wait *wait; /* not yet durable */
+	uv_timer_t disk;
+	unsigned n_saves;
+	bool slow_disk; /* nothing becomes durable by itself */
+	bool reported_kept;
+	bool reported;
+	bool bouncer_closed;
+	bool promises_closed;
+	bool disk_closed;
+};
+
+static void on_disk(uv_timer_t *timer)
+{
+	struct world *world = container_of(timer, struct world, disk);
+	struct promise_wait *wait = world->wait;
+
+	world->wait = NULL;
+	if (wait)
+		wait->durable(wait);
+}
+
+static void save(void *context, struct promise_wait *wait)
+{
+	struct world *world = context;
+
+	world->n_saves++;
+	if (!wait)
+		return;
+	assert_null(world->wait);
+	world->wait = wait;
+	if (!world->slow_disk)
+		(void)uv_timer_start(&world->disk, on_disk, 0, 0);
+}
+
+static struct runtime *runtime_of(void *context, const char *name)
+{
+	struct world *world = context;
+
+	return strcmp(name, "fake") == 0 ? &world->fake.runtime : NULL;
+}
+
+static bool acquire(void *context, struct promise *promise)
+{
+	return context && promise;
+}
+
+static void release(void *context, struct promise *promise)
+{
+	assert_true(context && promise);
+}
+
+static void reported(void *context, const struct promise *promise, bool kept,
+                     const char *words)
+{
+	struct world *world = context;
+
+	assert_true(promise && words[0]);
+	world->reported = true;
+	world->reported_kept = kept;
+}
+
+static void world_init(struct world *world, uint32_t max_parallel)
+{
+	*world = (struct world){ 0 };
+	test_loop_init(&world->loop);
+	world->fake.runtime.ops = &fake_ops;
+	world->fake.loop = &world->loop.uv;
+	world->ops = (struct promises_ops){ save,    runtime_of, acquire,
+		                            release, reported,   world };
+	assert_int_equal(uv_timer_init(&world->loop.uv, &world->disk), 0);
+	world->promises = promises_new(&world->loop.uv, NULL, &world->ops, 1);
+	assert_non_null(world->promises);
+	world->bouncer = (struct bouncer){
+		.loop = &world->loop.uv,
+		.host = &world->fake.runtime,
+		.promises = world->promises,
+		.max_parallel = max_parallel,
+	};
+	assert_int_equal(bouncer_init(&world->bouncer), 0);
+}
+
+static void set_flag(void *context)
+{
+	*(bool *)context = true;
+}
+
+static void on_disk_closed(uv_handle_t *handle)
+{
+	uv_timer_t *timer = (uv_timer_t *)handle;
+
+	container_of(timer, struct world, disk)->disk_closed = true;
+}
+
+static void world_fini(struct world *world)
+{
+	if (!world->bouncer.closing)
+		bouncer_close(&world->bouncer, set_flag,
+		              &world->bouncer_closed);
+	test_loop_until(&world->loop, &world->bouncer_closed);
+	promises_close(world->promises, set_flag, &world->promises_closed);
+	test_loop_until(&world->loop, &world->promises_closed);
+	uv_close((uv_handle_t *)&world->disk, on_disk_closed);
+	test_loop_until(&world->loop, &world->disk_closed);
+	test_loop_fini(&world->loop);
+}
+
+static struct fake_target *add_target(struct world *world, const char *name,
+                                      enum runtime_status status)
+{
+	struct fake_target *target =
+		&world->fake.targets[world->fake.n_targets++];
+
+	(void)snprintf(target->name, sizeof(target->name), "%s", name);
+	target->state.status = status;
+	target->after_restart = RUNTIME_STATUS_RUNNING;
+	return target;
+}
+
+static void on_job_done(struct bounce *bounce)
+{
+	struct job *job = container_of(bounce, struct job, bounce);
+
+	assert_false(job->done);
+	job->done = true;
+}
+
+static const struct step restart_step = { .kind = STEP_RESTART,
+	                                  .stop_timeout_ms = -1 };
+
+static void start(struct world *world, struct job *job, const struct step *step,
+                  const char *target)
+{
+	*job = (struct job){
+		.bounce = { .step = step,
+		            .runtime = &world->fake.runtime,
+		            .runtime_name = "fake",
+		            .target = target,
+		            .monitor = "monitor",
+		            .reason = "last push is too old",
+		            .age_ms = 61500,
+		            .attempt = 2 },
+	};
+	bounce_start(&world->bouncer, &job->bounce, on_job_done);
+	assert_false(job->done);
+}
+
+static void run(struct world *world, struct job *job, const struct step *step,
+                const char *target)
+{
+	start(world, job, step, target);
+	test_loop_until(&world->loop, &job->done);
+}
+
+/* --- tests -------------------------------------------------------------- */
+
+static void test_restart(void **state)
+{
+	struct fake_target *target;
+	struct world world;
+	struct job job;
+
+	world_init(&world, 4);
+	target = add_target(&world, "web", RUNTIME_STATUS_RUNNING);
+	run(&world, &job, &restart_step, "web");
+	assert_int_equal(job.bounce.result, STEP_OK);
+	assert_int_equal(target->n_restarts, 1);
+	/* promised before, forgotten after */
+	assert_int_equal(world.n_saves, 2);
+	assert_true(list_empty(promises_list(world.promises)));
+	world_fini(&world);
+}
+
+/* Nothing is stopped before the promise to bring it back is on disk. */
+static void test_promise_first(void **state)
+{
+	struct fake_target *target;
+	struct world world;
+	struct job job;
+
+	world_init(&world, 4);
+	world.slow_disk = true;
+	target = add_target(&world, "web", RUNTIME_STATUS_RUNNING);
+	start(&world, &job, &restart_step, "web");
+	test_loop_for(&world.loop, 30);
+	assert_int_equal(target->n_restarts, 0);
+	assert_non_null(world.wait);
+	on_disk(&world.disk);
+	test_loop_until(&world.loop, &job.done);
+	assert_int_equal(target->n_restarts, 1);
+	world_fini(&world);
+}
+
+static void test_left_alone(void **state)
+{
+	const struct {
+		enum runtime_status status;
+		bool by_hand;
+		const struct step *step;
+		enum step_result result;
+	} rows[] = {
+		{ RUNTIME_STATUS_PAUSED, false, &restart_step,
+		  STEP_LEFT_ALONE },
+		{ RUNTIME_STATUS_RESTARTING, false, &restart_step,
+		  STEP_LEFT_ALONE },
+		{ RUNTIME_STATUS_EXITED, true, &restart_step, STEP_LEFT_ALONE },
+		{ RUNTIME_STATUS_EXITED, false, &restart_step, STEP_OK },
+		{ RUNTIME_STATUS_EXITED, false,
+		  &(const struct step){ .kind = STEP_EXEC }, STEP_FAILED },
+		{ RUNTIME_STATUS_RUNNING, false,
+		  &(const struct step){ .kind = STEP_STOP }, STEP_OK },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fake_target *target;
+		struct world world;
+		struct job job;
+
+		world_init(&world, 4);
+		target = add_target(&world, "web", rows[i].status);
+		target->state.stopped_by_hand = rows[i].by_hand;
+		run(&world, &job, rows[i].step, "web");
+		if (job.bounce.result != rows[i].result)
+			fail_msg("row %zu: %s", i,
+			         step_result_name(job.bounce.result));
+		assert_int_equal(target->n_execs, 0);
+		world_fini(&world);
+	}
+}
+
+static void test_no_target(void **state)
+{
+	struct world world;
+	struct job job;
+
+	world_init(&world, 4);
+	run(&world, &job, &restart_step, "nobody");
+	assert_int_equal(job.bounce.result, STEP_NO_TARGET);
+	assert_string_equal(job.bounce.detail, "no such container: nobody");
+	world_fini(&world);
+}
+
+static void test_ephemeral_is_not_stopped(void **state)
+{
+	static const struct step stop = { .kind = STEP_STOP };
+	struct world world;
+	struct job job;
+
+	world_init(&world, 4);
+	add_target(&world, "web", RUNTIME_STATUS_RUNNING)->state.ephemeral =
+		true;
+	run(&world, &job, &stop, "web");
+	assert_int_equal(job.bounce.result, STEP_FAILED);
+	assert_string_equal(job.bounce.detail,
+	                    "web is ephemeral: stopping would delete it");
+	world_fini(&world);
+}
+
+static void test_exec_reports_last_words(void **state)
+{
+	static const char *const argv[] = { "/bin/x", NULL };
+	static const struct step exec = { .kind = STEP_EXEC, .argv = argv };
+	struct world world;
+	struct job job;
+
+	world_init(&world, 4);
+	add_target(&world, "web", RUNTIME_STATUS_RUNNING);
+	run(&world, &job, &exec, "web");
+	assert_int_equal(job.bounce.result, STEP_FAILED);
+	assert_string_equal(job.bounce.detail,
+	                    "exit code 3; output: two words");
+	world_fini(&world);
+}
+
+static void test_run_is_told_why(void **state)
+{
+	static const char *const argv[] = { "/bin/x", NULL };
+	static const struct step step = { .kind = STEP_RUN, .argv = argv };
+	struct world world;
+	struct job job;
+
+	world_init(&world, 4);
+	add_target(&world, "web", RUNTIME_STATUS_RUNNING);
+	run(&world, &job, &step, "web");
+	assert_string_equal(world.fake.last_env,
+	                    "BOUNCER_MONITOR=monitor;"
+	                    "BOUNCER_REASON=last push is too old;"
+	                    "BOUNCER_AGE_SECONDS=61;BOUNCER_TARGET=web;"
+	                    "BOUNCER_ATTEMPT=2;");
+	world_fini(&world);
+}
+
+static void test_dry_run_touches_nothing(void **state)
+{
+	struct fake_target *target;
+	struct world world;
+	struct job job;
+
+	world_init(&world, 4);
+	target = add_target(&world, "web", RUNTIME_STATUS_RUNNING);
+	start(&world, &job, &restart_step, "web");
+	job.bounce.dry_run = true;
+	test_loop_until(&world.loop, &job.done);
+	assert_int_equal(job.bounce.result, STEP_DRY_RUN);
+	assert_string_equal(job.bounce.detail, "would restart web");
+	assert_int_equal(target->n_restarts, 0);
+	assert_int_equal(world.n_saves, 0);
+	world_fini(&world);
+}
+
+static void test_max_parallel(void **state)
+{
+	static const struct step kill_step = { .kind = STEP_KILL };
+	struct job jobs[N_TARGETS];
+	struct world world;
+
+	world_init(&world, 8);
+	for (size_t i = 0; i < N_TARGETS; i++) {
+		struct fake_target *target =
+			add_target(&world, "", RUNTIME_STATUS_RUNNING);
+
+		(void)snprintf(target->name, sizeof(target->name), "t%zu", i);
+		start(&world, &jobs[i], &kill_step, target->name);
+	}
+	for (size_t i = 0; i < N_TARGETS; i++) {
+		test_loop_until(&world.loop, &jobs[i].done);
+		assert_int_equal(jobs[i].bounce.result, STEP_OK);
+	}
+	assert_int_equal(world.fake.n_running_max, 8);
+	world_fini(&world);
+}
+
+static void test_cancel_in_line(void **state)
+{
+	struct job first;
+	struct job second;
+	struct world world;
+
+	world_init(&world, 1);
+	add_target(&world, "a", RUNTIME_STATUS_RUNNING);
+	add_target(&world, "b", RUNTIME_STATUS_RUNNING);
+	start(&world, &first, &restart_step, "a");
+	start(&world, &second, &restart_step, "b");
+	bounce_cancel(&second.bounce);
+	assert_false(second.done);
+	test_loop_until(&world.loop, &second.done);
+	assert_int_equal(second.bounce.result, STEP_CANCELLED);
+	test_loop_until(&world.loop, &first.done);
+	assert_int_equal(first.bounce.result, STEP_OK);
+	assert_int_equal(world.fake.targets[1].n_restarts, 0);
+	world_fini(&world);
+}
+
+static void test_cancel_while_promising(void **state)
+{
+	struct world world;
+	struct job job;
+
+	world_init(&world, 1);
+	world.slow_disk = true;
+	add_target(&world, "a", RUNTIME_STATUS_RUNNING);
+	start(&world, &job, &restart_step, "a");
+	while (!world.wait)
+		test_loop_for(&world.loop, 1);
+	bounce_cancel(&job.bounce);
+	on_disk(&world.disk);
+	test_loop_until(&world.loop, &job.done);
+	assert_int_equal(job.bounce.result, STEP_CANCELLED);
+	assert_int_equal(world.fake.targets[0].n_restarts, 0);
+	assert_true(list_empty(promises_list(world.promises)));
+	world_fini(&world);
+}
+
+static void test_close_while_acting(void **state)
+{
+	struct world world;
+	struct job job;
+
+	world_init(&world, 1);
+	world.fake.hang = true;
+	add_target(&world, "a", RUNTIME_STATUS_RUNNING);
+	start(&world, &job, &restart_step, "a");
+	while (job.bounce.stage != BOUNCE_ACTING)
+		test_loop_for(&world.loop, 1);
+	bouncer_close(&world.bouncer, set_flag, &world.bouncer_closed);
+	test_loop_until(&world.loop, &job.done);
+	assert_int_equal(job.bounce.result, STEP_CANCELLED);
+	world_fini(&world);
+}
+
+/* The restart dies after the stop: it is owed, and brought back. */
+static void test_owed_is_brought_back(void **state)
+{
+	struct fake_target *target;
+	struct world world;
+	struct job job;
+
+	world_init(&world, 1);
+	target = add_target(&world, "a", RUNTIME_STATUS_RUNNING);
+	target->restart_result = RUNTIME_FAILED;
+	target->after_restart = RUNTIME_STATUS_EXITED;
+	run(&world, &job, &restart_step, "a");
+	assert_int_equal(job.bounce.result, STEP_FAILED);
+	assert_int_equal(promises_n_owed(world.promises), 1);
+	assert_true(promises_has(world.promises, "fake", "a", NULL));
+	test_loop_until(&world.loop, &world.reported);
+	assert_true(world.reported_kept);
+	assert_int_equal(target->n_starts, 1);
+	assert_true(list_empty(promises_list(world.promises)));
+	world_fini(&world);
+}
+
+static void test_restored_promises(void **state)
+{
+	static const struct {
+		const char *target;
+		enum runtime_status status;
+		bool kept;
+		unsigned n_starts;
+	} rows[] = {
+		{ "down", RUNTIME_STATUS_EXITED, true, 1 },
+		{ "up", RUNTIME_STATUS_RUNNING, true, 0 },
+		{ "paused", RUNTIME_STATUS_PAUSED, true, 0 },
+		{ "gone", RUNTIME_STATUS_OTHER, false, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fake_target *target = NULL;
+		struct world world;
+
+		world_init(&world, 1);
+		if (strcmp(rows[i].target, "gone") != 0)
+			target = add_target(&world, rows[i].target,
+			                    rows[i].status);
+		assert_int_equal(promises_restore(world.promises, "fake",
+		                                  rows[i].target, "", 1),
+		                 0);
+		test_loop_until(&world.loop, &world.reported);
+		assert_int_equal(world.reported_kept, rows[i].kept);
+		if (target)
+			assert_int_equal(target->n_starts, rows[i].n_starts);
+		world_fini(&world);
+	}
+}
+
+/* The k-th allocation fails: the step still ends, once, and nothing leaks. */
+static void test_allocation_faults(void **state)
+{
+	size_t n_allocations = 0;
+
+	for (size_t k = 0; k <= n_allocations; k++) {
+		struct world world;
+		struct job job;
+		size_t n;
+
+		world_init(&world, 1);
+		add_target(&world, "a", RUNTIME_STATUS_RUNNING);
+		if (k == 0)
+			faults_count();
+		else
+			faults_fail(k);
+		run(&world, &job, &restart_step, "a");
+		n = faults_end();
+		if (k == 0) {
+			n_allocations = n;
+			assert_int_equal(job.bounce.result, STEP_OK);
+		} else {
+			assert_true(job.bounce.result == STEP_FAILED ||
+			            job.bounce.result == STEP_OK);
+		}
+		assert_true(list_empty(promises_list(world.promises)));
+		world_fini(&world);
+	}
+	assert_true(n_allocations >= 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_promise_first),
+		cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_no_target),
+		cmocka_unit_test(test_ephemeral_is_not_stopped),
+		cmocka_unit_test(test_exec_reports_last_words),
+		cmocka_unit_test(test_run_is_told_why),
+		cmocka_unit_test(test_dry_run_touches_nothing),
+		cmocka_unit_test(test_max_parallel),
+		cmocka_unit_test(test_cancel_in_line),
+		cmocka_unit_test(test_cancel_while_promising),
+		cmocka_unit_test(test_close_while_acting),
+		cmocka_unit_test(test_owed_is_brought_back),
+		cmocka_unit_test(test_restored_promises),
+		cmocka_unit_test(test_allocation_faults),
+	};
+
+	faults_install();
+	return cmocka_run_group_tests_name("bounce", tests, NULL, NULL);
+}
