@@ -2,22 +2,48 @@
 /*
  * http_server: HTTP/1.1 over TCP (IPv4, IPv6) and unix sockets.
  *
- * A connection has one read buffer, one deadline timer and at most one
- * exchange in work; it reads nothing more while that is unanswered, so a
- * pipelining client waits in its own socket. An exchange is handed to the
- * handler when its head and body are whole; the handler answers at once or
- * later, exactly once. What is wrong with a request is answered here: 400,
- * 408, 411, 413, 414, 417, 431, 501, 503, 505, and the connection closed.
+ * A connection has one deadline timer and at most one exchange in work; it
+ * reads nothing more while that is unanswered, so that a pipelining client
+ * waits in its own socket. What only a request in work needs (its parser, its
+ * body, its answer) is lent to the connection for that time, and there is one
+ * read buffer for all: an idle connection costs less than a kilobyte.
  *
- * HEAD is answered as GET, without the body.
+ * An exchange is handed to the handler when its head and body are whole; the
+ * handler answers at once or later, exactly once. What is wrong with a request
+ * is answered here, and the connection closed:
+ *
+ *   400 not HTTP, or cut short          417 an Expect that we do not know
+ *   408 head or body did not come       431 the head is too large
+ *   411 an HTTP/1.0 body of no length   501 a transfer coding but chunked
+ *   413 the body is too large           503 too many connections, no memory
+ *   414 the target is too long          505 not HTTP/1.0 or HTTP/1.1
+ *
+ * HEAD is answered as GET, without the body. A client that has closed its
+ * half still gets its answer. At the limit of connections a kept one that has
+ * been idle longest gives way to the new one; if none is idle, the new one
+ * gets 503. When descriptors run out, accepting pauses for a while.
+ *
+ * The program must ignore SIGPIPE.
  */
 #pragma once
 
+#include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "proto/http.h"
+
+#define HTTP_SERVER_MAX_CONNECTIONS   512
+#define HTTP_SERVER_HEAD_TIMEOUT_MS   10000
+#define HTTP_SERVER_BODY_TIMEOUT_MS   30000
+#define HTTP_SERVER_IDLE_TIMEOUT_MS   75000
+#define HTTP_SERVER_WRITE_TIMEOUT_MS  30000
+#define HTTP_SERVER_LINGER_MS         2000 /* for the peer's own close */
+#define HTTP_SERVER_MAX_LISTENERS     8
+#define HTTP_SERVER_MAX_HEADERS_BYTES 8192   /* of an answer */
+#define HTTP_SERVER_MAX_PIECE         262144 /* bytes from a producer at once */
 
 struct http_server;
 struct http_exchange;
@@ -26,32 +52,36 @@ typedef void (*http_handler_cb)(void *context, struct http_exchange *exchange);
 typedef void (*http_server_closed_cb)(void *context);
 
 /*
- * Writes the next piece of a streamed body into the (empty) @out; at the end
- * leaves it empty. Called when the last piece has gone out, never sooner, so
- * that memory stays bounded. With @out NULL it is called once to say that no
- * more will be asked for (done, or the peer went away): release @state.
+ * Writes the next piece of a streamed body into the (empty) @out, at most
+ * HTTP_SERVER_MAX_PIECE bytes; at the end leaves it empty. Called when the
+ * last piece has gone out, never sooner, so that memory stays bounded. If @out
+ * failed the connection is closed, so that the client sees a body cut short.
+ * With @out NULL it is called once to say that no more will be asked for (done,
+ * or the peer went away): release @state.
  */
 typedef void (*http_producer_cb)(void *state, struct buf *out);
 
 struct http_server_options {
-	uint32_t max_connections;    /* beyond: 503 and close; 0: 512 */
-	uint64_t max_body;           /* 413 beyond; 0: no body accepted */
-	uint64_t head_timeout_ms;    /* first byte to end of head; 0: 10 s */
-	uint64_t body_timeout_ms;    /* between two reads of a body; 0: 30 s */
-	uint64_t idle_timeout_ms;    /* between exchanges; 0: 75 s */
-	uint64_t write_timeout_ms;   /* peer does not read; 0: 30 s */
+	uint32_t max_connections;  /* 0: HTTP_SERVER_MAX_CONNECTIONS */
+	uint64_t max_body;         /* 413 beyond; 0: no body accepted */
+	uint64_t head_timeout_ms;  /* first byte to end of head; 0: as above */
+	uint64_t body_timeout_ms;  /* between two reads of a body */
+	uint64_t idle_timeout_ms;  /* between exchanges */
+	uint64_t write_timeout_ms; /* the peer reads nothing at all */
 };
 
 struct http_exchange {
 	/* valid until it is answered */
 	const struct http_message *message;
-	struct slice path;  /* the target without its query, as sent */
+	struct slice path;  /* the target without its query, as sent; of an
+	                       absolute one what follows the authority */
 	struct slice query; /* after the '?', "" if none */
 	struct slice body;
-	void *user;         /* the handler's */
+	void *user; /* the handler's; NULL at first */
 };
 
-/* NULL if out of memory. @handler runs from the loop. */
+/* @log and @context are borrowed for the server's life. NULL if out of memory.
+ * @handler runs from the loop. */
 struct http_server *http_server_new(uv_loop_t *loop, const struct log *log,
                                     const struct http_server_options *options,
                                     http_handler_cb handler,
@@ -76,9 +106,11 @@ size_t http_server_n_connections(const struct http_server *server);
 
 /*
  * http_server_close() - stop accepting, let answers in flight go out for at
- * most @linger_ms, close everything, free. @closed is called once from the
- * loop; unix sockets are unlinked. Exchanges in the handler's hands may still
- * be answered meanwhile; their answers are dropped after the close.
+ * most @linger_ms, close everything, free
+ *
+ * @closed is called once, from the loop; unix sockets are unlinked at once.
+ * Exchanges in the handler's hands may still be answered, also after the
+ * close; what comes too late is dropped.
  */
 void http_server_close(struct http_server *server, uint64_t linger_ms,
                        http_server_closed_cb closed, void *context);
@@ -86,9 +118,10 @@ void http_server_close(struct http_server *server, uint64_t linger_ms,
 /*
  * http_respond() - answer with a whole body
  *
- * Takes over the memory of @body (NULL: empty) whatever happens.
- * @content_type NULL: none. @headers: extra ones as whole lines "A: b\r\n", or
- * NULL. Cannot fail for the caller: out of memory closes the connection.
+ * Takes over the memory of @body (NULL: empty) whatever happens; a @body that
+ * failed is answered with 500. @content_type NULL: none. @headers: extra ones
+ * as whole lines "A: b\r\n", or NULL; not Content-Length, Connection, Date.
+ * Cannot fail for the caller: out of memory closes the connection.
  */
 void http_respond(struct http_exchange *exchange, uint16_t status,
                   const char *content_type, const char *headers,
@@ -98,7 +131,9 @@ void http_respond(struct http_exchange *exchange, uint16_t status,
 void http_respond_text(struct http_exchange *exchange, uint16_t status,
                        const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Answer with a body that is produced piece by piece (chunked). */
+/* Answer with a body that is produced piece by piece: chunked, and for
+ * HTTP/1.0 until the connection closes. @producer may run before this
+ * returns. */
 void http_respond_stream(struct http_exchange *exchange, uint16_t status,
                          const char *content_type, const char *headers,
                          http_producer_cb producer, void *state);
