@@ -34,8 +34,8 @@ static int begin(struct runtime *runtime, struct runtime_call *call,
 		                               .stop_timeout_ms = -1 };
 	err_clear(&call->err);
 	buf_fini(&call->output);
-	buf_init(&call->output, call->max_output ? call->max_output
-	                                         : RUNTIME_OUTPUT_MAX);
+	buf_init(&call->output,
+	         call->max_output ? call->max_output : RUNTIME_OUTPUT_MAX);
 	return op(runtime, call);
 }
 

@@ -17,7 +17,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 
-#define RUNTIME_NAME_MAX 256     /* a target's name, bytes */
+#define RUNTIME_NAME_MAX   256   /* a target's name, bytes */
 #define RUNTIME_OUTPUT_MAX 16384 /* captured output, unless set */
 
 /* How an operation ended; words are in call->err. */
@@ -45,13 +45,13 @@ enum runtime_status {
 /* What inspect finds. */
 struct runtime_target {
 	enum runtime_status status;
-	char id[80];              /* the engine's own, "" if it has none */
-	int64_t exit_code;        /* of the last run, -1 if not known */
-	int64_t stop_timeout_ms;  /* the target's own, -1 if not known */
+	char id[80];             /* the engine's own, "" if it has none */
+	int64_t exit_code;       /* of the last run, -1 if not known */
+	int64_t stop_timeout_ms; /* the target's own, -1 if not known */
 	/* A person, not a crash, seems to have stopped it: the engine has a
 	 * restart policy that would have brought it back otherwise. */
 	bool stopped_by_hand;
-	bool ephemeral;           /* stopping it deletes it */
+	bool ephemeral; /* stopping it deletes it */
 };
 
 struct runtime;
@@ -61,21 +61,21 @@ typedef void (*runtime_closed_cb)(void *context);
 
 struct runtime_call {
 	/* set by the caller, borrowed until completion; zero the rest */
-	const char *target;       /* container or instance */
-	const char *project;      /* LXD, Incus; NULL: default */
-	const char *const *argv;  /* exec */
-	const char *const *env;   /* exec: "K=V", NULL-terminated, or NULL */
-	int64_t stop_timeout_ms;  /* restart, stop; -1: the target's own */
-	const char *signal;       /* restart, stop, kill; NULL: its own */
-	uint64_t timeout_ms;      /* 0: derived from what the operation does */
-	size_t max_output;        /* exec; 0: RUNTIME_OUTPUT_MAX */
+	const char *target;      /* container or instance */
+	const char *project;     /* LXD, Incus; NULL: default */
+	const char *const *argv; /* exec */
+	const char *const *env;  /* exec: "K=V", NULL-terminated, or NULL */
+	int64_t stop_timeout_ms; /* restart, stop; -1: the target's own */
+	const char *signal;      /* restart, stop, kill; NULL: its own */
+	uint64_t timeout_ms;     /* 0: derived from what the operation does */
+	size_t max_output;       /* exec; 0: RUNTIME_OUTPUT_MAX */
 
 	/* valid in the completion */
 	enum runtime_result result;
-	struct err err;           /* message "" when the result is RUNTIME_OK */
-	int64_t exit_code;        /* exec, -1 if it is not known */
-	struct buf output;        /* exec; runtime_call_fini() frees it */
-	bool truncated;           /* there was more output */
+	struct err err;    /* message "" when the result is RUNTIME_OK */
+	int64_t exit_code; /* exec, -1 if it is not known */
+	struct buf output; /* exec; runtime_call_fini() frees it */
+	bool truncated;    /* there was more output */
 	struct runtime_target found; /* inspect; restart fills status too */
 
 	/* private below */
