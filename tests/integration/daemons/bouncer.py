@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program under test: started with a file, watched through its API."""
 
+import json
 import os
 import signal
 import urllib.parse
@@ -21,6 +22,23 @@ def program():
     """Of the environment's choice, or where the build leaves it."""
     return os.environ.get("BOUNCER") or os.path.join(ROOT,
                                                      "build/src/bouncer")
+
+
+def settings(*monitors, **global_keys):
+    """A configuration in a hurry: JSON, which is YAML. Keys with a `_` at
+    the end stand for words of Python (`for_`)."""
+    quick = {"check_interval": "200ms", "fetch_timeout": "1s",
+             "storm_share": 0, "start_grace": "0s"}
+    return json.dumps(
+        {"global": {**quick, **global_keys},
+         "monitors": [{key.rstrip("_"): value for key, value
+                       in monitor.items()} for monitor in monitors]}, indent=1)
+
+
+def monitor(name, **keys):
+    """One that watches the job of its own name."""
+    return {"name": name, "max_age": "2s", "label_name": "job",
+            "label_value": name, **keys}
 
 
 class Bouncer:
@@ -104,6 +122,21 @@ class Bouncer:
     def log_tail(self):
         return "\n".join(self.log_lines()[-KEPT_LINES:])
 
+    def steps(self, monitor, result=None):
+        """Journal entries of steps that ended, those with @result if given."""
+        return [entry for entry in self.journal(monitor)
+                if entry["event"] == "step"
+                and result in (None, entry["to"])]
+
+    def held_by(self, monitor, guard):
+        return any(entry["event"] == "held" and entry["to"] == guard
+                   for entry in self.journal(monitor))
+
+    def recovered(self, monitor):
+        return any(entry["event"] == "state" and
+                   entry["reason"] == "recovered"
+                   for entry in self.journal(monitor))
+
     # Waiting for it, always bounded.
 
     def wait_for(self, predicate, timeout=WAIT_SECONDS, what="condition"):
@@ -123,6 +156,16 @@ class Bouncer:
     def wait_state(self, name, *states, timeout=WAIT_SECONDS):
         return self.wait_for(lambda b: b.state(name) in states, timeout,
                              f"{name} {' or '.join(states)}")
+
+    def wait_step(self, name, result, timeout=WAIT_SECONDS):
+        """The first step of the monitor that ended so."""
+        return self.wait_for(
+            lambda b: next(iter(b.steps(name, result)), None), timeout,
+            f"a step of {name} that ended {result}")
+
+    def wait_recovered(self, name, timeout=WAIT_SECONDS):
+        self.wait_for(lambda b: b.recovered(name), timeout,
+                      f"{name} recovered")
 
     def wait_log(self, *parts, timeout=WAIT_SECONDS):
         """The first line that has all of @parts."""
