@@ -93,8 +93,9 @@ def test_ladder_takes_the_next_step_when_one_fails(dockerd, pushgateway,
     running.wait_state("quiet", "good")
     dockerd.kill("quiet", "USR1")
     running.wait_recovered("quiet")
-    assert [(step["from"], step["to"]) for step in running.steps("quiet")] == [
-        ("exec", "failed"), ("restart", "ok")]
+    taken = [(step["step"], step["result"])
+             for step in running.steps("quiet")]
+    assert taken == [("exec", "failed"), ("restart", "ok")]
     assert dockerd.started_at("quiet") != before
 
 
@@ -118,7 +119,7 @@ def test_waits_as_long_as_the_container_wants(dockerd, pushgateway, bouncer):
     running.wait_state("slow", "good")
     dockerd.kill("slow", "USR1")
     running.wait_recovered("slow", timeout=40)
-    assert [step["to"] for step in running.steps("slow")] == ["ok"]
+    assert [step["result"] for step in running.steps("slow")] == ["ok"]
 
 
 def test_leaves_a_paused_container_alone(dockerd, pushgateway, bouncer):
@@ -173,7 +174,7 @@ def test_command_that_hangs_is_not_started_twice(dockerd, pushgateway,
     running.wait_state("hanging", "gave_up")
     processes = dockerd.api("GET", "/containers/hanging/top")["Processes"]
     assert sum("12345" in " ".join(line) for line in processes) == 1
-    assert [step["to"] for step in running.steps("hanging")] == [
+    assert [step["result"] for step in running.steps("hanging")] == [
         "timed_out", "busy"]
 
 

@@ -104,5 +104,5 @@ def test_command_that_hangs_times_out(lxd, pushgateway, bouncer):
         restart_command=["/bin/sleep", "12345"], max_bounces=2)))
     running.wait_step("hanging", "timed_out")
     running.wait_state("hanging", "gave_up")
-    assert [step["to"] for step in running.steps("hanging")] == [
+    assert [step["result"] for step in running.steps("hanging")] == [
         "timed_out", "busy"]

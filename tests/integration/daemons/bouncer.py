@@ -13,6 +13,7 @@ READY_SECONDS = 20
 WAIT_SECONDS = 30
 END_SECONDS = 30
 KEPT_LINES = 60
+EVERYTHING = 1000000    # entries of the journal
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.dirname(os.path.abspath(__file__)))))
@@ -98,8 +99,8 @@ class Bouncer:
     def state(self, name):
         return self.monitors()[name]["state"]
 
-    def journal(self, monitor=None, since=None, limit=None):
-        """The entries, oldest first."""
+    def journal(self, monitor=None, since=None, limit=EVERYTHING):
+        """The entries, oldest first; None leaves the choice to it."""
         asked = {"monitor": monitor, "since": since, "limit": limit}
         query = urllib.parse.urlencode(
             {key: value for key, value in asked.items() if value is not None})
@@ -126,10 +127,10 @@ class Bouncer:
         """Journal entries of steps that ended, those with @result if given."""
         return [entry for entry in self.journal(monitor)
                 if entry["event"] == "step"
-                and result in (None, entry["to"])]
+                and result in (None, entry["result"])]
 
     def held_by(self, monitor, guard):
-        return any(entry["event"] == "held" and entry["to"] == guard
+        return any(entry["event"] == "held" and entry["guard"] == guard
                    for entry in self.journal(monitor))
 
     def recovered(self, monitor):
