@@ -50,10 +50,12 @@ tell_journal()
         python3 -c '
 import json, sys
 for entry in json.load(sys.stdin)["entries"]:
-    words = [entry.get(key) for key in ("from", "to")]
-    move = " -> ".join(word for word in words if word)
+    words = [entry.get(key) for key in ("step", "result", "guard")]
+    if "to" in entry:
+        words.append(entry["from"] + " -> " + entry["to"])
+    words = " ".join(word for word in words if word)
     print(entry["seq"], "bouncer:", entry["reason"],
-          f"({move})" if move else "", entry.get("detail") or "")') ||
+          f"({words})" if words else "", entry.get("detail", ""))') ||
         return 0
     [ -n "$entries" ] || return 0
     while read -r seq words; do
@@ -236,7 +238,7 @@ step_was_taken()
     curl -fsS --max-time 5 "$STATUS/api/v1/journal" | python3 -c '
 import json, sys
 entries = json.load(sys.stdin)["entries"]
-sys.exit(not any(entry["event"] == "step" and entry.get("to") == "ok"
+sys.exit(not any(entry["event"] == "step" and entry["result"] == "ok"
                  and entry["monitor"] == sys.argv[1] for entry in entries))
 ' "$MONITOR"
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program under test: started with a file, watched through its API."""
 
+import json
 import os
 import signal
 import urllib.parse
@@ -12,6 +13,7 @@ READY_SECONDS = 20
 WAIT_SECONDS = 30
 END_SECONDS = 30
 KEPT_LINES = 60
+EVERYTHING = 1000000    # entries of the journal
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.dirname(os.path.abspath(__file__)))))
@@ -21,6 +23,23 @@ def program():
     """Of the environment's choice, or where the build leaves it."""
     return os.environ.get("BOUNCER") or os.path.join(ROOT,
                                                      "build/src/bouncer")
+
+
+def settings(*monitors, **global_keys):
+    """A configuration in a hurry: JSON, which is YAML. Keys with a `_` at
+    the end stand for words of Python (`for_`)."""
+    quick = {"check_interval": "200ms", "fetch_timeout": "1s",
+             "storm_share": 0, "start_grace": "0s"}
+    return json.dumps(
+        {"global": {**quick, **global_keys},
+         "monitors": [{key.rstrip("_"): value for key, value
+                       in monitor.items()} for monitor in monitors]}, indent=1)
+
+
+def monitor(name, **keys):
+    """One that watches the job of its own name."""
+    return {"name": name, "max_age": "2s", "label_name": "job",
+            "label_value": name, **keys}
 
 
 class Bouncer:
@@ -80,8 +99,8 @@ class Bouncer:
     def state(self, name):
         return self.monitors()[name]["state"]
 
-    def journal(self, monitor=None, since=None, limit=None):
-        """The entries, oldest first."""
+    def journal(self, monitor=None, since=None, limit=EVERYTHING):
+        """The entries, oldest first; None leaves the choice to it."""
         asked = {"monitor": monitor, "since": since, "limit": limit}
         query = urllib.parse.urlencode(
             {key: value for key, value in asked.items() if value is not None})
@@ -104,6 +123,21 @@ class Bouncer:
     def log_tail(self):
         return "\n".join(self.log_lines()[-KEPT_LINES:])
 
+    def steps(self, monitor, result=None):
+        """Journal entries of steps that ended, those with @result if given."""
+        return [entry for entry in self.journal(monitor)
+                if entry["event"] == "step"
+                and result in (None, entry["result"])]
+
+    def held_by(self, monitor, guard):
+        return any(entry["event"] == "held" and entry["guard"] == guard
+                   for entry in self.journal(monitor))
+
+    def recovered(self, monitor):
+        return any(entry["event"] == "state" and
+                   entry["reason"] == "recovered"
+                   for entry in self.journal(monitor))
+
     # Waiting for it, always bounded.
 
     def wait_for(self, predicate, timeout=WAIT_SECONDS, what="condition"):
@@ -123,6 +157,16 @@ class Bouncer:
     def wait_state(self, name, *states, timeout=WAIT_SECONDS):
         return self.wait_for(lambda b: b.state(name) in states, timeout,
                              f"{name} {' or '.join(states)}")
+
+    def wait_step(self, name, result, timeout=WAIT_SECONDS):
+        """The first step of the monitor that ended so."""
+        return self.wait_for(
+            lambda b: next(iter(b.steps(name, result)), None), timeout,
+            f"a step of {name} that ended {result}")
+
+    def wait_recovered(self, name, timeout=WAIT_SECONDS):
+        self.wait_for(lambda b: b.recovered(name), timeout,
+                      f"{name} recovered")
 
     def wait_log(self, *parts, timeout=WAIT_SECONDS):
         """The first line that has all of @parts."""

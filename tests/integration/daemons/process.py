@@ -24,7 +24,8 @@ class Unavailable(Exception):
 def find_program(name, package):
     path = shutil.which(name, path=SEARCH_PATH)
     if not path:
-        raise Unavailable(f"{name} is not installed (apt-get install {package})")
+        raise Unavailable(f"{name} is not installed "
+                          f"(apt-get install {package})")
     return path
 
 

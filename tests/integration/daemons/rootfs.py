@@ -8,7 +8,6 @@ was called, so that a seed configuration can be tested as it stands.
 import io
 import os
 import platform
-import subprocess
 import tarfile
 
 from .process import Unavailable, find_program
@@ -22,8 +21,6 @@ SYSTEMCTL = """#!/bin/sh
 echo "$@" >>/var/log/systemctl
 """
 
-# A line of its own with the signal that LXD sends to shut down would need a
-# newer busybox; instances set the signal of busybox's own choice instead.
 INITTAB = """::sysinit:/bin/true
 ::shutdown:/bin/true
 """
@@ -36,15 +33,14 @@ properties:
 
 
 def _static_busybox():
-    path = find_program("busybox", "busybox-static")
-    if b"statically linked" in subprocess.run(
-            ["file", "-L", path], capture_output=True, check=False).stdout:
-        return path
-    # Without file(1): a static program asks for no interpreter.
+    """A dynamic program would not run in a root without libraries; it names
+    its interpreter right after its ELF headers."""
+    path = os.path.realpath(find_program("busybox", "busybox-static"))
     with open(path, "rb") as program:
-        if b"ld-linux" in program.read(4096):
-            raise Unavailable(f"{path} is not static "
-                              "(apt-get install busybox-static)")
+        head = program.read(4096)
+    if b"/ld-linux" in head or b"/ld-musl" in head:
+        raise Unavailable(f"{path} is not static "
+                          "(apt-get install busybox-static)")
     return path
 
 
@@ -61,10 +57,10 @@ def _add_root(tar, prefix):
         info.type = tarfile.DIRTYPE
         info.mode = 0o1777 if directory == "tmp" else 0o755
         tar.addfile(info)
-    info = tar.gettarinfo(os.path.realpath(_static_busybox()),
-                          prefix + "bin/busybox")
+    busybox = _static_busybox()
+    info = tar.gettarinfo(busybox, prefix + "bin/busybox")
     info.mode = 0o755
-    with open(os.path.realpath(_static_busybox()), "rb") as program:
+    with open(busybox, "rb") as program:
         tar.addfile(info, program)
     for link, to in [("bin/" + applet, "busybox") for applet in APPLETS] + [
             ("sbin/init", "../bin/busybox")]:

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two hundred containers that all go quiet at once: nothing happens while the
+storm guard holds; without it all are restarted, and in parallel."""
+
+import concurrent.futures
+import threading
+import time
+
+from daemons.bouncer import monitor, settings
+from daemons.exporter import pushes
+
+import pytest
+
+N_CONTAINERS = 200
+N_HANDS = 16            # threads of the test that create and remove
+STOP_SECONDS = 3        # every container ignores SIGTERM
+SLACK_SECONDS = 10      # beyond what the engine itself needs
+LIMIT = "10s"
+
+
+def name_of(i):
+    return f"crowd{i:03}"
+
+
+NAMES = [name_of(i) for i in range(N_CONTAINERS)]
+
+
+def each(function, names, n_hands=N_HANDS):
+    with concurrent.futures.ThreadPoolExecutor(n_hands) as pool:
+        list(pool.map(function, names))
+
+
+class Life:
+    """Pushes for all containers until it ends."""
+
+    def __init__(self, pushgateway):
+        self._gateway = pushgateway
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._ended.is_set():
+            for name in NAMES:
+                self._gateway.push(name)
+            self._ended.wait(0.5)
+
+    def end(self):
+        self._ended.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def crowd(dockerd, pushgateway):
+    each(lambda name: dockerd.run(
+        name, pushes(pushgateway, name, stubborn=True, once=True),
+        network="host", StopTimeout=STOP_SECONDS), NAMES)
+    yield dockerd
+    each(dockerd.remove, NAMES)
+
+
+def engine_seconds(dockerd):
+    """How long the engine itself takes to restart them all at once."""
+    began = time.monotonic()
+    each(lambda name: dockerd.api("POST", f"/containers/{name}/restart",
+                                  timeout=300), NAMES, N_CONTAINERS)
+    return time.monotonic() - began
+
+
+def test_storm(crowd, pushgateway, bouncer):
+    """The guard is lifted by a reload, so that the same crowd serves both."""
+    life = Life(pushgateway)
+    own = engine_seconds(crowd)
+    before = {name: crowd.started_at(name) for name in NAMES}
+    monitors = [monitor(name, type="docker", container_name=name,
+                        max_age=LIMIT, restart_type="container",
+                        verify_within="60s") for name in NAMES]
+    keys = {"push_gw": pushgateway.url, "socket_docker": crowd.socket,
+            "check_interval": "1s", "max_parallel": N_CONTAINERS}
+    running = bouncer(settings(*monitors, **{**keys, "storm_share": 50}))
+
+    def states(b):
+        return {shown["state"] for shown in b.monitors().values()}
+
+    running.wait_for(lambda b: states(b) == {"good"}, 30, "all good")
+    life.end()
+    running.wait_for(lambda b: states(b) == {"waiting"}, 60,
+                     "all held by the storm guard")
+    assert any(entry["event"] == "storm" for entry in running.journal())
+    assert all(crowd.started_at(name) == before[name] for name in NAMES)
+
+    began = time.monotonic()
+    running.reload(settings(*monitors, **{**keys, "storm_share": 0}))
+    running.wait_for(lambda b: states(b) == {"good"}, own + 60,
+                     "all recovered")
+    took = time.monotonic() - began
+    print(f"the engine alone: {own:.1f} s; with the bouncer: {took:.1f} s")
+    assert all(crowd.started_at(name) != before[name] for name in NAMES)
+    assert running.metric("bouncer_steps_total", result="ok") == N_CONTAINERS
+    assert took < 1.25 * own + SLACK_SECONDS
