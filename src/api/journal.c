@@ -12,14 +12,14 @@
 
 #define JOURNAL_DEFAULT_LIMIT 100
 
-static bool
-entry_matches(const struct journal_entry *entry, const char *monitor)
+static bool entry_matches(const struct journal_entry *entry,
+                          const char *monitor)
 {
 	return !monitor || strcmp(entry->subject, monitor) == 0;
 }
 
-static void
-write_entry(struct json_writer *json, const struct journal_entry *entry)
+static void write_entry(struct json_writer *json,
+                        const struct journal_entry *entry)
 {
 	bool about_monitor = entry->event == JOURNAL_STATE ||
 	                     entry->event == JOURNAL_HELD ||
@@ -107,8 +107,8 @@ static uint64_t skip_to_limit(const struct journal *journal, uint64_t seq,
 	return at;
 }
 
-static int
-number_query(struct http_exchange *exchange, const char *name, uint64_t *valuep)
+static int number_query(struct http_exchange *exchange, const char *name,
+                        uint64_t *valuep)
 {
 	char text[32];
 	int r = api_query(exchange->query, name, text, sizeof(text));
@@ -146,10 +146,11 @@ void api_journal(struct api *api, struct http_exchange *exchange,
 	first = skip_to_limit(api->journal, first, r == 1 ? monitor : NULL,
 	                      limit);
 
-	stream = api_stream_respond(api, exchange, "application/json",
-	                            r == 1 ? monitor : NULL, write_journal);
+	stream = api_stream_new(api, exchange, r == 1 ? monitor : NULL,
+	                        write_journal);
 	if (!stream)
 		return;
 	stream->seq = first;
 	stream->left = api->journal->next_seq - first;
+	api_stream_send(stream, exchange, "application/json");
 }

@@ -119,8 +119,8 @@ static void write_held(const struct api *api, const struct monitor *monitor,
 
 /* --- per source --------------------------------------------------------- */
 
-static void
-write_source_up(const struct group *group, const char *family, struct buf *out)
+static void write_source_up(const struct group *group, const char *family,
+                            struct buf *out)
 {
 	const struct exposition_label label = { "source", group->name };
 
@@ -160,15 +160,15 @@ static void write_source_bytes(const struct group *group, const char *family,
 
 /* --- the daemon --------------------------------------------------------- */
 
-static void
-gauge(struct buf *out, const char *name, const char *help, double value)
+static void gauge(struct buf *out, const char *name, const char *help,
+                  double value)
 {
 	exposition_family(out, name, "gauge", help);
 	exposition_sample(out, name, "", NULL, 0, value);
 }
 
-static void
-counter(struct buf *out, const char *name, const char *help, double value)
+static void counter(struct buf *out, const char *name, const char *help,
+                    double value)
 {
 	exposition_family(out, name, "counter", help);
 	exposition_sample(out, name, "", NULL, 0, value);
@@ -323,6 +323,6 @@ void api_metrics(struct api *api, struct http_exchange *exchange,
                  struct slice rest)
 {
 	(void)rest;
-	(void)api_stream_respond(api, exchange, EXPOSITION_CONTENT_TYPE, NULL,
-	                         write_metrics);
+	api_stream_respond(api, exchange, EXPOSITION_CONTENT_TYPE,
+	                   write_metrics);
 }

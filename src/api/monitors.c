@@ -82,8 +82,8 @@ static void write_state(const struct api *api, struct json_writer *json,
 	json_u64(json, policy->n_failed);
 }
 
-static void
-write_target(struct json_writer *json, const struct monitor *monitor)
+static void write_target(struct json_writer *json,
+                         const struct monitor *monitor)
 {
 	const struct config_monitor *config = monitor->config;
 
@@ -104,15 +104,15 @@ write_target(struct json_writer *json, const struct monitor *monitor)
 	json_bool(json, monitor->dry_run);
 }
 
-static void
-write_duration(struct json_writer *json, const char *name, uint64_t ms)
+static void write_duration(struct json_writer *json, const char *name,
+                           uint64_t ms)
 {
 	json_key(json, name);
 	json_seconds(json, ms);
 }
 
-static void
-write_rules(struct json_writer *json, const struct policy_rules *rules)
+static void write_rules(struct json_writer *json,
+                        const struct policy_rules *rules)
 {
 	json_key(json, "rules");
 	json_object(json);
@@ -128,8 +128,8 @@ write_rules(struct json_writer *json, const struct policy_rules *rules)
 	json_object_end(json);
 }
 
-static void
-write_counters(struct json_writer *json, const struct monitor *monitor)
+static void write_counters(struct json_writer *json,
+                           const struct monitor *monitor)
 {
 	json_key(json, "checks");
 	json_object(json);
@@ -198,8 +198,7 @@ void api_monitors(struct api *api, struct http_exchange *exchange,
                   struct slice rest)
 {
 	(void)rest;
-	(void)api_stream_respond(api, exchange, "application/json", NULL,
-	                         write_monitors);
+	api_stream_respond(api, exchange, "application/json", write_monitors);
 }
 
 void api_monitor(struct api *api, struct http_exchange *exchange,

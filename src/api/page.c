@@ -45,8 +45,8 @@ static void write_cell(struct buf *out, const char *text)
 	(void)buf_puts(out, "</td>");
 }
 
-static void
-write_row(const struct api *api, const struct monitor *monitor, struct buf *out)
+static void write_row(const struct api *api, const struct monitor *monitor,
+                      struct buf *out)
 {
 	const struct policy *policy = &monitor->policy;
 	const char *state = policy_state_name(policy->state);
@@ -111,6 +111,6 @@ void api_page(struct api *api, struct http_exchange *exchange,
               struct slice rest)
 {
 	(void)rest;
-	(void)api_stream_respond(api, exchange, "text/html; charset=utf-8",
-	                         NULL, write_page);
+	api_stream_respond(api, exchange, "text/html; charset=utf-8",
+	                   write_page);
 }

@@ -124,10 +124,9 @@ static void stream_produce(void *state, struct buf *out)
 		stream->write(stream, out);
 }
 
-struct api_stream *
-api_stream_respond(struct api *api, struct http_exchange *exchange,
-                   const char *content_type, const char *filter,
-                   void (*write)(struct api_stream *stream, struct buf *out))
+struct api_stream *api_stream_new(
+	struct api *api, struct http_exchange *exchange, const char *filter,
+	void (*write)(struct api_stream *stream, struct buf *out))
 {
 	struct api_stream *stream = mem_calloc(1, sizeof(*stream));
 
@@ -141,9 +140,25 @@ api_stream_respond(struct api *api, struct http_exchange *exchange,
 	stream->api = api;
 	stream->generation = api->generation;
 	stream->write = write;
+	return stream;
+}
+
+void api_stream_send(struct api_stream *stream, struct http_exchange *exchange,
+                     const char *content_type)
+{
 	http_respond_stream(exchange, 200, content_type, NULL, stream_produce,
 	                    stream);
-	return stream;
+}
+
+void api_stream_respond(struct api *api, struct http_exchange *exchange,
+                        const char *content_type,
+                        void (*write)(struct api_stream *stream,
+                                      struct buf *out))
+{
+	struct api_stream *stream = api_stream_new(api, exchange, NULL, write);
+
+	if (stream)
+		api_stream_send(stream, exchange, content_type);
 }
 
 /* --- paths and queries -------------------------------------------------- */

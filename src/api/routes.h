@@ -44,13 +44,22 @@ struct api_stream {
 	void (*write)(struct api_stream *stream, struct buf *out);
 };
 
-/* Answers 200 with what @write makes; 500 if memory is out. @filter is copied,
- * may be NULL. Returns NULL on failure; else the stream, to be set up before
- * the handler returns. */
-struct api_stream *
-api_stream_respond(struct api *api, struct http_exchange *exchange,
-                   const char *content_type, const char *filter,
-                   void (*write)(struct api_stream *stream, struct buf *out));
+/*
+ * In two steps, since the first piece is asked for while the answer begins:
+ * make (@filter is copied, may be NULL) and set up, then send. If memory is
+ * out the first answers 500 and returns NULL.
+ */
+struct api_stream *api_stream_new(
+	struct api *api, struct http_exchange *exchange, const char *filter,
+	void (*write)(struct api_stream *stream, struct buf *out));
+void api_stream_send(struct api_stream *stream, struct http_exchange *exchange,
+                     const char *content_type);
+
+/* Both at once, for a stream that begins at its beginning. */
+void api_stream_respond(struct api *api, struct http_exchange *exchange,
+                        const char *content_type,
+                        void (*write)(struct api_stream *stream,
+                                      struct buf *out));
 
 /* The value of a query parameter, decoded into @out (NUL-terminated);
  * 1 if it is there, 0 if not, -EINVAL if it is malformed or too long. */

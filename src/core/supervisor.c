@@ -187,9 +187,13 @@ void supervisor_record(struct supervisor *supervisor, enum log_level level,
 	journal_add(supervisor->journal,
 	            (int64_t)now_ms + supervisor->wall_offset_ms, event,
 	            subject, NULL, NULL, reason, detail);
-	LOG_AT(supervisor->log, level, reason,
-	       LOG_STR(journal_event_name(event), subject),
-	       LOG_STR("detail", detail));
+	if (subject[0])
+		LOG_AT(supervisor->log, level, reason,
+		       LOG_STR(journal_event_name(event), subject),
+		       LOG_STR("detail", detail));
+	else
+		LOG_AT(supervisor->log, level, reason,
+		       LOG_STR("detail", detail));
 }
 
 /* --- policy and its commands -------------------------------------------- */
@@ -327,8 +331,8 @@ void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
 	monitor->n_checks[check_result(monitor)]++;
 }
 
-static void
-judge_storm(struct supervisor *supervisor, struct group *group, uint64_t now_ms)
+static void judge_storm(struct supervisor *supervisor, struct group *group,
+                        uint64_t now_ms)
 {
 	struct storm_count count = { .n_monitors = group->n_monitors };
 	uint64_t window_ms = supervisor->storm_rules.window_ms;

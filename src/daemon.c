@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of the daemon.
+ *
+ * Start: state is read, the configuration applied, `addr` opened, sources
+ * begin to read. SIGHUP applies the configuration anew or leaves all as it is.
+ * SIGTERM or SIGINT ends in stages, each of which waits for the closes that it
+ * began (`stages` below); a second one ends at once.
+ */
+#include "daemon_parts.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/mem.h"
+#include "runtime/host.h"
+
+#define SERVER_LINGER_MS 1000
+/* libuv's pool is used for file writes and name look-ups only, both rare; a
+ * hanging look-up must not keep the state from being written. */
+#define POOL_SIZE "2"
+
+static void on_deadline(uv_timer_t *timer);
+
+/* --- time --------------------------------------------------------------- */
+
+int64_t daemon_wall_ms(void)
+{
+	uv_timeval64_t now;
+
+	(void)uv_gettimeofday(&now);
+	return now.tv_sec * 1000 + now.tv_usec / 1000;
+}
+
+uint64_t daemon_now(struct daemon *daemon)
+{
+	uint64_t now_ms;
+
+	uv_update_time(&daemon->loop);
+	now_ms = uv_now(&daemon->loop);
+	daemon->supervisor.wall_offset_ms = daemon_wall_ms() - (int64_t)now_ms;
+	return now_ms;
+}
+
+void daemon_arm(struct daemon *daemon)
+{
+	uint64_t next_ms = supervisor_next(&daemon->supervisor);
+	uint64_t now_ms = uv_now(&daemon->loop);
+
+	if (daemon->n_starved)
+		next_ms = now_ms;
+	if (daemon->stage > 0)
+		return;
+	daemon->api.n_owed = promises_n_owed(daemon->promises);
+	daemon_drained(daemon);
+	if (next_ms == daemon->deadline_ms)
+		return;
+	daemon->deadline_ms = next_ms;
+	if (next_ms == DEADLINE_NEVER)
+		(void)uv_timer_stop(&daemon->deadline);
+	else
+		(void)uv_timer_start(&daemon->deadline, on_deadline,
+		                     next_ms > now_ms ? next_ms - now_ms : 0,
+		                     0);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, deadline);
+
+	daemon->deadline_ms = DEADLINE_NEVER;
+	daemon_act_starved(daemon);
+	supervisor_tick(&daemon->supervisor, daemon_now(daemon));
+	daemon_arm(daemon);
+}
+
+/* --- reload ------------------------------------------------------------- */
+
+static void record(struct daemon *daemon, enum log_level level,
+                   const char *reason, const char *detail)
+{
+	supervisor_record(&daemon->supervisor, level, JOURNAL_DAEMON, "",
+	                  reason, detail, daemon_now(daemon));
+}
+
+/* NULL in *serverp when nothing is to be served. */
+static int server_open(struct daemon *daemon,
+                       const struct config_global *global,
+                       struct http_server **serverp, struct err *err)
+{
+	struct http_server_options options = {
+		.max_connections = global->max_connections,
+	};
+	struct http_server *server;
+	int r;
+
+	*serverp = NULL;
+	if (!global->addr)
+		return 0;
+	server = http_server_new(&daemon->loop, daemon->log, &options,
+	                         api_handle, &daemon->api);
+	if (!server)
+		return err_set(err, UV_ENOMEM, "out of memory");
+	r = http_server_listen(server, slice_from(global->addr), err);
+	if (r < 0) {
+		daemon->n_pending++;
+		http_server_close(server, 0, daemon_closed_one, daemon);
+		return r;
+	}
+	*serverp = server;
+	return 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Both or nothing: the address and the monitors. */
+static int reload_apply(struct daemon *daemon, struct config *config,
+                        struct err *err)
+{
+	const struct config_global *old = &daemon->config->config->global;
+	bool moved = !same_text(old->addr, config->global.addr) ||
+	             old->max_connections != config->global.max_connections;
+	struct http_server *server = NULL;
+	int r = 0;
+
+	if (moved && same_text(old->addr, config->global.addr)) {
+		log_warn(daemon->log,
+		         "max_connections changes with the next restart");
+		moved = false;
+	}
+	if (moved)
+		r = server_open(daemon, &config->global, &server, err);
+	if (r == 0)
+		r = daemon_watch_apply(daemon, config, err);
+	if (!moved)
+		return r;
+
+	if (r == 0) {
+		struct http_server *served = daemon->server;
+
+		daemon->server = server;
+		server = served;
+	}
+	if (server) {
+		daemon->n_pending++;
+		http_server_close(server, SERVER_LINGER_MS, daemon_closed_one,
+		                  daemon);
+	}
+	return r;
+}
+
+static void log_problems(struct daemon *daemon, struct slice text)
+{
+	while (text.n) {
+		const char *end = memchr(text.p, '\n', text.n);
+		size_t n = end ? (size_t)(end - text.p) : text.n;
+
+		log_error(daemon->log, "configuration problem",
+		          LOG_SLICE("problem", slice_make(text.p, n)));
+		text = slice_skip(text, end ? n + 1 : n);
+	}
+}
+
+static void daemon_reload(struct daemon *daemon)
+{
+	const struct daemon_options *options = daemon->options;
+	struct config *config = NULL;
+	struct err err = { 0 };
+	struct buf problems;
+	int r;
+
+	buf_init(&problems, 1 << 20);
+	r = config_load(options->file, options->overrides, options->n_overrides,
+	                &config, &problems);
+	if (r < 0) {
+		log_problems(daemon, buf_slice(&problems));
+		(void)err_set(&err, r, "%s has problems", options->file);
+	} else {
+		r = reload_apply(daemon, config, &err);
+		if (r < 0)
+			config_free(config);
+	}
+	buf_fini(&problems);
+
+	daemon->api.reload_ok = r == 0;
+	daemon->api.n_reloads[r == 0]++;
+	if (r == 0)
+		record(daemon, LOG_LEVEL_INFO, "configuration reloaded",
+		       options->file);
+	else
+		record(daemon, LOG_LEVEL_ERROR,
+		       "reload failed, nothing changed", err.message);
+	daemon_state_save(daemon, NULL);
+	daemon_arm(daemon);
+}
+
+/* --- the end ------------------------------------------------------------ */
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	uv_timer_t *timer = (uv_timer_t *)handle;
+
+	daemon_closed_one(container_of(timer, struct daemon, stop_timer));
+}
+
+static void on_deadline_closed(uv_handle_t *handle)
+{
+	uv_timer_t *timer = (uv_timer_t *)handle;
+
+	daemon_closed_one(container_of(timer, struct daemon, deadline));
+}
+
+static void on_signal_closed(uv_handle_t *handle)
+{
+	uv_signal_t *signal = (uv_signal_t *)handle;
+
+	daemon_closed_one(
+		container_of(signal, struct daemon_signal, handle)->daemon);
+}
+
+static void close_bouncer(struct daemon *daemon)
+{
+	daemon->n_pending++;
+	bouncer_close(&daemon->bouncer, daemon_closed_one, daemon);
+}
+
+/* What is still owed stands in the file from here on. */
+static void close_state(struct daemon *daemon)
+{
+	daemon_state_close(daemon);
+}
+
+static void close_promises(struct daemon *daemon)
+{
+	daemon->n_pending++;
+	promises_close(daemon->promises, daemon_closed_one, daemon);
+	daemon->promises = NULL;
+}
+
+static void close_io(struct daemon *daemon)
+{
+	daemon->n_pending += 3;
+	http_client_close(daemon->client, daemon_closed_one, daemon);
+	uv_close((uv_handle_t *)&daemon->stop_timer, on_timer_closed);
+	uv_close((uv_handle_t *)&daemon->deadline, on_deadline_closed);
+	if (daemon->server) {
+		daemon->n_pending++;
+		http_server_close(daemon->server, SERVER_LINGER_MS,
+		                  daemon_closed_one, daemon);
+	}
+	for (size_t i = 0; i < N_DAEMON_SIGNALS; i++) {
+		daemon->n_pending++;
+		uv_close((uv_handle_t *)&daemon->signals[i].handle,
+		         on_signal_closed);
+	}
+}
+
+/* Each begins when all that the one before it closes is closed. */
+static void (*const stages[])(struct daemon *daemon) = {
+	close_bouncer, close_state, close_promises, daemon_runtime_close_all,
+	close_io,
+};
+
+static void daemon_advance(struct daemon *daemon)
+{
+	while (daemon->n_pending == 0 && daemon->stage < ARRAY_SIZE(stages))
+		stages[daemon->stage++](daemon);
+}
+
+void daemon_closed_one(void *context)
+{
+	struct daemon *daemon = context;
+
+	daemon->n_pending--;
+	if (daemon->stage > 0)
+		daemon_advance(daemon);
+	else
+		daemon_drained(daemon);
+}
+
+void daemon_drained(struct daemon *daemon)
+{
+	if (daemon->stopping && daemon->stage == 0 &&
+	    daemon->supervisor.n_acting == 0)
+		daemon_advance(daemon);
+}
+
+static void on_stop_timeout(uv_timer_t *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, stop_timer);
+
+	if (daemon->stage > 0)
+		return;
+	log_warn(daemon->log, "steps that still run are cancelled",
+	         LOG_INT("n", daemon->supervisor.n_acting));
+	/* feeds may still be closing; the stages wait for them, too */
+	daemon->stage = 1;
+	close_bouncer(daemon);
+}
+
+static void daemon_stop(struct daemon *daemon, const char *why)
+{
+	uint64_t limit_ms =
+		daemon->config
+			? daemon->config->config->global.shutdown_timeout_ms
+			: 0;
+
+	daemon->stopping = true;
+	daemon->api.stopping = true;
+	daemon->supervisor.stopping = true;
+	record(daemon, LOG_LEVEL_INFO, "stopping", why);
+	daemon_watch_close_sources(daemon);
+	for (uint32_t i = 0; i < daemon->n_watched; i++) {
+		if (daemon->watched[i]->step)
+			bounce_cancel(&daemon->watched[i]->step->bounce);
+	}
+	(void)uv_timer_start(&daemon->stop_timer, on_stop_timeout, limit_ms, 0);
+	daemon_drained(daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	struct daemon *daemon =
+		container_of(handle, struct daemon_signal, handle)->daemon;
+
+	if (signum == SIGHUP) {
+		if (!daemon->stopping)
+			daemon_reload(daemon);
+		return;
+	}
+	if (daemon->stopping) {
+		log_warn(daemon->log, "second signal, ending at once");
+		_exit(1);
+	}
+	daemon_stop(daemon, signum == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+/* --- the start ---------------------------------------------------------- */
+
+static int open_signals(struct daemon *daemon)
+{
+	static const int signums[N_DAEMON_SIGNALS] = { SIGTERM, SIGINT,
+		                                       SIGHUP };
+	int r = 0;
+
+	for (size_t i = 0; i < N_DAEMON_SIGNALS && r == 0; i++) {
+		daemon->signals[i].daemon = daemon;
+		r = uv_signal_init(&daemon->loop, &daemon->signals[i].handle);
+		if (r == 0)
+			r = uv_signal_start(&daemon->signals[i].handle,
+			                    on_signal, signums[i]);
+	}
+	return r;
+}
+
+/* What cannot fail but for lack of memory. */
+static int open_parts(struct daemon *daemon)
+{
+	uint64_t seed = 0;
+	int r;
+
+	r = uv_loop_init(&daemon->loop);
+	if (r < 0)
+		return r;
+	(void)uv_random(NULL, NULL, &seed, sizeof(seed), 0, NULL);
+	list_init(&daemon->runtimes);
+	list_init(&daemon->feeds);
+	list_init(&daemon->removed);
+	map_init(&daemon->by_name, seed);
+	targets_init(&daemon->targets, seed);
+	daemon_act_init(daemon);
+	supervisor_init(&daemon->supervisor, &daemon->supervisor_ops,
+	                daemon->log, &daemon->journal, seed);
+	daemon->deadline_ms = DEADLINE_NEVER;
+	daemon->api = (struct api){
+		.loop = &daemon->loop,
+		.supervisor = &daemon->supervisor,
+		.journal = &daemon->journal,
+		.start_wall_ms = daemon_wall_ms(),
+		.reload_ok = true,
+	};
+
+	if (journal_init(&daemon->journal,
+	                 daemon->options->config->global.journal_size) < 0)
+		return UV_ENOMEM;
+	daemon->client = http_client_new(&daemon->loop, daemon->log);
+	daemon->promises = promises_new(&daemon->loop, daemon->log,
+	                                &daemon->promises_ops, seed + 1);
+	if (!daemon->client || !daemon->promises ||
+	    host_runtime_new(&daemon->host, &daemon->loop) < 0)
+		return UV_ENOMEM;
+	daemon->bouncer = (struct bouncer){
+		.loop = &daemon->loop,
+		.log = daemon->log,
+		.host = daemon->host,
+		.promises = daemon->promises,
+		.max_parallel = 1,
+	};
+	r = bouncer_init(&daemon->bouncer);
+	if (r == 0)
+		r = uv_timer_init(&daemon->loop, &daemon->deadline);
+	if (r == 0)
+		r = uv_timer_init(&daemon->loop, &daemon->stop_timer);
+	if (r == 0)
+		r = open_signals(daemon);
+	if (r == 0)
+		r = daemon_state_open(daemon);
+	return r;
+}
+
+/* What may fail for reasons of the world. */
+static int begin(struct daemon *daemon, struct err *err)
+{
+	struct config *config = daemon->options->config;
+	char text[24];
+	int r;
+
+	r = server_open(daemon, &config->global, &daemon->server, err);
+	if (r == 0)
+		r = daemon_watch_apply(daemon, config, err);
+	if (r < 0) {
+		config_free(config);
+		return r;
+	}
+	daemon_state_restore_promises(daemon);
+	(void)snprintf(text, sizeof(text), "%u monitors", daemon->n_watched);
+	record(daemon, LOG_LEVEL_INFO, "started", text);
+	daemon_arm(daemon);
+	return 0;
+}
+
+static void close_parts(struct daemon *daemon)
+{
+	daemon_watch_free(daemon);
+	saved_state_free(daemon->saved);
+	supervisor_fini(&daemon->supervisor);
+	targets_fini(&daemon->targets);
+	journal_fini(&daemon->journal);
+	(void)uv_loop_close(&daemon->loop);
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+	const struct config_global *global = &options->config->global;
+	struct daemon daemon = { .options = options };
+	struct err err = { 0 };
+
+	(void)uv_replace_allocator(mem_alloc, mem_realloc, mem_calloc,
+	                           mem_free);
+	(void)setenv("UV_THREADPOOL_SIZE", POOL_SIZE, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	log_sink_init(&daemon.sink, STDERR_FILENO);
+	daemon.sink.log.level = global->log_level;
+	daemon.sink.log.format = global->log_format;
+	daemon.log = &daemon.sink.log;
+
+	if (open_parts(&daemon) < 0) {
+		log_error(daemon.log, "cannot start: out of memory");
+		return 1;
+	}
+	if (begin(&daemon, &err) < 0) {
+		log_error(daemon.log, "cannot start",
+		          LOG_STR("error", err.message));
+		daemon.exit_code = 1;
+		daemon_stop(&daemon, "cannot start");
+	}
+	(void)uv_run(&daemon.loop, UV_RUN_DEFAULT);
+	log_info(daemon.log, "stopped");
+	close_parts(&daemon);
+	return daemon.exit_code;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon_parts: what the files daemon*.c share; private to them.
+ *
+ *     daemon.c          life: loop, signals, start, the order of shutdown
+ *     daemon_watch.c    from a configuration to monitors and sources
+ *     daemon_runtime.c  the runtimes that they name
+ *     daemon_act.c      the supervisor's commands become steps, and come back
+ *     daemon_state.c    what survives our own restart
+ */
+#pragma once
+
+#include <uv.h>
+#include "action/bounce.h"
+#include "action/promise.h"
+#include "api/api.h"
+#include "base/map.h"
+#include "config/config.h"
+#include "core/saved_state.h"
+#include "core/supervisor.h"
+#include "daemon.h"
+#include "io/atomic_file.h"
+#include "io/http_client.h"
+#include "io/http_server.h"
+#include "io/log_sink.h"
+#include "runtime/runtime.h"
+#include "source/pushgateway.h"
+#include "source/source.h"
+
+/* A configuration lives until nothing borrows from it any more. */
+struct daemon_config {
+	struct config *config;
+	uint32_t n_refs;
+};
+
+/* A step at work: what it borrows is held by `config`. */
+struct daemon_step {
+	struct bounce bounce;
+	struct watched *watched;
+	struct daemon_config *config;
+};
+
+/* A monitor with what the daemon keeps beside it. */
+struct watched {
+	struct monitor monitor;
+	struct daemon *daemon;
+	struct feed *feed;        /* where its observations come from */
+	struct daemon_step *step; /* at work, or NULL */
+	struct list node;         /* in daemon.removed */
+	bool removed;             /* goes when its step has ended */
+	bool starved;             /* no memory for a step */
+	uint32_t n_steps[][N_STEP_RESULTS];
+};
+
+/* One source and its monitors, by the number of their subscription. */
+struct feed {
+	struct list node;
+	struct daemon *daemon;
+	struct group *group;
+	struct pushgateway *gateway;
+	struct watched **watched;
+	uint32_t n_watched;
+	const char *url; /* the group's */
+	uint64_t interval_ms;
+	bool closing;
+};
+
+struct daemon_group {
+	struct group group; /* its name is without the URL's password */
+	char *name;
+	char url[];
+};
+
+struct daemon_runtime {
+	struct list node;
+	enum config_target_type type;
+	struct runtime *runtime;
+	char endpoint[]; /* "": the usual places */
+};
+
+#define N_DAEMON_SIGNALS 3 /* TERM, INT, HUP */
+
+struct daemon_signal {
+	uv_signal_t handle;
+	struct daemon *daemon;
+};
+
+struct daemon {
+	const struct daemon_options *options;
+	uv_loop_t loop;
+	struct log_sink sink;
+	const struct log *log; /* the sink's */
+	struct daemon_config *config;
+
+	struct http_client *client;
+	struct http_server *server;
+	struct api api;
+	struct list runtimes;
+	struct runtime *host;
+
+	struct journal journal;
+	struct targets targets;
+	struct supervisor supervisor;
+	struct supervisor_ops supervisor_ops;
+	struct bouncer bouncer;
+	struct promises *promises;
+	struct promises_ops promises_ops;
+
+	struct watched **watched; /* in the order of the file */
+	uint32_t n_watched;
+	uint32_t n_starved;
+	struct map by_name;        /* struct watched */
+	struct monitor **monitors; /* the same, for the API */
+	struct group **groups;
+	uint32_t n_groups;
+	struct list feeds;
+	struct list removed;
+
+	struct atomic_file *state_file; /* NULL: none is kept */
+	struct list state_waits;        /* promise_wait, not yet written */
+	uv_timer_t state_timer;         /* the next write */
+	uint64_t state_hash;            /* of what was written last */
+	bool state_failing;
+	struct saved_state *saved; /* read at start */
+
+	uv_timer_t deadline; /* the supervisor's next */
+	uint64_t deadline_ms;
+	uv_timer_t stop_timer; /* limit of an orderly end */
+	struct daemon_signal signals[N_DAEMON_SIGNALS];
+	uint32_t n_pending; /* closes that are under way */
+	uint32_t stage;     /* of the shutdown */
+	bool stopping;
+	int exit_code;
+};
+
+/* --- daemon.c ----------------------------------------------------------- */
+
+/* Monotonic now; also tells the supervisor how wall time relates to it. */
+uint64_t daemon_now(struct daemon *daemon);
+int64_t daemon_wall_ms(void);
+
+/* After anything that may have moved the supervisor's next deadline. */
+void daemon_arm(struct daemon *daemon);
+
+/* Goes on with the end when no step runs any more; harmless before. */
+void daemon_drained(struct daemon *daemon);
+
+/* One of the closes that a stage of the shutdown waits for is done. */
+void daemon_closed_one(void *context);
+
+/* --- daemon_watch.c ------------------------------------------------------ */
+
+/*
+ * daemon_watch_apply() - make @config the one that is followed
+ *
+ * Monitors that did not change keep their state, changed ones their past.
+ * On failure nothing has changed and @config is still the caller's.
+ */
+int daemon_watch_apply(struct daemon *daemon, struct config *config,
+                       struct err *err) MUST_CHECK;
+
+/* Closes all sources; daemon_closed_one() for each counted in n_pending. */
+void daemon_watch_close_sources(struct daemon *daemon);
+/* Frees monitors and groups, at the very end. */
+void daemon_watch_free(struct daemon *daemon);
+
+/* A removed monitor whose step has ended. */
+void daemon_watch_drop(struct daemon *daemon, struct watched *watched);
+
+void daemon_config_ref(struct daemon_config *config);
+void daemon_config_unref(struct daemon_config *config);
+
+/* The key of a monitor's target: who shares it, shares the exclusion. */
+int daemon_target_key(struct buf *key, const char *runtime, const char *project,
+                      const char *name) MUST_CHECK;
+
+/* --- daemon_runtime.c ---------------------------------------------------- */
+
+/* The runtime for targets of a type as now configured; NULL if it cannot be
+ * used, which is logged. */
+struct runtime *daemon_runtime(struct daemon *daemon,
+                               enum config_target_type type);
+/* daemon_closed_one() for each close that it counts in n_pending. */
+void daemon_runtime_close_all(struct daemon *daemon);
+
+/* --- daemon_act.c -------------------------------------------------------- */
+
+void daemon_act_init(struct daemon *daemon);
+/* Ends the steps for which there was no memory. */
+void daemon_act_starved(struct daemon *daemon);
+
+/* --- daemon_state.c ------------------------------------------------------ */
+
+/* Reads what was saved and opens the file for writing; what is wrong with it
+ * is reported and never fatal. 0, or a negative code for no memory. */
+int daemon_state_open(struct daemon *daemon) MUST_CHECK;
+/* Brings back what the last run left stopped; when runtimes are there. */
+void daemon_state_restore_promises(struct daemon *daemon);
+/* Writes soon, if anything changed; at once if somebody waits. */
+void daemon_state_save(struct daemon *daemon, struct promise_wait *wait);
+/* Writes what is left to write and closes; daemon_closed_one() for each close
+ * that it counts in n_pending. */
+void daemon_state_close(struct daemon *daemon);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runtimes that monitors name: one object per type and endpoint, made when
+ * first needed and kept until the end, so that a reload does not break off
+ * what runs.
+ */
+#include "daemon_parts.h"
+
+#include <string.h>
+#include "base/mem.h"
+#include "runtime/docker.h"
+#include "runtime/lxd.h"
+
+static const char *endpoint_of(const struct config_global *global,
+                               enum config_target_type type)
+{
+	switch (type) {
+	case CONFIG_TARGET_DOCKER:
+		return global->socket_docker;
+	case CONFIG_TARGET_PODMAN:
+		return global->socket_podman;
+	case CONFIG_TARGET_LXD:
+		return global->socket_lxd;
+	case CONFIG_TARGET_INCUS:
+		return global->socket_incus;
+	case CONFIG_TARGET_HOST:
+	case N_CONFIG_TARGET_TYPES:
+	default:
+		return NULL;
+	}
+}
+
+static int runtime_open(struct daemon *daemon, enum config_target_type type,
+                        const char *endpoint, struct runtime **runtimep,
+                        struct err *err)
+{
+	const char *name = config_target_type_name(type);
+
+	if (type == CONFIG_TARGET_LXD || type == CONFIG_TARGET_INCUS)
+		return lxd_runtime_new(runtimep, &daemon->loop, daemon->client,
+		                       name, endpoint, daemon->log, err);
+	return docker_runtime_new(runtimep, &daemon->loop, daemon->client, name,
+	                          endpoint, daemon->log, err);
+}
+
+static struct daemon_runtime *find_runtime(struct daemon *daemon,
+                                           enum config_target_type type,
+                                           const char *endpoint)
+{
+	LIST_FOR_EACH (node, &daemon->runtimes) {
+		struct daemon_runtime *runtime =
+			container_of(node, struct daemon_runtime, node);
+
+		if (runtime->type == type &&
+		    strcmp(runtime->endpoint, endpoint) == 0)
+			return runtime;
+	}
+	return NULL;
+}
+
+struct runtime *daemon_runtime(struct daemon *daemon,
+                               enum config_target_type type)
+{
+	const char *endpoint =
+		endpoint_of(&daemon->config->config->global, type);
+	size_t n = strlen(endpoint ? endpoint : "") + 1;
+	struct daemon_runtime *runtime;
+	struct err err = { 0 };
+
+	if (type == CONFIG_TARGET_HOST)
+		return daemon->host;
+	runtime = find_runtime(daemon, type, endpoint ? endpoint : "");
+	if (runtime)
+		return runtime->runtime;
+
+	runtime = mem_calloc(1, sizeof(*runtime) + n);
+	if (!runtime)
+		return NULL;
+	runtime->type = type;
+	memcpy(runtime->endpoint, endpoint ? endpoint : "", n);
+	if (runtime_open(daemon, type, endpoint, &runtime->runtime, &err) < 0) {
+		log_error(daemon->log, "runtime cannot be used",
+		          LOG_STR("runtime", config_target_type_name(type)),
+		          LOG_STR("error", err.message));
+		mem_free(runtime);
+		return NULL;
+	}
+	list_append(&daemon->runtimes, &runtime->node);
+	return runtime->runtime;
+}
+
+void daemon_runtime_close_all(struct daemon *daemon)
+{
+	LIST_FOR_EACH_SAFE (node, &daemon->runtimes) {
+		struct daemon_runtime *runtime =
+			container_of(node, struct daemon_runtime, node);
+
+		daemon->n_pending++;
+		runtime_close(runtime->runtime, daemon_closed_one, daemon);
+		list_unlink(node);
+		mem_free(runtime);
+	}
+	daemon->n_pending++;
+	runtime_close(daemon->host, daemon_closed_one, daemon);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What survives our own restart: one small file in `state_dir`, written when
+ * something in it changed. Changes of one moment are one write; a promise
+ * waits until it is on disk. A file that is missing, damaged or foreign never
+ * stops the start.
+ */
+#include "daemon_parts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include "base/mem.h"
+
+#define STATE_FILE_NAME "state.json"
+#define STATE_FILE_MODE 0640
+#define STATE_DIR_MODE  0750
+#define STATE_DELAY_MS  100 /* changes that come together are one write */
+#define STATE_PATH_MAX  4096
+
+/* One write, and who waits for it. */
+struct state_write {
+	struct daemon *daemon;
+	struct atomic_write write;
+	struct list waits;
+};
+
+static void on_state_timer(uv_timer_t *timer);
+
+static void report(struct daemon *daemon, const char *what,
+                   const struct err *err)
+{
+	supervisor_record(&daemon->supervisor, LOG_LEVEL_WARN, JOURNAL_DAEMON,
+	                  "", what, err->message, daemon_now(daemon));
+}
+
+/* --- reading ------------------------------------------------------------ */
+
+static void read_state(struct daemon *daemon, const char *path)
+{
+	struct buf text;
+	struct err err;
+	int r;
+
+	r = atomic_file_read(path, SAVED_STATE_MAX, &text, &err);
+	if (r == -ENOENT)
+		log_info(daemon->log, "no saved state, starting afresh",
+		         LOG_STR("file", path));
+	else if (r == 0)
+		r = saved_state_parse(buf_slice(&text), &daemon->saved, &err);
+	buf_fini(&text);
+	if (r == 0 || r == -ENOENT)
+		return;
+
+	(void)err_wrap(&err, "%s", path);
+	report(daemon, "saved state cannot be used, starting afresh", &err);
+	if (atomic_file_set_aside(path, daemon_wall_ms() / 1000, &err) < 0)
+		report(daemon, "damaged state file stays where it is", &err);
+}
+
+int daemon_state_open(struct daemon *daemon)
+{
+	const char *dir = daemon->options->config->global.state_dir;
+	char path[STATE_PATH_MAX];
+	struct err err;
+	int r;
+
+	list_init(&daemon->state_waits);
+	r = uv_timer_init(&daemon->loop, &daemon->state_timer);
+	if (r < 0)
+		return r;
+	if (!dir)
+		return 0;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, STATE_FILE_NAME) >=
+	    (int)sizeof(path)) {
+		(void)err_set(&err, -ENAMETOOLONG, "state_dir: path too long");
+		report(daemon, "state is not kept", &err);
+		return 0;
+	}
+	if (mkdir(dir, STATE_DIR_MODE) < 0 && errno != EEXIST) {
+		(void)err_set_code(&err, -errno,
+		                   "%s cannot be created; set state_dir", dir);
+		report(daemon, "state is not kept", &err);
+		return 0;
+	}
+	read_state(daemon, path);
+	daemon->state_file =
+		atomic_file_new(&daemon->loop, path, STATE_FILE_MODE);
+	return daemon->state_file ? 0 : UV_ENOMEM;
+}
+
+void daemon_state_restore_promises(struct daemon *daemon)
+{
+	for (size_t i = 0;
+	     daemon->saved && i < saved_state_n_stopped(daemon->saved); i++) {
+		struct saved_stopped stopped =
+			saved_state_stopped(daemon->saved, i);
+
+		if (promises_restore(daemon->promises, stopped.runtime,
+		                     stopped.target, stopped.project,
+		                     stopped.since_wall_ms) < 0)
+			log_error(daemon->log,
+			          "cannot take up what was left stopped: out "
+			          "of memory",
+			          LOG_STR("target", stopped.target));
+	}
+	/* monitors took theirs when they were set up */
+	saved_state_free(daemon->saved);
+	daemon->saved = NULL;
+}
+
+/* --- writing ------------------------------------------------------------ */
+
+static void write_document(struct daemon *daemon, struct buf *out)
+{
+	struct saved_writer writer;
+
+	saved_write_begin(&writer, out, daemon->supervisor.wall_offset_ms);
+	for (uint32_t i = 0; i < daemon->n_watched; i++) {
+		const struct monitor *monitor = &daemon->watched[i]->monitor;
+		struct policy_saved saved;
+
+		policy_save(&monitor->policy, &saved);
+		if (!policy_saved_empty(&saved))
+			saved_write_monitor(&writer, monitor->name, &saved,
+			                    monitor->bounce_wall_ms);
+	}
+	LIST_FOR_EACH (node, promises_list(daemon->promises)) {
+		const struct promise *promise =
+			container_of(node, struct promise, node);
+		struct saved_stopped stopped = {
+			.runtime = promise->runtime,
+			.target = promise->target,
+			.project = promise->project,
+			.since_wall_ms = promise->since_wall_ms,
+		};
+
+		saved_write_stopped(&writer, &stopped);
+	}
+	saved_write_end(&writer);
+}
+
+static void release_waits(struct list *waits)
+{
+	struct list *node;
+
+	while ((node = list_pop(waits))) {
+		struct promise_wait *wait =
+			container_of(node, struct promise_wait, node);
+
+		wait->durable(wait);
+	}
+}
+
+static void note_result(struct daemon *daemon, const struct err *err)
+{
+	if (err->code < 0 && !daemon->state_failing)
+		report(daemon, "state cannot be written, going on without",
+		       err);
+	else if (err->code == 0 && daemon->state_failing)
+		log_info(daemon->log, "state is written again");
+	daemon->state_failing = err->code < 0;
+	if (err->code < 0)
+		daemon->state_hash = 0; /* the next change tries again */
+}
+
+static void on_written(struct atomic_write *write)
+{
+	struct state_write *done =
+		container_of(write, struct state_write, write);
+	struct daemon *daemon = done->daemon;
+
+	note_result(daemon, &write->err);
+	release_waits(&done->waits);
+	mem_free(done);
+	daemon_arm(daemon);
+}
+
+static void move_waits(struct list *from, struct list *to)
+{
+	struct list *node;
+
+	while ((node = list_pop(from)))
+		list_append(to, node);
+}
+
+/* Negative if it could not even be begun. */
+static int begin_write(struct daemon *daemon, struct buf *text)
+{
+	struct state_write *write = mem_calloc(1, sizeof(*write));
+	int r;
+
+	if (!write)
+		return UV_ENOMEM;
+	write->daemon = daemon;
+	list_init(&write->waits);
+	r = atomic_file_write(daemon->state_file, text, &write->write,
+	                      on_written);
+	if (r < 0)
+		mem_free(write);
+	else
+		move_waits(&daemon->state_waits, &write->waits);
+	return r;
+}
+
+/* Writes what is to be written; who waits in vain is released. */
+static void write_state(struct daemon *daemon)
+{
+	struct list waits = LIST_INIT(waits);
+	struct err err = { 0 };
+	struct buf text;
+	uint64_t hash;
+	int r = 0;
+
+	buf_init(&text, SAVED_STATE_MAX);
+	if (daemon->state_file) {
+		write_document(daemon, &text);
+		hash = map_hash(1, buf_text(&text), text.n);
+		if (text.failed)
+			r = text.failed;
+		else if (hash != daemon->state_hash ||
+		         !list_empty(&daemon->state_waits))
+			r = begin_write(daemon, &text);
+		daemon->state_hash = hash;
+	}
+	if (r < 0) {
+		(void)err_set_code(&err, r, "state");
+		note_result(daemon, &err);
+	}
+	buf_fini(&text);
+	move_waits(&daemon->state_waits, &waits);
+	release_waits(&waits);
+}
+
+static void on_state_timer(uv_timer_t *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, state_timer);
+
+	(void)daemon_now(daemon);
+	write_state(daemon);
+	daemon_arm(daemon);
+}
+
+void daemon_state_save(struct daemon *daemon, struct promise_wait *wait)
+{
+	if (wait)
+		list_append(&daemon->state_waits, &wait->node);
+	else if (uv_is_active((uv_handle_t *)&daemon->state_timer))
+		return;
+	(void)uv_timer_start(&daemon->state_timer, on_state_timer,
+	                     wait ? 0 : STATE_DELAY_MS, 0);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	daemon_closed_one(container_of(handle, struct daemon, state_timer));
+}
+
+void daemon_state_close(struct daemon *daemon)
+{
+	write_state(daemon);
+	daemon->n_pending++;
+	uv_close((uv_handle_t *)&daemon->state_timer, on_timer_closed);
+	if (!daemon->state_file)
+		return;
+	daemon->n_pending++;
+	atomic_file_close(daemon->state_file, daemon_closed_one, daemon);
+	daemon->state_file = NULL;
+}

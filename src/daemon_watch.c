@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a configuration to monitors and sources.
+ *
+ * A new configuration is applied in two halves: the plan makes everything that
+ * can fail, beside what runs; the commit swaps, and cannot fail. Monitors that
+ * did not change are taken over with their state, changed ones with their
+ * past. Sources are made anew; they read at once.
+ */
+#include "daemon_parts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/mem.h"
+
+/* --- configurations ------------------------------------------------------ */
+
+void daemon_config_ref(struct daemon_config *config)
+{
+	config->n_refs++;
+}
+
+void daemon_config_unref(struct daemon_config *config)
+{
+	if (!config || --config->n_refs > 0)
+		return;
+	config_free(config->config);
+	mem_free(config);
+}
+
+/* --- what a source says -------------------------------------------------- */
+
+static void on_reading_begin(void *context, struct source *source,
+                             const struct reading *reading)
+{
+	struct feed *feed = context;
+
+	(void)source;
+	supervisor_reading_begin(&feed->daemon->supervisor, feed->group,
+	                         reading, daemon_now(feed->daemon));
+}
+
+static void on_observation(void *context, struct source *source,
+                           uint32_t subscription,
+                           const struct observation *observation)
+{
+	struct feed *feed = context;
+
+	(void)source;
+	supervisor_observe(&feed->daemon->supervisor,
+	                   &feed->watched[subscription]->monitor, observation,
+	                   uv_now(&feed->daemon->loop));
+}
+
+static void on_reading_end(void *context, struct source *source)
+{
+	struct feed *feed = context;
+
+	(void)source;
+	supervisor_reading_end(&feed->daemon->supervisor, feed->group,
+	                       uv_now(&feed->daemon->loop));
+	daemon_arm(feed->daemon);
+}
+
+/* --- the plan ----------------------------------------------------------- */
+
+struct plan {
+	struct daemon *daemon;
+	struct daemon_config *config;
+	struct watched **watched;
+	struct monitor **monitors;
+	uint32_t n_watched;
+	uint32_t n_new;
+	struct map by_name;
+	struct list feeds;
+};
+
+int daemon_target_key(struct buf *key, const char *runtime, const char *project,
+                      const char *name)
+{
+	buf_init(key, 4096);
+	return buf_printf(key, "%s\n%s\n%s", runtime, project ? project : "",
+	                  name);
+}
+
+static struct target *take_target(struct daemon *daemon,
+                                  const struct config_monitor *config)
+{
+	struct target *target = NULL;
+	struct buf key;
+
+	if (daemon_target_key(&key, config_target_type_name(config->type),
+	                      config->project,
+	                      config->container_name ? config->container_name
+	                                             : config->name) == 0)
+		target = targets_take(&daemon->targets, buf_slice(&key));
+	buf_fini(&key);
+	return target;
+}
+
+static struct daemon_group *group_of(struct group *group)
+{
+	return container_of(group, struct daemon_group, group);
+}
+
+static struct group *take_group(struct daemon *daemon, const char *url)
+{
+	size_t n = strlen(url) + 1;
+	struct daemon_group *made;
+	struct group **groups;
+
+	for (uint32_t i = 0; i < daemon->n_groups; i++) {
+		if (strcmp(group_of(daemon->groups[i])->url, url) == 0)
+			return daemon->groups[i];
+	}
+	groups = mem_realloc(daemon->groups,
+	                     (daemon->n_groups + 1) * sizeof(struct group *));
+	if (!groups)
+		return NULL;
+	daemon->groups = groups;
+	made = mem_calloc(1, sizeof(*made) + n);
+	if (!made)
+		return NULL;
+	memcpy(made->url, url, n);
+	group_init(&made->group, made->url);
+	groups[daemon->n_groups++] = &made->group;
+	return &made->group;
+}
+
+static void drop_empty_groups(struct daemon *daemon)
+{
+	uint32_t n_kept = 0;
+
+	for (uint32_t i = 0; i < daemon->n_groups; i++) {
+		struct daemon_group *group = group_of(daemon->groups[i]);
+
+		if (group->group.n_monitors > 0) {
+			daemon->groups[n_kept++] = &group->group;
+			continue;
+		}
+		mem_free(group->name);
+		mem_free(group);
+	}
+	daemon->n_groups = n_kept;
+}
+
+static void watched_free(struct watched *watched)
+{
+	if (watched->monitor.target)
+		targets_release(&watched->daemon->targets,
+		                watched->monitor.target);
+	mem_free(watched);
+}
+
+/* The past of a monitor: of the one that it replaces, or from the file. */
+static void restore_past(struct daemon *daemon, struct watched *watched,
+                         const struct watched *before)
+{
+	struct monitor *monitor = &watched->monitor;
+	uint64_t now_ms = daemon_now(daemon);
+	struct policy_saved saved;
+
+	policy_init(&monitor->policy, now_ms);
+	if (before) {
+		policy_save(&before->monitor.policy, &saved);
+		monitor->bounce_wall_ms = before->monitor.bounce_wall_ms;
+	} else if (!daemon->saved ||
+	           !saved_state_monitor(daemon->saved, monitor->name,
+	                                daemon_wall_ms(),
+	                                daemon->supervisor.wall_offset_ms,
+	                                &saved, &monitor->bounce_wall_ms)) {
+		return;
+	}
+	policy_restore(&monitor->policy, &saved, now_ms);
+}
+
+static struct watched *watched_new(struct daemon *daemon,
+                                   const struct config_monitor *config,
+                                   const struct watched *before)
+{
+	size_t n_counters = config->n_steps * sizeof(uint32_t[N_STEP_RESULTS]);
+	struct watched *watched = mem_calloc(1, sizeof(*watched) + n_counters);
+
+	if (!watched)
+		return NULL;
+	watched->daemon = daemon;
+	list_init(&watched->node);
+	list_init(&watched->monitor.node);
+	watched->monitor.name = config->name;
+	watched->monitor.n_steps = watched->n_steps;
+	watched->monitor.group = take_group(daemon, config->push_gw);
+	watched->monitor.target = take_target(daemon, config);
+	if (!watched->monitor.group || !watched->monitor.target) {
+		watched_free(watched);
+		return NULL;
+	}
+	restore_past(daemon, watched, before);
+	return watched;
+}
+
+static void feed_free(struct feed *feed)
+{
+	mem_free(feed->watched);
+	mem_free(feed);
+}
+
+static int feed_open(struct plan *plan, struct feed *feed, struct err *err)
+{
+	struct daemon *daemon = plan->daemon;
+	const struct config_global *global = &plan->config->config->global;
+	struct pushgateway_options options = {
+		.loop = &daemon->loop,
+		.client = daemon->client,
+		.log = daemon->log,
+		.url = feed->url,
+		.interval_ms = feed->interval_ms,
+		.timeout_ms = global->fetch_timeout_ms,
+		.max_body = global->max_body,
+		.seed = rng_next(&daemon->supervisor.rng),
+	};
+	struct source_listener listener = { on_reading_begin, on_observation,
+		                            on_reading_end, feed };
+	struct daemon_group *group = group_of(feed->group);
+	int r;
+
+	r = pushgateway_new(&options, &listener, &feed->gateway, err);
+	if (r < 0)
+		return r;
+	if (!group->name) {
+		group->name =
+			mem_strdup(pushgateway_source(feed->gateway)->name);
+		if (!group->name)
+			return UV_ENOMEM;
+		group->group.name = group->name;
+	}
+	return 0;
+}
+
+static struct feed *find_feed(struct plan *plan, const char *url,
+                              uint64_t interval_ms)
+{
+	LIST_FOR_EACH (node, &plan->feeds) {
+		struct feed *feed = container_of(node, struct feed, node);
+
+		if (feed->interval_ms == interval_ms &&
+		    strcmp(feed->url, url) == 0)
+			return feed;
+	}
+	return NULL;
+}
+
+static int take_feed(struct plan *plan, struct group *group,
+                     uint64_t interval_ms, struct feed **feedp, struct err *err)
+{
+	const char *url = group_of(group)->url;
+	struct feed *feed = find_feed(plan, url, interval_ms);
+
+	*feedp = feed;
+	if (feed)
+		return 0;
+	feed = mem_calloc(1, sizeof(*feed));
+	if (!feed)
+		return UV_ENOMEM;
+	feed->daemon = plan->daemon;
+	feed->group = group;
+	feed->url = url;
+	feed->interval_ms = interval_ms;
+	list_append(&plan->feeds, &feed->node);
+	*feedp = feed;
+	return feed_open(plan, feed, err);
+}
+
+static int feed_add(struct feed *feed, struct watched *watched)
+{
+	uint32_t number = feed->n_watched;
+
+	/* in powers of two */
+	if ((number & (number - 1)) == 0) {
+		struct watched **grown = mem_realloc(
+			feed->watched,
+			(number ? number * 2 : 1) * sizeof(struct watched *));
+
+		if (!grown)
+			return UV_ENOMEM;
+		feed->watched = grown;
+	}
+	feed->watched[feed->n_watched++] = watched;
+	return 0;
+}
+
+static int subscribe(struct plan *plan, struct watched *watched,
+                     const struct config_monitor *config, struct err *err)
+{
+	static const enum push_match matches[] = {
+		[CONFIG_MATCH_ANY] = PUSH_MATCH_ANY,
+		[CONFIG_MATCH_ALL] = PUSH_MATCH_ALL,
+		[CONFIG_MATCH_OLDEST] = PUSH_MATCH_OLDEST,
+	};
+	struct label labels[CONFIG_MAX_LABELS];
+	struct push_query query = {
+		.labels = labels,
+		.n_labels = config->n_labels,
+		.metric_name = config->metric_name,
+		.value = config->metric_value == CONFIG_METRIC_TIMESTAMP
+		                 ? PUSH_VALUE_TIMESTAMP
+		                 : PUSH_VALUE_PUSH_TIME,
+		.match = matches[config->match],
+	};
+	struct feed *feed;
+	int r;
+
+	for (uint8_t i = 0; i < config->n_labels; i++)
+		labels[i] = (struct label){
+			slice_from(config->labels[i].name),
+			slice_from(config->labels[i].value),
+		};
+	r = take_feed(plan, watched->monitor.group, config->check_interval_ms,
+	              &feed, err);
+	if (r == 0)
+		r = feed_add(feed, watched);
+	if (r == 0)
+		r = pushgateway_subscribe(feed->gateway, feed->n_watched - 1,
+		                          &query);
+	return r;
+}
+
+static int plan_monitor(struct plan *plan, const struct config_monitor *config,
+                        struct err *err)
+{
+	struct daemon *daemon = plan->daemon;
+	struct watched *before =
+		map_get(&daemon->by_name, slice_from(config->name));
+	struct watched *watched = before;
+
+	if (!before || !config_monitor_equal(before->monitor.config, config)) {
+		watched = watched_new(daemon, config, before);
+		if (!watched)
+			return UV_ENOMEM;
+		plan->n_new++;
+	}
+	plan->monitors[plan->n_watched] = &watched->monitor;
+	plan->watched[plan->n_watched++] = watched;
+	if (map_set(&plan->by_name, slice_from(config->name), watched) < 0)
+		return UV_ENOMEM;
+	return subscribe(plan, watched, config, err);
+}
+
+static int plan_make(struct plan *plan, struct err *err)
+{
+	const struct config *config = plan->config->config;
+	struct daemon *daemon = plan->daemon;
+	size_t n = config->n_monitors;
+	int r = 0;
+
+	plan->watched = mem_calloc(n + 1, sizeof(struct watched *));
+	plan->monitors = mem_calloc(n + 1, sizeof(struct monitor *));
+	if (!plan->watched || !plan->monitors)
+		return UV_ENOMEM;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = plan_monitor(plan, &config->monitors[i], err);
+	if (r == 0)
+		r = deadlines_reserve(&daemon->supervisor.deadlines,
+		                      daemon->supervisor.n_monitors +
+		                              plan->n_new);
+	return r;
+}
+
+/* Is it new, or one that runs already? */
+static bool is_new(const struct watched *watched)
+{
+	return !watched->monitor.config;
+}
+
+static void on_feed_closed(void *context)
+{
+	struct feed *feed = context;
+	struct daemon *daemon = feed->daemon;
+
+	feed_free(feed);
+	daemon_closed_one(daemon);
+}
+
+static void feed_close(struct feed *feed)
+{
+	feed->closing = true;
+	list_unlink(&feed->node);
+	if (!feed->gateway) {
+		feed_free(feed);
+		return;
+	}
+	feed->daemon->n_pending++;
+	pushgateway_close(feed->gateway, on_feed_closed, feed);
+}
+
+static void close_feeds(struct list *feeds)
+{
+	LIST_FOR_EACH_SAFE (node, feeds)
+		feed_close(container_of(node, struct feed, node));
+}
+
+static void plan_drop(struct plan *plan)
+{
+	close_feeds(&plan->feeds);
+	for (uint32_t i = 0; i < plan->n_watched; i++) {
+		if (is_new(plan->watched[i]))
+			watched_free(plan->watched[i]);
+	}
+	map_fini(&plan->by_name);
+	mem_free(plan->watched);
+	mem_free(plan->monitors);
+	drop_empty_groups(plan->daemon);
+}
+
+/* --- the commit --------------------------------------------------------- */
+
+void daemon_watch_drop(struct daemon *daemon, struct watched *watched)
+{
+	list_unlink(&watched->node);
+	supervisor_remove(&daemon->supervisor, &watched->monitor);
+	watched_free(watched);
+}
+
+static void remove_watched(struct daemon *daemon, struct watched *watched)
+{
+	supervisor_pause(&daemon->supervisor, &watched->monitor, true,
+	                 daemon_now(daemon));
+	watched->feed = NULL;
+	watched->removed = true;
+	if (watched->monitor.acting)
+		list_append(&daemon->removed, &watched->node);
+	else
+		daemon_watch_drop(daemon, watched);
+}
+
+static void take_over(struct daemon *daemon, struct watched *watched,
+                      const struct config_monitor *config)
+{
+	struct monitor *monitor = &watched->monitor;
+	bool fresh = is_new(watched);
+
+	monitor->name = config->name;
+	monitor->config = config;
+	monitor->rules = &config->rules;
+	monitor->steps = config->steps;
+	monitor->dry_run = config->dry_run;
+	if (!fresh)
+		return;
+	/* its place in the heap is reserved: this cannot fail */
+	if (supervisor_add(&daemon->supervisor, monitor, true,
+	                   daemon_now(daemon)) < 0)
+		return;
+	if (config->paused)
+		supervisor_pause(&daemon->supervisor, monitor, true,
+		                 daemon_now(daemon));
+}
+
+static void apply_settings(struct daemon *daemon)
+{
+	const struct config_global *global = &daemon->config->config->global;
+
+	daemon->sink.log.level = global->log_level;
+	daemon->sink.log.format = global->log_format;
+	daemon->supervisor.storm_rules = (struct storm_rules){
+		.share_percent = global->storm_share,
+		.min = global->storm_min,
+		.window_ms = global->storm_window_ms,
+	};
+	daemon->bouncer.max_parallel = global->max_parallel;
+	if (journal_resize(&daemon->journal, global->journal_size) < 0)
+		log_warn(daemon->log, "journal keeps its size: out of memory");
+}
+
+static void commit(struct plan *plan)
+{
+	struct daemon *daemon = plan->daemon;
+	const struct config *config = plan->config->config;
+	struct daemon_config *old_config = daemon->config;
+	struct watched **old = daemon->watched;
+	uint32_t n_old = daemon->n_watched;
+
+	close_feeds(&daemon->feeds);
+	for (uint32_t i = 0; i < n_old; i++) {
+		if (map_get(&plan->by_name, slice_from(old[i]->monitor.name)) !=
+		    old[i])
+			remove_watched(daemon, old[i]);
+	}
+	daemon->config = plan->config;
+	for (uint32_t i = 0; i < plan->n_watched; i++)
+		take_over(daemon, plan->watched[i], &config->monitors[i]);
+
+	map_fini(&daemon->by_name);
+	mem_free(daemon->monitors);
+	mem_free(old);
+	daemon->by_name = plan->by_name;
+	daemon->watched = plan->watched;
+	daemon->monitors = plan->monitors;
+	daemon->n_watched = plan->n_watched;
+	drop_empty_groups(daemon);
+	apply_settings(daemon);
+
+	LIST_FOR_EACH_SAFE (node, &plan->feeds) {
+		struct feed *feed = container_of(node, struct feed, node);
+
+		list_unlink(node);
+		list_append(&daemon->feeds, node);
+		for (uint32_t i = 0; i < feed->n_watched; i++)
+			feed->watched[i]->feed = feed;
+		pushgateway_start(feed->gateway);
+	}
+	daemon_config_unref(old_config);
+}
+
+/* The API looks at what is there now. */
+static void refresh_api(struct daemon *daemon)
+{
+	daemon->api.monitors = daemon->monitors;
+	daemon->api.n_monitors = daemon->n_watched;
+	daemon->api.groups = daemon->groups;
+	daemon->api.n_groups = daemon->n_groups;
+	daemon->api.generation++;
+}
+
+int daemon_watch_apply(struct daemon *daemon, struct config *config,
+                       struct err *err)
+{
+	struct plan plan = { .daemon = daemon };
+	int r = UV_ENOMEM;
+
+	list_init(&plan.feeds);
+	map_init(&plan.by_name, rng_next(&daemon->supervisor.rng));
+	plan.config = mem_calloc(1, sizeof(*plan.config));
+	if (plan.config) {
+		plan.config->config = config;
+		plan.config->n_refs = 1;
+		r = plan_make(&plan, err);
+	}
+	if (r == 0) {
+		commit(&plan);
+	} else {
+		plan_drop(&plan);
+		mem_free(plan.config);
+		if (r == UV_ENOMEM)
+			(void)err_set(err, r, "out of memory");
+	}
+	refresh_api(daemon);
+	return r;
+}
+
+/* --- the end ------------------------------------------------------------ */
+
+void daemon_watch_close_sources(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->n_watched; i++)
+		daemon->watched[i]->feed = NULL;
+	close_feeds(&daemon->feeds);
+}
+
+void daemon_watch_free(struct daemon *daemon)
+{
+	LIST_FOR_EACH_SAFE (node, &daemon->removed)
+		daemon_watch_drop(daemon,
+		                  container_of(node, struct watched, node));
+	for (uint32_t i = 0; i < daemon->n_watched; i++)
+		daemon_watch_drop(daemon, daemon->watched[i]);
+	daemon->n_watched = 0;
+	drop_empty_groups(daemon);
+	daemon->api.n_monitors = 0;
+	daemon->api.n_groups = 0;
+	map_fini(&daemon->by_name);
+	mem_free(daemon->watched);
+	mem_free(daemon->monitors);
+	mem_free(daemon->groups);
+	daemon_config_unref(daemon->config);
+	daemon->config = NULL;
+}
