@@ -61,7 +61,12 @@ void json_array_end(struct json_writer *json)
 
 void json_key(struct json_writer *json, const char *name)
 {
-	json_slice(json, slice_from(name));
+	json_key_slice(json, slice_from(name));
+}
+
+void json_key_slice(struct json_writer *json, struct slice name)
+{
+	json_slice(json, name);
 	(void)buf_putc(json->buf, ':');
 	json->after_key = true;
 }

@@ -31,6 +31,7 @@ void json_array_end(struct json_writer *json);
 
 /* The next value belongs to @name. */
 void json_key(struct json_writer *json, const char *name);
+void json_key_slice(struct json_writer *json, struct slice name);
 
 void json_string(struct json_writer *json, const char *text); /* NULL: null */
 void json_slice(struct json_writer *json, struct slice text);

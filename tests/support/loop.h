@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #define LOOP_WAIT_MS 10000
+#define LOOP_TICK_MS 5
 
 struct test_loop {
 	uv_loop_t uv;
