@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_client: what it sends, what it makes of answers, what it keeps. */
 #include "support/cmocka.h"
-#include "support/http_client_kit.h"
+#include "io/http_client_kit.h"
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
 #define OK_4    OK_HEAD "Content-Length: 4\r\n\r\nbody"
@@ -328,8 +328,8 @@ static void test_answer_before_the_request_is_written(void **state)
 	kit_fini(&kit);
 }
 
-static int
-refuse_head(struct http_call *call, const struct http_message *message)
+static int refuse_head(struct http_call *call,
+                       const struct http_message *message)
 {
 	return message->status == 200 ? -EPERM : 0;
 }

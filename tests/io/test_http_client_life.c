@@ -3,7 +3,7 @@
  * stage, and memory that runs out. */
 #include "support/cmocka.h"
 #include "support/faults.h"
-#include "support/http_client_kit.h"
+#include "io/http_client_kit.h"
 #include "support/names.h"
 
 #include "io/http_connection.h"

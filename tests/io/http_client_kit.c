@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/cmocka.h"
-#include "support/http_client_kit.h"
+#include "io/http_client_kit.h"
 
 #include "io/http_connection.h"
 
