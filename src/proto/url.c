@@ -70,6 +70,8 @@ static int check_bytes(struct slice text, struct err *err)
 
 static int parse_socket(struct slice path, struct url *url, struct err *err)
 {
+	while (slice_starts(path, "//")) /* else unix: would swallow them */
+		path = slice_skip(path, 1);
 	url->scheme = URL_UNIX;
 	url->host = path;
 	if (path.n == 0 || path.p[0] != '/')
@@ -100,8 +102,8 @@ static bool is_socket(struct slice text, struct slice *pathp)
 	return true;
 }
 
-static int
-split_authority(struct slice text, struct authority *parts, struct err *err)
+static int split_authority(struct slice text, struct authority *parts,
+                           struct err *err)
 {
 	const char *end;
 
@@ -132,8 +134,8 @@ split_authority(struct slice text, struct authority *parts, struct err *err)
 	return 0;
 }
 
-static int
-parse_port(struct slice text, uint64_t min, uint16_t *portp, struct err *err)
+static int parse_port(struct slice text, uint64_t min, uint16_t *portp,
+                      struct err *err)
 {
 	uint64_t port;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_client: what it sends, what it makes of answers, what it keeps. */
 #include "support/cmocka.h"
-#include "support/http_client_kit.h"
+#include "io/http_client_kit.h"
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
 #define OK_4    OK_HEAD "Content-Length: 4\r\n\r\nbody"
@@ -21,15 +21,15 @@ static void test_request(void **state)
 	char expected[512];
 
 	kit_init(&kit, "127.0.0.1");
-	peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
 
 	kit_get(&kit, &call);
 	(void)snprintf(expected, sizeof(expected),
 	               "GET /x HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
 	               "User-Agent: bouncer/" BOUNCER_VERSION "\r\n\r\n",
 	               kit.peer.port);
-	assert_string_equal(peer_received(&kit.peer), expected);
-	peer_forget(&kit.peer);
+	assert_string_equal(test_peer_received(&kit.peer), expected);
+	test_peer_forget(&kit.peer);
 
 	kit_prepare(&kit, &call, "POST");
 	call.http.url.path = slice_from("/prefix");
@@ -45,7 +45,7 @@ static void test_request(void **state)
 	               "Authorization: Basic bWVAeDpwOnc=\r\n"
 	               "Accept: a/b\r\nContent-Length: 5\r\n\r\nhello",
 	               kit.peer.port);
-	assert_string_equal(peer_received(&kit.peer), expected);
+	assert_string_equal(test_peer_received(&kit.peer), expected);
 	kit_fini(&kit);
 }
 
@@ -63,11 +63,11 @@ static void test_hosts(void **state)
 		if (kit.peer.port)
 			(void)snprintf(expected, sizeof(expected),
 			               "Host: [::1]:%u\r\n", kit.peer.port);
-		peer_script(&kit.peer, steps, 1);
+		test_peer_script(&kit.peer, steps, 1);
 		kit_get(&kit, &call);
 		kit_expect(&call, 200, "body");
-		if (!strstr(peer_received(&kit.peer), expected))
-			fail_msg("%s", peer_received(&kit.peer));
+		if (!strstr(test_peer_received(&kit.peer), expected))
+			fail_msg("%s", test_peer_received(&kit.peer));
 		kit_fini(&kit);
 	}
 }
@@ -145,7 +145,7 @@ static void check_row(const char *address, const struct row *row, size_t piece)
 
 	kit_init(&kit, address);
 	step.piece = piece;
-	peer_script(&kit.peer, &step, 1);
+	test_peer_script(&kit.peer, &step, 1);
 	kit_prepare(&kit, &call, row->method ? row->method : "GET");
 	kit_run(&kit, &call);
 
@@ -274,11 +274,11 @@ static void test_reset_in_the_body(void **state)
 
 	step.then = PEER_KEEP;
 	kit_init(&kit, "127.0.0.1");
-	peer_script(&kit.peer, &step, 1);
+	test_peer_script(&kit.peer, &step, 1);
 	kit_prepare(&kit, &call, "GET");
 	kit_start(&kit, &call);
 	kit_until_received(&kit, &call, strlen(row.body));
-	peer_reset(&kit.peer);
+	test_peer_reset(&kit.peer);
 	kit_wait(&kit, &call);
 	assert_int_equal(call.http.err.code, UV_ECONNRESET);
 	kit_fini(&kit);
@@ -297,7 +297,7 @@ static void test_too_many_interim_answers(void **state)
 	(void)buf_puts(&text, OK_4);
 	kit_init(&kit, "unix");
 	step.answer = buf_text(&text);
-	peer_script(&kit.peer, &step, 1);
+	test_peer_script(&kit.peer, &step, 1);
 	kit_get(&kit, &call);
 	assert_int_equal(call.http.err.code, HTTP_E_BAD_MESSAGE);
 	assert_non_null(strstr(call.http.err.message,
@@ -319,7 +319,7 @@ static void test_answer_before_the_request_is_written(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "127.0.0.1");
-	peer_script(&kit.peer, steps, 1);
+	test_peer_script(&kit.peer, steps, 1);
 	kit_prepare(&kit, &call, "PUT");
 	call.http.body = slice_make(big, sizeof(big));
 	kit_run(&kit, &call);
@@ -328,8 +328,8 @@ static void test_answer_before_the_request_is_written(void **state)
 	kit_fini(&kit);
 }
 
-static int
-refuse_head(struct http_call *call, const struct http_message *message)
+static int refuse_head(struct http_call *call,
+                       const struct http_message *message)
 {
 	return message->status == 200 ? -EPERM : 0;
 }
@@ -347,7 +347,7 @@ static void test_ended_by_its_reader(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
 	kit_prepare(&kit, &call, "GET");
 	call.http.on_head = refuse_head;
 	kit_run(&kit, &call);
@@ -385,7 +385,7 @@ static void test_reuse(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct kit_call call;
 
@@ -407,10 +407,10 @@ static void test_kept_connection_ends(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
 	kit_get(&kit, &call);
 	assert_int_equal(kit_n_idle(&kit), 1);
-	peer_hang_up(&kit.peer);
+	test_peer_hang_up(&kit.peer);
 	kit_until_idle(&kit, 0); /* dropped at once, not when it is needed */
 	kit_get(&kit, &call);
 	kit_expect(&call, 200, "body");
@@ -431,7 +431,7 @@ static void test_kept_connection_speaks(void **state)
 
 	assert_int_equal(strcspn(steps[0].answer, "\n"), 16);
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
 	kit_get(&kit, &call);
 	kit_expect(&call, 200, "");
 	kit_until_idle(&kit, 0);
@@ -445,7 +445,7 @@ static void test_kept_connection_expires(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
 	kit_get(&kit, &call);
 	assert_int_equal(kit_n_idle(&kit), 1);
 	kit_expire(&kit);
@@ -468,7 +468,7 @@ static void test_replaced_once(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, good, ARRAY_SIZE(good));
+	test_peer_script(&kit.peer, good, ARRAY_SIZE(good));
 	kit_get(&kit, &call);
 	kit_get(&kit, &call);
 	kit_expect(&call, 200, "body");
@@ -476,7 +476,7 @@ static void test_replaced_once(void **state)
 	kit_fini(&kit);
 
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, bad, ARRAY_SIZE(bad));
+	test_peer_script(&kit.peer, bad, ARRAY_SIZE(bad));
 	kit_get(&kit, &call);
 	kit_get(&kit, &call);
 	assert_int_equal(call.http.err.code, UV_EOF);
@@ -494,7 +494,7 @@ static void test_half_an_answer_is_not_repeated(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
 	kit_get(&kit, &call);
 	kit_get(&kit, &call);
 	assert_int_equal(call.http.err.code, HTTP_E_TRUNCATED);
@@ -511,7 +511,7 @@ static void test_pool_is_bounded(void **state)
 	kit_init(&kit, "unix");
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		steps[i] = (struct peer_step)PEER_SAYS(OK_4);
-	peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		kit_prepare(&kit, &calls[i], "GET");
 		kit_start(&kit, &calls[i]);
@@ -546,7 +546,7 @@ static void test_next_call_from_the_completion(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit.peer, steps, ARRAY_SIZE(steps));
 	kit_prepare(&kit, &call, "GET");
 	assert_int_equal(
 		http_client_call(kit.client, &call.http, on_done_again), 0);
@@ -577,7 +577,7 @@ static void test_close_from_the_completion(void **state)
 		struct kit kit;
 
 		kit_init(&kit, "unix");
-		peer_script(&kit.peer, scripts[i], 1);
+		test_peer_script(&kit.peer, scripts[i], 1);
 		kit_prepare(&kit, &call, "GET");
 		assert_int_equal(
 			http_client_call(kit.client, &call.http, on_done_close),

@@ -3,7 +3,7 @@
  * stage, and memory that runs out. */
 #include "support/cmocka.h"
 #include "support/faults.h"
-#include "support/http_client_kit.h"
+#include "io/http_client_kit.h"
 #include "support/names.h"
 
 #include "io/http_connection.h"
@@ -129,7 +129,7 @@ static void test_next_address_when_refused(void **state)
 		struct kit kit;
 
 		kit_init(&kit, rows[i].address);
-		peer_script(&kit.peer, steps, 1);
+		test_peer_script(&kit.peer, steps, 1);
 		get_from(&kit, &call, "GET", rows[i].host);
 		kit_expect(&call, 200, "body");
 		kit_fini(&kit);
@@ -146,13 +146,13 @@ static void test_next_address_when_accepted_in_vain(void **state)
 		PEER_SAYS_THEN(NULL, PEER_CLOSE),
 	};
 	struct kit_call call;
-	struct peer other;
+	struct test_peer other;
 	struct kit kit;
 
 	kit_init(&kit, "127.0.0.1");
-	peer_script(&kit.peer, good, ARRAY_SIZE(good));
-	peer_listen(&other, &kit.loop.uv, "127.0.0.2", kit.peer.port);
-	peer_script(&other, bad, ARRAY_SIZE(bad));
+	test_peer_script(&kit.peer, good, ARRAY_SIZE(good));
+	test_peer_listen(&other, &kit.loop.uv, "127.0.0.2", kit.peer.port);
+	test_peer_script(&other, bad, ARRAY_SIZE(bad));
 
 	get_from(&kit, &call, "GET", "two.test");
 	kit_expect(&call, 200, "body");
@@ -165,7 +165,7 @@ static void test_next_address_when_accepted_in_vain(void **state)
 	               kit.peer.port);
 	assert_int_equal(other.n_accepted, 2);
 	assert_int_equal(kit.peer.n_accepted, 1);
-	peer_close(&other);
+	test_peer_close(&other);
 	kit_fini(&kit);
 }
 
@@ -214,7 +214,7 @@ static void test_silence(void **state)
 		struct kit kit;
 
 		kit_init(&kit, "unix");
-		peer_script(&kit.peer, &rows[i].step, 1);
+		test_peer_script(&kit.peer, &rows[i].step, 1);
 		kit_prepare(&kit, &call, "GET");
 		call.http.timeout_ms = rows[i].timeout_ms;
 		call.http.idle_timeout_ms = rows[i].idle_timeout_ms;
@@ -233,7 +233,7 @@ static void test_request_that_nobody_reads(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "unix");
-	peer_script(&kit.peer, steps, 1);
+	test_peer_script(&kit.peer, steps, 1);
 	kit_prepare(&kit, &call, "PUT");
 	call.http.body = slice_make(big, sizeof(big));
 	call.http.timeout_ms = 20;
@@ -252,7 +252,7 @@ static void test_address_that_swallows_everything(void **state)
 	struct kit kit;
 
 	kit_init(&kit, "127.0.0.1");
-	peer_script(&kit.peer, steps, 1);
+	test_peer_script(&kit.peer, steps, 1);
 	black_hole_open(&hole, "127.0.0.2", kit.peer.port);
 
 	kit_prepare(&kit, &call, "GET");
@@ -308,7 +308,7 @@ static void bring_to(struct kit *kit, struct kit_call *call, enum stage stage)
 {
 	struct http_connection *connection;
 
-	peer_script(&kit->peer, script_for(stage), 1);
+	test_peer_script(&kit->peer, script_for(stage), 1);
 	if (stage == AT_KEPT)
 		kit_get(kit, call);
 	if (stage == AT_RESOLVING)
@@ -422,7 +422,7 @@ static void test_cancel_from_callbacks(void **state)
 		struct kit kit;
 
 		kit_init(&kit, "unix");
-		peer_script(&kit.peer, steps, 1);
+		test_peer_script(&kit.peer, steps, 1);
 		kit_prepare(&kit, &call, "GET");
 		call.http.on_head = rows[i].on_head;
 		call.http.on_body = rows[i].on_body;
@@ -482,7 +482,7 @@ static void try_client(struct kit *kit)
 	if (!kit->client)
 		return;
 	kit->closed = false;
-	peer_script(&kit->peer, steps, ARRAY_SIZE(steps));
+	test_peer_script(&kit->peer, steps, ARRAY_SIZE(steps));
 	try_call(kit, "GET", "two.test");
 	try_call(kit, "GET", "two.test");
 	try_call(kit, "POST", "127.0.0.1");

@@ -9,7 +9,7 @@
 
 struct peer_connection {
 	struct list node;
-	struct peer *peer;
+	struct test_peer *peer;
 	union {
 		uv_handle_t handle;
 		uv_stream_t stream;
@@ -137,7 +137,7 @@ static size_t request_length(const struct peer_text *request)
 
 static void do_next_step(struct peer_connection *connection)
 {
-	struct peer *peer = connection->peer;
+	struct test_peer *peer = connection->peer;
 	size_t n = request_length(&connection->request);
 
 	if (connection->step || n == 0 || peer->n_steps == 0)
@@ -172,7 +172,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 static void on_accept(uv_stream_t *server, int status)
 {
-	struct peer *peer = container_of(server, struct peer, server.stream);
+	struct test_peer *peer =
+		container_of(server, struct test_peer, server.stream);
 	struct peer_connection *connection = calloc(1, sizeof(*connection));
 	bool deaf = false;
 
@@ -203,8 +204,8 @@ static void on_accept(uv_stream_t *server, int status)
 		write_piece(connection);
 }
 
-static void listen_tcp(struct peer *peer, uv_loop_t *loop, const char *address,
-                       unsigned port)
+static void listen_tcp(struct test_peer *peer, uv_loop_t *loop,
+                       const char *address, unsigned port)
 {
 	struct sockaddr_storage bound;
 	struct sockaddr *any = (struct sockaddr *)&bound;
@@ -230,12 +231,12 @@ static void listen_tcp(struct peer *peer, uv_loop_t *loop, const char *address,
 	               ipv6 ? "[" : "", address, ipv6 ? "]" : "", peer->port);
 }
 
-void peer_listen(struct peer *peer, uv_loop_t *loop, const char *address,
-                 unsigned port)
+void test_peer_listen(struct test_peer *peer, uv_loop_t *loop,
+                      const char *address, unsigned port)
 {
 	/* as the program does: a write to a closed socket is an error code */
 	assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-	*peer = (struct peer){ 0 };
+	*peer = (struct test_peer){ 0 };
 	list_init(&peer->connections);
 	if (address[0] == '/') {
 		assert_int_equal(uv_pipe_init(loop, &peer->server.pipe, 0), 0);
@@ -248,32 +249,33 @@ void peer_listen(struct peer *peer, uv_loop_t *loop, const char *address,
 	assert_int_equal(uv_listen(&peer->server.stream, 64, on_accept), 0);
 }
 
-void peer_script(struct peer *peer, const struct peer_step *steps, size_t n)
+void test_peer_script(struct test_peer *peer, const struct peer_step *steps,
+                      size_t n)
 {
 	peer->steps = steps;
 	peer->n_steps = n;
 	peer->n_steps_done = 0;
 }
 
-const char *peer_received(const struct peer *peer)
+const char *test_peer_received(const struct test_peer *peer)
 {
 	return peer->received.p ? peer->received.p : "";
 }
 
-void peer_forget(struct peer *peer)
+void test_peer_forget(struct test_peer *peer)
 {
 	free(peer->received.p);
 	peer->received = (struct peer_text){ 0 };
 }
 
-void peer_hang_up(struct peer *peer)
+void test_peer_hang_up(struct test_peer *peer)
 {
 	LIST_FOR_EACH (node, &peer->connections)
 		hang_up(container_of(node, struct peer_connection, node),
 		        false);
 }
 
-void peer_reset(struct peer *peer)
+void test_peer_reset(struct test_peer *peer)
 {
 	LIST_FOR_EACH (node, &peer->connections)
 		hang_up(container_of(node, struct peer_connection, node), true);
@@ -281,16 +283,16 @@ void peer_reset(struct peer *peer)
 
 static void on_server_closed(uv_handle_t *handle)
 {
-	container_of(handle, struct peer, server.handle)->closed = true;
+	container_of(handle, struct test_peer, server.handle)->closed = true;
 }
 
-void peer_close(struct peer *peer)
+void test_peer_close(struct test_peer *peer)
 {
 	uv_loop_t *loop = peer->server.handle.loop;
 
-	peer_hang_up(peer);
+	test_peer_hang_up(peer);
 	uv_close(&peer->server.handle, on_server_closed);
 	while (!peer->closed || !list_empty(&peer->connections))
 		(void)uv_run(loop, UV_RUN_NOWAIT);
-	peer_forget(peer);
+	test_peer_forget(peer);
 }

@@ -40,7 +40,7 @@ struct peer_text {
 	size_t n;
 };
 
-struct peer {
+struct test_peer {
 	char url[160];             /* how to reach it */
 	unsigned port;             /* 0 for a unix socket */
 	struct peer_text received; /* everything, of all connections */
@@ -62,20 +62,21 @@ struct peer {
 };
 
 /* @address: "127.0.0.1", "::1", or the path of a unix socket. @port 0: any. */
-void peer_listen(struct peer *peer, uv_loop_t *loop, const char *address,
-                 unsigned port);
+void test_peer_listen(struct test_peer *peer, uv_loop_t *loop,
+                      const char *address, unsigned port);
 
 /* Steps are done in order, one for each request or (at_accept) connection;
  * after the last one the peer only listens. Borrowed. */
-void peer_script(struct peer *peer, const struct peer_step *steps, size_t n);
+void test_peer_script(struct test_peer *peer, const struct peer_step *steps,
+                      size_t n);
 
 /* "" if nothing was, or since it was forgotten. */
-const char *peer_received(const struct peer *peer);
-void peer_forget(struct peer *peer);
+const char *test_peer_received(const struct test_peer *peer);
+void test_peer_forget(struct test_peer *peer);
 
 /* Closes every connection, as if the peer went away. */
-void peer_hang_up(struct peer *peer);
-void peer_reset(struct peer *peer); /* TCP only */
+void test_peer_hang_up(struct test_peer *peer);
+void test_peer_reset(struct test_peer *peer); /* TCP only */
 
 /* Runs the loop until everything is closed. */
-void peer_close(struct peer *peer);
+void test_peer_close(struct test_peer *peer);

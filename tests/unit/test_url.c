@@ -53,6 +53,8 @@ static void test_parse(void **state)
 		{ "http://u:p@w@gw", "http://gw:80  u:p@w", 0 },
 		{ "unix:///run/d.sock", "unix:/run/d.sock  ", 0 },
 		{ "unix:/run/d.sock", "unix:/run/d.sock  ", 0 },
+		{ "//run/d.sock", "unix:/run/d.sock  ", 0 },
+		{ "unix:////run/d.sock", "unix:/run/d.sock  ", 0 },
 		{ "/run/my d.sock", "unix:/run/my d.sock  ", 0 },
 		{ PATH_107, "unix:" PATH_107 "  ", 0 },
 		{ "", "empty: write http://host:port or unix:///path",

@@ -16,7 +16,7 @@
 
 struct kit {
 	struct test_loop loop;
-	struct peer peer;
+	struct test_peer peer;
 	struct http_client *client; /* NULL: closed */
 	bool closing;
 	bool closed;
@@ -34,7 +34,7 @@ struct kit_call {
 	bool done;
 };
 
-/* @address: "unix", or as for peer_listen(). */
+/* @address: "unix", or as for test_peer_listen(). */
 void kit_init(struct kit *kit, const char *address);
 /* Closes what is still open; fails on live handles. */
 void kit_fini(struct kit *kit);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/cmocka.h"
-#include "support/http_client_kit.h"
+#include "io/http_client_kit.h"
 
 #include "io/http_connection.h"
 
@@ -12,7 +12,7 @@ void kit_init(struct kit *kit, const char *address)
 	test_loop_init(&kit->loop);
 	if (strcmp(address, "unix") == 0)
 		address = test_loop_path(&kit->loop, "peer.sock", path);
-	peer_listen(&kit->peer, &kit->loop.uv, address, 0);
+	test_peer_listen(&kit->peer, &kit->loop.uv, address, 0);
 	kit->client = http_client_new(&kit->loop.uv, NULL);
 	assert_non_null(kit->client);
 }
@@ -43,7 +43,7 @@ void kit_fini(struct kit *kit)
 	if (!kit->closing)
 		kit_close_client(kit);
 	kit_wait_closed(kit);
-	peer_close(&kit->peer);
+	test_peer_close(&kit->peer);
 	test_loop_fini(&kit->loop);
 }
 
