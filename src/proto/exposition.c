@@ -120,33 +120,39 @@ static size_t count_digits(struct slice text)
 	return n;
 }
 
+static bool take_sign(struct slice *textp)
+{
+	if (textp->n == 0 || (textp->p[0] != '+' && textp->p[0] != '-'))
+		return false;
+	*textp = slice_skip(*textp, 1);
+	return true;
+}
+
 /* What number_parse_double() accepts, without the cost of the conversion. */
 static bool is_number(struct slice text)
 {
-	struct slice all = text;
-	size_t n_whole;
-	size_t n_decimals = 0;
+	bool signed_text = take_sign(&text);
+	size_t n_digits = count_digits(text);
 
-	if (text.n && (text.p[0] == '+' || text.p[0] == '-'))
-		text = slice_skip(text, 1);
-	n_whole = count_digits(text);
-	text = slice_skip(text, n_whole);
+	if (n_digits == 0 && (text.n == 0 || text.p[0] != '.'))
+		return slice_is_nocase(text, "inf") ||
+		       slice_is_nocase(text, "infinity") ||
+		       (!signed_text && slice_is_nocase(text, "nan"));
+	text = slice_skip(text, n_digits);
 	if (text.n && text.p[0] == '.') {
-		text = slice_skip(text, 1);
-		n_decimals = count_digits(text);
-		text = slice_skip(text, n_decimals);
+		size_t n_decimals = count_digits(slice_skip(text, 1));
+
+		text = slice_skip(text, n_decimals + 1);
+		n_digits += n_decimals;
 	}
-	if (n_whole + n_decimals == 0)
-		return slice_is_nocase(all, "nan") ||
-		       slice_is_nocase(text, "inf") ||
-		       slice_is_nocase(text, "infinity");
-	if (text.n && (text.p[0] | 0x20) == 'e') {
+	if (text.n && (text.p[0] == 'e' || text.p[0] == 'E')) {
 		text = slice_skip(text, 1);
-		if (text.n && (text.p[0] == '+' || text.p[0] == '-'))
-			text = slice_skip(text, 1);
-		return text.n > 0 && count_digits(text) == text.n;
+		(void)take_sign(&text);
+		if (count_digits(text) == 0)
+			return false;
+		text = slice_skip(text, count_digits(text));
 	}
-	return text.n == 0;
+	return n_digits > 0 && text.n == 0;
 }
 
 static bool is_timestamp(struct slice text)
@@ -191,8 +197,8 @@ static int unescape(struct exposition *scan, struct cursor *at,
 	return take_char(at, '"') ? 0 : LINE_BAD;
 }
 
-static int
-take_quoted(struct exposition *scan, struct cursor *at, struct slice *textp)
+static int take_quoted(struct exposition *scan, struct cursor *at,
+                       struct slice *textp)
 {
 	const char *start;
 
@@ -326,8 +332,8 @@ static bool is_unwanted(const struct exposition *scan, struct slice line)
 }
 
 /* Nothing but its length is wrong with the line that was cut off at @at. */
-static bool
-is_good_so_far(const struct cursor *at, const struct exposition_sample *sample)
+static bool is_good_so_far(const struct cursor *at,
+                           const struct exposition_sample *sample)
 {
 	return at->p == at->end && sample->value.n == 0 && sample->name.n > 0 &&
 	       sample->name.n <= EXPOSITION_MAX_NAME;
@@ -394,8 +400,8 @@ static int scan_whole_line(struct exposition *scan, struct slice line)
 }
 
 /* More of a line that began in an earlier piece; @whole: its end. */
-static int
-scan_held_line(struct exposition *scan, struct slice bytes, bool whole)
+static int scan_held_line(struct exposition *scan, struct slice bytes,
+                          bool whole)
 {
 	bool cut = bytes.n > EXPOSITION_MAX_LINE - scan->line.n;
 	int r;

@@ -139,8 +139,8 @@ static const struct {
 	  "want{}=1\nwant{}=2\nwant{}=4\nwant{}=5\nwant{}=6\nwant{}=8\n"
 	  "want{}=9\nwant{}=10\n8 samples 0 comments 7 bad 0 oversized" },
 	{ "want 1 1.5\nwant 0x10\nwant 1_0\nwant 1e\nwant{a=\"1\\\n"
-	  "want \"1\nwant .\n",
-	  "0 samples 0 comments 7 bad 0 oversized not exposition" },
+	  "want \"1\nwant .\nwant .Inf\n",
+	  "0 samples 0 comments 8 bad 0 oversized not exposition" },
 	{ "{\"want\",\"want\"} 1\n{a=\"1\"} 1\n{} 1\nwant{=\"1\"} 1\n"
 	  "want{\"\"=\"\"} 1\nwant{a=\"1\",,} 1\n",
 	  "0 samples 0 comments 6 bad 0 oversized not exposition" },
