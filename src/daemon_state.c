@@ -48,6 +48,8 @@ static void read_state(struct daemon *daemon, const char *path)
 		         LOG_STR("file", path));
 	else if (r == 0)
 		r = saved_state_parse(buf_slice(&text), &daemon->saved, &err);
+	if (r == 0)
+		daemon->state_hash = map_hash(1, buf_text(&text), text.n);
 	buf_fini(&text);
 	if (r == 0 || r == -ENOENT)
 		return;
@@ -58,6 +60,21 @@ static void read_state(struct daemon *daemon, const char *path)
 		report(daemon, "damaged state file stays where it is", &err);
 }
 
+/* A document with nothing in it need not be written if there is none. */
+static uint64_t empty_hash(void)
+{
+	struct saved_writer writer;
+	struct buf text;
+	uint64_t hash;
+
+	buf_init(&text, SAVED_STATE_MAX);
+	saved_write_begin(&writer, &text, 0);
+	saved_write_end(&writer);
+	hash = map_hash(1, buf_text(&text), text.n);
+	buf_fini(&text);
+	return hash;
+}
+
 int daemon_state_open(struct daemon *daemon)
 {
 	const char *dir = daemon->options->config->global.state_dir;
@@ -66,6 +83,7 @@ int daemon_state_open(struct daemon *daemon)
 	int r;
 
 	list_init(&daemon->state_waits);
+	daemon->state_hash = empty_hash();
 	r = uv_timer_init(&daemon->loop, &daemon->state_timer);
 	if (r < 0)
 		return r;
