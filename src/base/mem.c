@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static void *libc_realloc(void *context, void *pointer, size_t size)
 {
@@ -69,4 +72,11 @@ char *mem_strndup(const char *text, size_t length)
 	memcpy(copy, text, length);
 	copy[length] = '\0';
 	return copy;
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
 }

@@ -25,3 +25,7 @@ void mem_free(void *pointer); /* NULL is fine */
 /* Copies; NULL if out of memory (or, for mem_strdup, if @text is NULL). */
 char *mem_strdup(const char *text) MUST_CHECK;
 char *mem_strndup(const char *text, size_t length) MUST_CHECK;
+
+/* Gives memory that is free back to the system, where the C library can; to
+ * be called when much was just freed, as after loading a configuration. */
+void mem_trim(void);

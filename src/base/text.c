@@ -31,6 +31,20 @@ size_t text_utf8_length(struct slice text)
 	return n;
 }
 
+bool text_is_printable(struct slice text)
+{
+	while (text.n) {
+		const unsigned char *p = (const unsigned char *)text.p;
+		size_t n = text_utf8_length(text);
+
+		if (n == 0 || p[0] < 0x20 || p[0] == 0x7f ||
+		    (p[0] == 0xc2 && p[1] < 0xa0))
+			return false;
+		text = slice_skip(text, n);
+	}
+	return true;
+}
+
 /* The short escape of JSON for a control character, or 0. */
 static char json_short(unsigned char c)
 {

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include "base/buf.h"
 #include "base/slice.h"
 
@@ -27,6 +28,9 @@ void text_escape_url(struct buf *buf, struct slice text);
 
 /* Control characters and bytes that are not UTF-8 as \xNN; for terminals. */
 void text_escape_plain(struct buf *buf, struct slice text);
+
+/* Well-formed UTF-8 without control characters (C0, DEL, C1). */
+bool text_is_printable(struct slice text);
 
 /* Length in bytes of the well-formed UTF-8 sequence at the front, or 0. */
 size_t text_utf8_length(struct slice text);

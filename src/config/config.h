@@ -20,10 +20,11 @@
 #include "core/policy.h"
 #include "core/step.h"
 
-#define CONFIG_MAX_FILE (64u << 20) /* bytes */
-#define CONFIG_MAX_MONITORS 100000
-#define CONFIG_MAX_STEPS 16
-#define CONFIG_MAX_LABELS 16
+#define CONFIG_MAX_FILE      (64u << 20) /* bytes */
+#define CONFIG_MAX_MONITORS  100000
+#define CONFIG_MAX_STEPS     16
+#define CONFIG_MAX_LABELS    16
+#define CONFIG_MAX_ARGUMENTS 256 /* of one command */
 
 enum config_target_type {
 	CONFIG_TARGET_DOCKER,
@@ -56,45 +57,45 @@ struct config_monitor {
 	const char *name;
 
 	/* what to watch */
-	const char *push_gw;          /* URL; never NULL */
-	const char *metric_name;      /* NULL: push_time_seconds */
+	const char *push_gw;     /* URL; never NULL */
+	const char *metric_name; /* NULL: push_time_seconds */
 	enum config_metric_value metric_value;
 	enum config_match match;
 	uint64_t check_interval_ms;
 	const struct config_label *labels; /* sorted by name */
-	uint8_t n_labels;             /* at least one */
+	uint8_t n_labels;                  /* at least one */
 
 	/* what to act on */
 	enum config_target_type type;
-	const char *container_name;   /* NULL only for CONFIG_TARGET_HOST */
-	const char *project;          /* LXD, Incus; NULL: default */
+	const char *container_name; /* NULL only for CONFIG_TARGET_HOST */
+	const char *project;        /* LXD, Incus; NULL: default */
 
 	/* when, and what to do */
 	struct policy_rules rules;
 	const struct step *steps;
-	uint8_t n_steps;              /* at least one */
-	bool dry_run;                 /* global.dry_run included */
-	bool paused;                  /* global.paused included */
+	uint8_t n_steps; /* at least one */
+	bool dry_run;    /* global.dry_run included */
+	bool paused;     /* global.paused included */
 };
 
 struct config_global {
 	uint64_t check_interval_ms;
 	uint64_t fetch_timeout_ms;
-	uint64_t max_body;            /* bytes of a fetched body */
+	uint64_t max_body; /* bytes of a fetched body */
 	enum log_level log_level;
 	enum log_format log_format;
-	const char *socket_docker;    /* /path, unix://…, tcp://… */
-	const char *socket_podman;    /* NULL: found in the usual places */
-	const char *socket_lxd;       /* NULL: as above */
-	const char *socket_incus;     /* NULL: as above */
+	const char *socket_docker; /* /path, unix://…, tcp://… */
+	const char *socket_podman; /* NULL: found in the usual places */
+	const char *socket_lxd;    /* NULL: as above */
+	const char *socket_incus;  /* NULL: as above */
 	const char *push_gw;
-	const char *addr;             /* NULL: serve nothing */
-	const char *state_dir;        /* NULL: keep no state */
-	uint32_t max_parallel;        /* bounces at once */
-	uint32_t max_connections;     /* to addr */
-	uint32_t journal_size;        /* entries kept */
-	uint32_t storm_share;         /* percent; 0: the guard is off */
-	uint32_t storm_min;           /* monitors */
+	const char *addr;         /* NULL: serve nothing */
+	const char *state_dir;    /* NULL: keep no state */
+	uint32_t max_parallel;    /* bounces at once */
+	uint32_t max_connections; /* to addr */
+	uint32_t journal_size;    /* entries kept */
+	uint32_t storm_share;     /* percent; 0: the guard is off */
+	uint32_t storm_min;       /* monitors */
 	uint64_t storm_window_ms;
 	uint64_t shutdown_timeout_ms; /* running steps may still finish */
 };
@@ -103,16 +104,17 @@ struct config {
 	struct config_global global;
 	const struct config_monitor *monitors; /* in the order of the file */
 	size_t n_monitors;
-	const char *file;             /* its name as given */
-	void *memory;                 /* all of the above lies in it */
+	const char *file; /* its name as given */
+	void *memory;     /* all of the above lies in it */
 };
 
 /* One setting from the command line or the environment, by the file's name
  * of the key: { "push_gw", "http://…", "--pushgw" }. */
 struct config_override {
-	const char *key;    /* of the section `global` */
+	const char *key; /* of the section `global` */
 	const char *value;
 	const char *origin; /* for messages: "--pushgw", "BOUNCER_PUSH_GW" */
+	bool fallback;      /* below the file: only where that says nothing */
 };
 
 /*

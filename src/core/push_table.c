@@ -26,6 +26,9 @@ struct push_subscription {
 	uint8_t document; /* enum push_document */
 };
 
+_Static_assert(sizeof(struct push_subscription) <= 64,
+               "ten thousand subscriptions must stay cheap");
+
 void push_table_init(struct push_table *table, uint64_t seed)
 {
 	*table = (struct push_table){ 0 };
@@ -46,15 +49,15 @@ void push_table_fini(struct push_table *table)
 /* --- subscribing --------------------------------------------------------- */
 
 /* Each family has a scope of the index for each document. */
-static uint32_t
-scope_of(const struct push_family *family, enum push_document document)
+static uint32_t scope_of(const struct push_family *family,
+                         enum push_document document)
 {
 	return family->id * N_PUSH_DOCUMENTS + (uint32_t)document;
 }
 
 /* Finds or makes it; NULL if out of memory. */
-static struct push_family *
-family_named(struct push_table *table, struct slice name)
+static struct push_family *family_named(struct push_table *table,
+                                        struct slice name)
 {
 	struct push_family *family = map_get(&table->families, name);
 

@@ -11,8 +11,13 @@
 #include <stdint.h>
 #include "core/observation.h"
 
-struct source;
+/* What every kind has in common; embedded first in each. */
+struct source {
+	const char *name; /* for log, metrics and API: no password in it */
+};
 
+/* Called from the loop. The callbacks may close the source, or ask it to look
+ * again; they must not add subscriptions. */
 struct source_listener {
 	/* A reading is about to be published; all subscriptions follow. */
 	void (*begin)(void *context, struct source *source,

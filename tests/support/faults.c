@@ -3,7 +3,6 @@
 #include "support/faults.h"
 
 #include <stdlib.h>
-#include <uv.h>
 #include "base/mem.h"
 
 /* Single-threaded tests: plain variables will do. */
@@ -31,28 +30,9 @@ static void *faults_realloc(void *context, void *pointer, size_t size)
 	return result;
 }
 
-static void *uv_faults_malloc(size_t size)
-{
-	return mem_alloc(size);
-}
-
-static void *uv_faults_calloc(size_t count, size_t size)
-{
-	return mem_calloc(count, size);
-}
-
-static void *uv_faults_realloc(void *pointer, size_t size)
-{
-	return mem_realloc(pointer, size);
-}
-
-void faults_install(void)
+void faults_install_mem(void)
 {
 	mem_set_allocator(faults_realloc, NULL);
-	assert_int_equal(uv_replace_allocator(uv_faults_malloc,
-	                                      uv_faults_realloc,
-	                                      uv_faults_calloc, mem_free),
-	                 0);
 }
 
 static void begin(size_t fail_at)

@@ -15,6 +15,8 @@
 
 /* Once per program, before any use of libuv. */
 void faults_install(void);
+/* The same for programs that do not link libuv. */
+void faults_install_mem(void);
 
 void faults_count(void);
 /* The @kth allocation from now on fails, once. */

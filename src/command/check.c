@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bouncer check: is the file good? Nothing of the command line or the
+ * environment is mixed in, so that the answer is about the file alone.
+ */
+#include "command/command.h"
+
+#include <errno.h>
+#include "config/config.h"
+
+#define PROBLEMS_MAX_BYTES (8 << 20)
+
+static int check(const struct command_io *io, int argc, char *const *argv)
+{
+	const char *file = argc > 0 ? argv[0] : NULL;
+	struct config *config = NULL;
+	struct buf problems;
+	int r;
+
+	if (argc > 1 || (file && file[0] == '-')) {
+		(void)fprintf(io->err, "bouncer: check takes one file; see "
+		                       "bouncer help check\n");
+		return EXIT_USAGE;
+	}
+	if (!file)
+		file = command_default_file(io);
+	if (!file)
+		return EXIT_USAGE;
+
+	buf_init(&problems, PROBLEMS_MAX_BYTES);
+	r = config_load(file, NULL, 0, &config, &problems);
+	(void)fputs(buf_text(&problems), io->err);
+	buf_fini(&problems);
+	if (r == -ENOMEM) {
+		(void)fprintf(io->err, "bouncer: out of memory\n");
+		return EXIT_TROUBLE;
+	}
+	if (r < 0)
+		return EXIT_USAGE;
+	(void)fprintf(io->out, "%s: ok, %zu monitor%s\n", file,
+	              config->n_monitors, config->n_monitors == 1 ? "" : "s");
+	config_free(config);
+	return command_finish(io);
+}
+
+const struct command command_check = {
+	.name = "check",
+	.arguments = "[FILE]",
+	.summary = "say everything that is wrong with a configuration file",
+	.help = "Prints each problem as file:line: key: message and exits with "
+		"2, or says\n"
+		"that the file is good. Without FILE: ./config.yml, then\n"
+		"/etc/bouncer/config.yml.\n",
+	.run = check,
+};

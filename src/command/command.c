@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/command.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/err.h"
+#include "base/slice.h"
+#include "config/schema.h"
+
+const struct command *const commands[N_COMMANDS] = {
+	&command_run,
+	&command_check,
+	&command_version,
+	&command_help,
+};
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(name, commands[i]->name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+int command_unknown(const struct command_io *io, const char *name)
+{
+	const char *names[N_COMMANDS];
+	const char *nearest;
+
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		names[i] = commands[i]->name;
+	nearest = schema_nearest(slice_from(name), names, N_COMMANDS);
+	if (nearest)
+		(void)fprintf(io->err,
+		              "bouncer: unknown command %s; did you mean %s?\n",
+		              name, nearest);
+	else
+		(void)fprintf(io->err,
+		              "bouncer: unknown command %s; see bouncer help\n",
+		              name);
+	return EXIT_USAGE;
+}
+
+void command_print_help(const struct command_io *io,
+                        const struct command *command)
+{
+	(void)fprintf(io->out, "usage: bouncer %s%s%s\n\n%s", command->name,
+	              *command->arguments ? " " : "", command->arguments,
+	              command->help);
+}
+
+const char *command_default_file(const struct command_io *io)
+{
+	static const char *const files[] = { "config.yml",
+		                             "/etc/bouncer/config.yml" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (access(files[i], F_OK) == 0)
+			return files[i];
+	}
+	(void)fprintf(io->err,
+	              "bouncer: there is no configuration file: neither "
+	              "./config.yml nor /etc/bouncer/config.yml; name one "
+	              "with --config FILE\n");
+	return NULL;
+}
+
+int command_finish(const struct command_io *io)
+{
+	if (fflush(io->out) == 0 && !ferror(io->out))
+		return EXIT_OK;
+	(void)fprintf(io->err, "bouncer: cannot write: %s\n", err_text(-errno));
+	return EXIT_TROUBLE;
+}
+
+/* --help and --version are what people try first. */
+static const struct command *command_of_flag(const char *flag)
+{
+	if (strcmp(flag, "--help") == 0 || strcmp(flag, "-h") == 0)
+		return &command_help;
+	if (strcmp(flag, "--version") == 0 || strcmp(flag, "-v") == 0)
+		return &command_version;
+	return NULL;
+}
+
+int command_main(const struct command_io *io, int argc, char *const *argv)
+{
+	const struct command *command;
+
+	if (argc < 2)
+		return command_run.run(io, 0, argv);
+	if (argv[1][0] == '-') {
+		command = command_of_flag(argv[1]);
+		return command ? command->run(io, 0, argv)
+		               : command_run.run(io, argc - 1, argv + 1);
+	}
+	command = command_find(argv[1]);
+	if (!command)
+		return command_unknown(io, argv[1]);
+	if (argc > 2 && command_of_flag(argv[2]) == &command_help) {
+		command_print_help(io, command);
+		return command_finish(io);
+	}
+	return command->run(io, argc - 2, argv + 2);
+}

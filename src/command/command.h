@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command: the sub-commands of the program, one file each, and the table of
+ * them. A command gets its own arguments and says what to exit with.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdio.h>
+#include "base/macros.h"
+
+/* What the program exits with. */
+enum {
+	EXIT_OK = 0,
+	EXIT_TROUBLE = 1, /* of the machine: no memory, cannot write */
+	EXIT_USAGE = 2,   /* the command line or the configuration is wrong */
+};
+
+/* Where a command speaks; the process's own, or a test's. */
+struct command_io {
+	FILE *out;
+	FILE *err;
+	const char *const *envp;
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* "[--config FILE]" */
+	const char *summary;   /* one line, for the list */
+	const char *help;      /* the rest of `help NAME`; ends with newline */
+	/* @argv: what stands after the name. */
+	int (*run)(const struct command_io *io, int argc, char *const *argv);
+};
+
+extern const struct command command_check;
+extern const struct command command_help;
+extern const struct command command_run;
+extern const struct command command_version;
+
+/* All of them, in the order of the help. */
+#define N_COMMANDS 4
+extern const struct command *const commands[N_COMMANDS];
+
+/* Runs what @argv (with the program's name) asks for; no command, or a flag
+ * where one should be, is `run`. Returns the exit code. */
+int command_main(const struct command_io *io, int argc, char *const *argv);
+
+/* NULL: there is none of that name. */
+const struct command *command_find(const char *name);
+
+/* Says that there is no such command, and which one may be meant. */
+int command_unknown(const struct command_io *io, const char *name);
+
+/* The whole help of one command. */
+void command_print_help(const struct command_io *io,
+                        const struct command *command);
+
+/* The file to read when none was named: the first of ./config.yml and
+ * /etc/bouncer/config.yml that is there; NULL after saying so if none is. */
+const char *command_default_file(const struct command_io *io);
+
+/* Flushes what was written; EXIT_TROUBLE with a word if that fails. */
+int command_finish(const struct command_io *io);

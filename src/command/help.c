@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bouncer help: the list of commands, or one of them in full.
+ */
+#include "command/command.h"
+
+static void print_list(const struct command_io *io)
+{
+	(void)fprintf(io->out,
+	              "Bouncer watches a Prometheus Pushgateway and restarts "
+	              "what went quiet.\n\n"
+	              "usage: bouncer [COMMAND] [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		(void)fprintf(io->out, "  %-8s %s\n", commands[i]->name,
+		              commands[i]->summary);
+	(void)fprintf(io->out, "\nThe configuration file is described in "
+	                       "bouncer.yml(5).\n");
+}
+
+static int help(const struct command_io *io, int argc, char *const *argv)
+{
+	const struct command *command;
+
+	if (argc > 1) {
+		(void)fprintf(io->err, "bouncer: help takes one command\n");
+		return EXIT_USAGE;
+	}
+	if (argc == 0) {
+		print_list(io);
+		return command_finish(io);
+	}
+	command = command_find(argv[0]);
+	if (!command)
+		return command_unknown(io, argv[0]);
+	command_print_help(io, command);
+	return command_finish(io);
+}
+
+const struct command command_help = {
+	.name = "help",
+	.arguments = "[COMMAND]",
+	.summary = "print this list, or all about one command",
+	.help = "Prints the list of commands, or all about one of them.\n",
+	.run = help,
+};

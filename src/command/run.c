@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bouncer run: command line and environment, the file, then the daemon.
+ */
+#include "command/command.h"
+
+#include <errno.h>
+#include "config/config.h"
+#include "config/environment.h"
+#include "config/flags.h"
+#include "daemon.h"
+
+#define PROBLEMS_MAX_BYTES (8 << 20)
+
+static const char help[] =
+	"Watches, and bounces what went quiet, until SIGTERM or SIGINT. "
+        "SIGHUP\n"
+	"reads the configuration again.\n"
+	"\n"
+	"  --config FILE           default: ./config.yml, then\n"
+	"                          /etc/bouncer/config.yml\n"
+	"  --push-gw URL           the Pushgateway\n"
+	"  --check-interval TIME   how often it is read, as 30s or 1m\n"
+	"  --addr ADDRESS          of metrics and status, as :9090, or none\n"
+	"  --socket-docker PATH    of the Docker engine, or tcp://host:port\n"
+	"  --socket-lxd PATH       of LXD\n"
+	"  --log-level LEVEL       debug, info, warn or error\n"
+	"  --log-format FORMAT     logfmt, json or plain\n"
+	"  --state-dir DIR         what must survive a restart, or none\n"
+	"  --dry-run               say what would be done, and do nothing\n"
+	"\n"
+	"Every other key of the section global is a flag, too. One dash or "
+        "two,\n"
+	"= or a space; case, - and _ make no difference: -checkInterval=1m. "
+        "Each\n"
+	"key is also an environment variable, push_gw is BOUNCER_PUSH_GW. "
+        "Flags\n"
+	"win over the environment, and that over the file. The keys are in\n"
+	"bouncer.yml(5).\n";
+
+/* Flags come before the environment: the first that names a key wins. */
+static size_t join(const struct flags *flags,
+                   const struct environment *environment,
+                   struct config_override *overrides)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < flags->n_overrides; i++)
+		overrides[n++] = flags->overrides[i];
+	for (size_t i = 0; i < environment->n_overrides; i++)
+		overrides[n++] = environment->overrides[i];
+	return n;
+}
+
+static const char *choose_file(const struct command_io *io,
+                               const struct flags *flags,
+                               const struct environment *environment)
+{
+	if (flags->config)
+		return flags->config;
+	return environment->config ? environment->config
+	                           : command_default_file(io);
+}
+
+static int load_and_run(const struct command_io *io, const struct flags *flags,
+                        const struct environment *environment)
+{
+	struct config_override overrides[FLAGS_MAX + ENVIRONMENT_MAX];
+	struct daemon_options options = { .overrides = overrides };
+	struct buf problems;
+	int r;
+
+	options.file = choose_file(io, flags, environment);
+	if (!options.file)
+		return EXIT_USAGE;
+	options.n_overrides = join(flags, environment, overrides);
+
+	buf_init(&problems, PROBLEMS_MAX_BYTES);
+	r = config_load(options.file, overrides, options.n_overrides,
+	                &options.config, &problems);
+	(void)fputs(buf_text(&problems), io->err);
+	buf_fini(&problems);
+	if (r == -ENOMEM) {
+		(void)fprintf(io->err, "bouncer: out of memory\n");
+		return EXIT_TROUBLE;
+	}
+	return r < 0 ? EXIT_USAGE : daemon_run(&options);
+}
+
+static int run(const struct command_io *io, int argc, char *const *argv)
+{
+	struct environment environment = { 0 };
+	struct flags flags;
+	struct err err;
+	int code;
+	int r;
+
+	r = flags_parse(&flags, argc, argv, &err);
+	if (r == 0 && !flags.help)
+		r = environment_read(&environment, io->envp);
+
+	if (r == -EINVAL) {
+		(void)fprintf(io->err, "bouncer: %s\n", err.message);
+		code = EXIT_USAGE;
+	} else if (r < 0) {
+		(void)fprintf(io->err, "bouncer: out of memory\n");
+		code = EXIT_TROUBLE;
+	} else if (flags.help) {
+		command_print_help(io, &command_run);
+		code = command_finish(io);
+	} else {
+		code = load_and_run(io, &flags, &environment);
+	}
+	environment_fini(&environment);
+	flags_fini(&flags);
+	return code;
+}
+
+const struct command command_run = {
+	.name = "run",
+	.arguments = "[--config FILE] [--KEY VALUE ...]",
+	.summary = "watch and bounce (also without any command)",
+	.help = help,
+	.run = run,
+};

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/environment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include "config/schema.h"
+
+#define PREFIX "BOUNCER_"
+
+/* The value of a variable; NULL if it is unset or empty. */
+static const char *find(const char *const *envp, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *envp; envp++) {
+		if (strncmp(*envp, name, n) == 0 && (*envp)[n] == '=' &&
+		    (*envp)[n + 1] != '\0')
+			return *envp + n + 1;
+	}
+	return NULL;
+}
+
+/* BOUNCER_PUSH_GW of push_gw; NULL if memory is out. */
+static char *variable_name(struct environment *environment, const char *key)
+{
+	size_t size = sizeof(PREFIX) + strlen(key);
+	char *name = arena_alloc(&environment->memory, size);
+
+	if (!name)
+		return NULL;
+	(void)snprintf(name, size, PREFIX "%s", key);
+	for (char *c = name; *c; c++) {
+		if (*c >= 'a' && *c <= 'z')
+			*c = (char)(*c & ~0x20);
+	}
+	return name;
+}
+
+static void add(struct environment *environment, const char *key,
+                const char *value, const char *origin, bool fallback)
+{
+	if (environment->n_overrides == ENVIRONMENT_MAX)
+		return; /* there are not so many keys */
+	environment->overrides[environment->n_overrides++] =
+		(struct config_override){ .key = key,
+		                          .value = value,
+		                          .origin = origin,
+		                          .fallback = fallback };
+}
+
+/* Only what can be used: the rest is Docker's own client's business. */
+static void read_docker_host(struct environment *environment,
+                             const char *const *envp)
+{
+	const char *value = find(envp, "DOCKER_HOST");
+	struct slice text = slice_from(value);
+
+	if (value && (slice_starts(text, "unix://") ||
+	              (slice_starts(text, "tcp://") &&
+	               !find(envp, "DOCKER_TLS_VERIFY"))))
+		add(environment, "socket_docker", value, "DOCKER_HOST", true);
+}
+
+/* Systemd gives a list with colons when the unit asks for several. */
+static int read_state_directory(struct environment *environment,
+                                const char *const *envp)
+{
+	const char *value = find(envp, "STATE_DIRECTORY");
+	char *first;
+
+	if (!value || *value == ':')
+		return 0;
+	first = arena_copy(&environment->memory,
+	                   slice_make(value, strcspn(value, ":")));
+	if (!first)
+		return -ENOMEM;
+	add(environment, "state_dir", first, "STATE_DIRECTORY", true);
+	return 0;
+}
+
+int environment_read(struct environment *environment, const char *const *envp)
+{
+	*environment = (struct environment){ 0 };
+	environment->config = find(envp, PREFIX "CONFIG");
+
+	for (size_t i = 0; schema_global[i].key; i++) {
+		const char *key = schema_global[i].key;
+		char *name = variable_name(environment, key);
+		const char *value;
+
+		if (!name)
+			return -ENOMEM;
+		value = find(envp, name);
+		if (value && strcmp(key, "port") != 0)
+			add(environment, key, value, name, false);
+	}
+	read_docker_host(environment, envp);
+	return read_state_directory(environment, envp);
+}
+
+void environment_fini(struct environment *environment)
+{
+	arena_fini(&environment->memory);
+	environment->n_overrides = 0;
+}

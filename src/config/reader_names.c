@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The part of reader.h that judges names and addresses. */
+#include "config/reader.h"
+
+#include "base/number.h"
+#include "base/text.h"
+#include "config/schema.h"
+#include "proto/url.h"
+
+#define HTTP_PORT   80   /* of a gateway whose address names none */
+#define DOCKER_PORT 2375 /* of an engine whose address names none */
+#define TARGET_MAX  255  /* bytes; RUNTIME_NAME_MAX with its end */
+#define SIGNAL_MAX  64   /* the highest number that Linux has */
+
+/* --- addresses --------------------------------------------------------------- */
+
+/* The reasons name the part that is wrong and the remedy; the whole text is
+ * not repeated, it may hold a password. */
+bool read_gateway(const struct reader *reader, const char *key,
+                  const char *text)
+{
+	struct err err = { 0 };
+	struct url url;
+
+	if (!text)
+		return false;
+	if (url_parse(slice_from(text), HTTP_PORT, &url, &err) < 0)
+		reader_problem(reader, key, "not an address: %s", err.message);
+	else if (url.scheme == URL_HTTPS)
+		reader_problem(reader, key,
+		               "https needs TLS, which is not built in; use "
+		               "http://");
+	else
+		return true;
+	return false;
+}
+
+bool read_endpoint(const struct reader *reader, const char *key,
+                   const char *text, bool tcp)
+{
+	struct err err = { 0 };
+	struct url url;
+
+	if (!text)
+		return false;
+	if (url_parse(slice_from(text), DOCKER_PORT, &url, &err) < 0)
+		reader_problem(reader, key, "not an address: %s", err.message);
+	else if (url.scheme == URL_UNIX)
+		return true;
+	else if (!tcp)
+		reader_problem(reader, key,
+		               "this engine is reached through a socket; write "
+		               "its path");
+	else if (url.scheme == URL_HTTPS)
+		reader_problem(reader, key,
+		               "https needs TLS, which is not built in; use "
+		               "tcp:// or the path of a socket");
+	else
+		return true;
+	return false;
+}
+
+bool read_listen(const struct reader *reader, const char *key, const char *text)
+{
+	struct err err = { 0 };
+	struct url url;
+
+	if (!text)
+		return false;
+	if (url_parse_listen(slice_from(text), &url, &err) == 0)
+		return true;
+	reader_value(reader, key, text, "is not an address to listen on: %s",
+	             err.message);
+	return false;
+}
+
+/* --- names ------------------------------------------------------------------- */
+
+bool read_target(const struct reader *reader, const char *key, const char *text)
+{
+	struct slice name = slice_from(text);
+
+	if (!text)
+		return false;
+	if (name.n == 0)
+		reader_problem(reader, key, "is empty");
+	else if (name.n > TARGET_MAX)
+		reader_value(reader, key, text, "is longer than %d bytes",
+		             TARGET_MAX);
+	else if (!text_is_printable(name) || memchr(name.p, '/', name.n) ||
+	         slice_is(name, ".") || slice_is(name, ".."))
+		reader_value(reader, key, text,
+		             "is not a name; it must be without / and control "
+		             "characters");
+	else
+		return true;
+	return false;
+}
+
+bool read_identifier(const struct reader *reader, const char *key,
+                     const char *text, bool colon)
+{
+	if (!text)
+		return false;
+	for (size_t i = 0; text[i] || i == 0; i++) {
+		char c = text[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    c == '_' || (c == ':' && colon) ||
+		    (c >= '0' && c <= '9' && i > 0))
+			continue;
+		reader_value(reader, key, text,
+		             "is not the name of a %s; it is made of letters, "
+		             "digits%s and _, and begins with no digit",
+		             colon ? "metric" : "label", colon ? ", :" : "");
+		return false;
+	}
+	return true;
+}
+
+static const char *const signal_names[] = {
+	"SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",    "SIGTRAP", "SIGABRT",
+	"SIGBUS",  "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",
+	"SIGPIPE", "SIGALRM",   "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT",
+	"SIGSTOP", "SIGTSTP",   "SIGTTIN", "SIGTTOU",   "SIGURG",  "SIGXCPU",
+	"SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH",  "SIGIO",   "SIGPWR",
+	"SIGSYS",
+};
+
+/* SIGRTMIN+3, SIGRTMAX-2, as container engines write them. */
+static bool is_realtime(struct slice text)
+{
+	bool up = slice_starts(text, "SIGRTMIN");
+	uint64_t n;
+
+	if (!up && !slice_starts(text, "SIGRTMAX"))
+		return false;
+	text = slice_skip(text, strlen("SIGRTMIN"));
+	if (text.n == 0)
+		return true;
+	return text.p[0] == (up ? '+' : '-') &&
+	       number_parse_u64(slice_skip(text, 1), &n) == 0 && n < 31;
+}
+
+bool read_signal(const struct reader *reader, const char *key, const char *text)
+{
+	struct slice name = slice_from(text);
+	const char *nearest;
+	uint64_t number;
+
+	if (!text)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(signal_names); i++) {
+		if (slice_is(name, signal_names[i]))
+			return true;
+	}
+	if (is_realtime(name))
+		return true;
+	if (number_parse_u64(name, &number) == 0 && number >= 1 &&
+	    number <= SIGNAL_MAX)
+		return true;
+
+	nearest = schema_nearest(name, signal_names, ARRAY_SIZE(signal_names));
+	reader_value(reader, key, text,
+	             "is not a signal; use a name like SIGTERM or a number "
+	             "from 1 to %d%s%s%s",
+	             SIGNAL_MAX, nearest ? "; did you mean " : "",
+	             nearest ? nearest : "", nearest ? "?" : "");
+	return false;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/resolve.h"
+
+#include <errno.h>
+
+const char *resolve_text(struct resolve *resolve, const char *text)
+{
+	struct slice key = slice_from(text);
+	char *kept;
+
+	if (!text)
+		return NULL;
+	kept = map_get(&resolve->strings, key);
+	if (kept)
+		return kept;
+	kept = arena_copy(resolve->memory, key);
+	if (!kept ||
+	    map_set(&resolve->strings, slice_make(kept, key.n), kept) < 0) {
+		resolve->failed = -ENOMEM;
+		return NULL;
+	}
+	return kept;
+}
+
+/* Two of one name could not be told apart in log, metrics and state. */
+static void check_name(struct resolve *resolve, const struct place *place,
+                       struct config_monitor *monitor)
+{
+	struct place at = { .up = place, .key = "name" };
+	struct slice name = slice_from(monitor->name);
+	const struct config_monitor *other;
+
+	if (!monitor->name)
+		return;
+	other = map_get(&resolve->names, name);
+	if (other)
+		problem_value(resolve->problems, &at, name,
+		              "is the name of monitors[%zu] already",
+		              (size_t)(other - resolve->monitors));
+	else if (map_set(&resolve->names, name, monitor) < 0)
+		resolve->failed = -ENOMEM;
+}
+
+static void resolve_monitors(struct resolve *resolve,
+                             const struct raw_config *raw)
+{
+	struct place list = { .up = &resolve->root, .key = "monitors" };
+	const struct yaml_node *node = place_node(&list);
+
+	if (raw->n_monitors == 0) {
+		if (!place_reported(&list))
+			problem_at(resolve->problems, &list,
+			           "nothing to watch; list at least one "
+			           "monitor");
+		return;
+	}
+	resolve->monitors = arena_calloc(resolve->memory, raw->n_monitors,
+	                                 sizeof(*resolve->monitors));
+	if (!resolve->monitors) {
+		resolve->failed = -ENOMEM;
+		return;
+	}
+	list.node = node;
+	for (size_t i = 0; i < raw->n_monitors && resolve->failed == 0; i++) {
+		struct place place = { .up = &list, .index = i };
+
+		if (place_left_out(&place))
+			continue;
+		place.node = place_node(&place);
+		resolve_monitor(resolve, &raw->monitors[i], &place,
+		                &resolve->monitors[i]);
+		check_name(resolve, &place, &resolve->monitors[i]);
+	}
+}
+
+int resolve(struct raw_config *raw, const struct yaml_tree *tree,
+            const struct config_override *overrides, size_t n_overrides,
+            struct arena *memory, struct problems *problems,
+            struct config *config)
+{
+	struct resolve resolve = {
+		.memory = memory,
+		.problems = problems,
+		.root = { .node = tree->root, .line = tree->root->line },
+		.overrides = overrides,
+		.n_overrides = n_overrides,
+	};
+
+	map_init(&resolve.strings, 0);
+	map_init(&resolve.names, 0);
+	resolve_global(&resolve, &raw->global);
+	resolve_monitors(&resolve, raw);
+	map_fini(&resolve.strings);
+	map_fini(&resolve.names);
+
+	config->global = resolve.global;
+	config->monitors = resolve.monitors;
+	config->n_monitors = raw->n_monitors;
+	return resolve.failed;
+}

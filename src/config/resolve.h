@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * resolve: what libcyaml loaded becomes the configuration: overrides, values,
+ * defaults, and the rules that hold between keys. Private to config.
+ *
+ * Everything that is wrong is reported and the rest is looked at all the
+ * same; the result is only good if there were no problems.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "config/config.h"
+#include "config/problems.h"
+#include "config/reader.h"
+#include "config/schema.h"
+#include "config/yaml_tree.h"
+
+#define RULE_UNSET UINT64_MAX
+
+/* Rules as given; a monitor begins with those of `global`. */
+struct rules_given {
+	uint64_t for_ms; /* each RULE_UNSET when not given */
+	uint64_t cooldown_ms;
+	uint64_t timeout_ms;
+	uint64_t verify_ms;
+	uint64_t window_ms;
+	uint64_t backoff_max_ms;
+	uint64_t start_grace_ms;
+	uint32_t backoff_percent; /* these two: 0 when not given */
+	uint32_t max_bounces;
+};
+
+struct resolve {
+	struct arena *memory; /* of the result */
+	struct problems *problems;
+	struct place root;
+	const struct config_override *overrides;
+	size_t n_overrides;
+
+	struct config_global global;
+	struct rules_given rules; /* of `global` */
+	bool dry_run;             /* all of them */
+	bool paused;
+	struct config_monitor *monitors;
+	struct map strings; /* every text is kept once */
+	struct map names;   /* of monitors → struct config_monitor */
+	int failed;         /* 0 or -ENOMEM */
+};
+
+/*
+ * resolve() - all of it
+ * @raw: `global` is changed: the overrides are put into it
+ *
+ * Returns 0, also with problems, or -ENOMEM. What @config points to lies in
+ * @memory.
+ */
+int resolve(struct raw_config *raw, const struct yaml_tree *tree,
+            const struct config_override *overrides, size_t n_overrides,
+            struct arena *memory, struct problems *problems,
+            struct config *config) MUST_CHECK;
+
+/* --- its parts --------------------------------------------------------------- */
+
+/* The text, kept in the result; NULL for NULL, or if memory is out. */
+const char *resolve_text(struct resolve *resolve, const char *text);
+
+void resolve_global(struct resolve *resolve, struct raw_global *raw);
+
+void resolve_rules(const struct reader *reader, const struct raw_rules *raw,
+                   struct rules_given *rules);
+
+void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
+                     const struct place *place, struct config_monitor *monitor);
+
+/* What to do: of a monitor whose type is known. */
+void resolve_steps(struct resolve *resolve, const struct raw_monitor *raw,
+                   const struct reader *reader, uint64_t timeout_ms,
+                   struct config_monitor *monitor);
+
+/* What to watch: the labels of its group. */
+void resolve_labels(struct resolve *resolve, const struct raw_monitor *raw,
+                    const struct reader *reader,
+                    struct config_monitor *monitor);

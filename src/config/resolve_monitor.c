@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/resolve.h"
+
+#include "base/text.h"
+
+#define NAME_MAX_BYTES  128
+#define HOUR_MS         3600000
+#define START_GRACE_MS  30000
+#define BACKOFF_PERCENT 200
+#define BACKOFF_MAX     10000 /* percent: a factor of 100 */
+#define BOUNCES         5
+#define VERIFY_CHECKS   2 /* so many checks fit in, at least */
+
+static const char *const type_names[N_CONFIG_TARGET_TYPES] = {
+	[CONFIG_TARGET_DOCKER] = "docker", [CONFIG_TARGET_PODMAN] = "podman",
+	[CONFIG_TARGET_LXD] = "lxd",       [CONFIG_TARGET_INCUS] = "incus",
+	[CONFIG_TARGET_HOST] = "host",
+};
+
+const char *config_target_type_name(enum config_target_type type)
+{
+	return type_names[type];
+}
+
+/* --- rules ------------------------------------------------------------------- */
+
+void resolve_rules(const struct reader *reader, const struct raw_rules *raw,
+                   struct rules_given *rules)
+{
+	(void)read_duration(reader, "for", raw->for_, 0, &rules->for_ms);
+	(void)read_duration(reader, "cooldown", raw->cooldown, 0,
+	                    &rules->cooldown_ms);
+	(void)read_duration(reader, "timeout", raw->timeout, 0,
+	                    &rules->timeout_ms);
+	(void)read_duration(reader, "verify_within", raw->verify_within, 1,
+	                    &rules->verify_ms);
+	(void)read_number(reader, "max_bounces", raw->max_bounces, 1,
+	                  POLICY_MAX_BOUNCES, &rules->max_bounces);
+	(void)read_duration(reader, "window", raw->window, 1,
+	                    &rules->window_ms);
+	(void)read_percent(reader, "backoff_factor", raw->backoff_factor,
+	                   BACKOFF_MAX, &rules->backoff_percent);
+	(void)read_duration(reader, "backoff_max", raw->backoff_max, 0,
+	                    &rules->backoff_max_ms);
+	(void)read_duration(reader, "start_grace", raw->start_grace, 0,
+	                    &rules->start_grace_ms);
+}
+
+static uint64_t or_else(uint64_t given, uint64_t otherwise)
+{
+	return given == RULE_UNSET ? otherwise : given;
+}
+
+/* Long enough that a recovery can be seen: no check may fall into a shorter
+ * time. A monitor that asks for less is told. */
+static uint64_t verify_time(const struct reader *reader, const char *own,
+                            const struct rules_given *given,
+                            const struct config_monitor *monitor)
+{
+	uint64_t least = monitor->check_interval_ms;
+	uint64_t safe = least * VERIFY_CHECKS;
+
+	if (given->verify_ms == RULE_UNSET)
+		return MAX(monitor->rules.max_age_ms, safe);
+	if (given->verify_ms >= least)
+		return given->verify_ms;
+	if (own)
+		reader_value(
+			reader, "verify_within", own,
+			"is shorter than check_interval; no recovery could "
+			"be seen in time");
+	return safe;
+}
+
+static void fill_rules(const struct reader *reader,
+                       const struct raw_monitor *raw,
+                       const struct rules_given *given,
+                       struct config_monitor *monitor)
+{
+	struct policy_rules *rules = &monitor->rules;
+	uint64_t max_age = rules->max_age_ms;
+
+	rules->for_ms = or_else(given->for_ms, 0);
+	rules->cooldown_ms = or_else(given->cooldown_ms, max_age);
+	rules->verify_ms =
+		verify_time(reader, raw->rules.verify_within, given, monitor);
+	rules->window_ms = or_else(given->window_ms, HOUR_MS);
+	rules->backoff_max_ms = MAX(or_else(given->backoff_max_ms, HOUR_MS),
+	                            rules->cooldown_ms);
+	rules->start_grace_ms =
+		or_else(given->start_grace_ms, MIN(max_age, START_GRACE_MS));
+	rules->backoff_percent = given->backoff_percent ? given->backoff_percent
+	                                                : BACKOFF_PERCENT;
+	rules->max_bounces =
+		(uint8_t)(given->max_bounces ? given->max_bounces : BOUNCES);
+	rules->n_steps = monitor->n_steps;
+}
+
+/* --- what is watched --------------------------------------------------------- */
+
+static void read_metric(struct resolve *resolve, const struct reader *reader,
+                        const struct raw_monitor *raw,
+                        struct config_monitor *monitor)
+{
+	static const char *const values[] = {
+		[CONFIG_METRIC_PUSH_TIME] = "push_time",
+		[CONFIG_METRIC_TIMESTAMP] = "timestamp",
+	};
+	static const char *const matches[] = {
+		[CONFIG_MATCH_ANY] = "any",
+		[CONFIG_MATCH_ALL] = "all",
+		[CONFIG_MATCH_OLDEST] = "oldest",
+	};
+	unsigned value = CONFIG_METRIC_PUSH_TIME;
+	unsigned match = CONFIG_MATCH_ANY;
+
+	if (read_identifier(reader, "metric_name", raw->metric_name, true))
+		monitor->metric_name = resolve_text(resolve, raw->metric_name);
+	if (read_word(reader, "metric_value", raw->metric_value, values,
+	              ARRAY_SIZE(values), &value) &&
+	    value == CONFIG_METRIC_TIMESTAMP && !raw->metric_name)
+		reader_problem(reader, "metric_value",
+		               "timestamp needs metric_name: the metric whose "
+		               "value is the time");
+	(void)read_word(reader, "match", raw->match, matches,
+	                ARRAY_SIZE(matches), &match);
+	monitor->metric_value = (enum config_metric_value)value;
+	monitor->match = (enum config_match)match;
+}
+
+static void read_source(struct resolve *resolve, const struct reader *reader,
+                        const struct raw_monitor *raw,
+                        struct config_monitor *monitor)
+{
+	monitor->push_gw = resolve->global.push_gw;
+	if (read_gateway(reader, "push_gw", raw->push_gw))
+		monitor->push_gw = resolve_text(resolve, raw->push_gw);
+	monitor->check_interval_ms = resolve->global.check_interval_ms;
+	(void)read_duration(reader, "check_interval", raw->check_interval, 1,
+	                    &monitor->check_interval_ms);
+	read_metric(resolve, reader, raw, monitor);
+	resolve_labels(resolve, raw, reader, monitor);
+}
+
+/* --- what is acted on -------------------------------------------------------- */
+
+static bool has_projects(enum config_target_type type)
+{
+	return type == CONFIG_TARGET_LXD || type == CONFIG_TARGET_INCUS;
+}
+
+/* What a target of this type has, and what it has not. */
+static void check_target(const struct reader *reader,
+                         const struct raw_monitor *raw,
+                         enum config_target_type type)
+{
+	if (type == CONFIG_TARGET_HOST && raw->container_name)
+		reader_problem(reader, "container_name",
+		               "type host has no container; remove the key");
+	if (type != CONFIG_TARGET_HOST)
+		(void)read_required(reader, "container_name",
+		                    raw->container_name);
+	if (raw->project && !has_projects(type))
+		reader_problem(reader, "project",
+		               "only lxd and incus have projects; remove the "
+		               "key");
+}
+
+static void read_what_to_do(struct resolve *resolve,
+                            const struct reader *reader,
+                            const struct raw_monitor *raw, uint64_t timeout_ms,
+                            struct config_monitor *monitor)
+{
+	unsigned type = CONFIG_TARGET_DOCKER;
+
+	if (read_target(reader, "container_name", raw->container_name))
+		monitor->container_name =
+			resolve_text(resolve, raw->container_name);
+	if (read_target(reader, "project", raw->project))
+		monitor->project = resolve_text(resolve, raw->project);
+
+	/* without a type only what fits the most lenient one is known */
+	if (read_required(reader, "type", raw->type) &&
+	    read_word(reader, "type", raw->type, type_names,
+	              N_CONFIG_TARGET_TYPES, &type))
+		check_target(reader, raw, (enum config_target_type)type);
+	monitor->type = (enum config_target_type)type;
+	resolve_steps(resolve, raw, reader, timeout_ms, monitor);
+}
+
+/* --- the whole --------------------------------------------------------------- */
+
+static void read_name(struct resolve *resolve, const struct reader *reader,
+                      const char *text, struct config_monitor *monitor)
+{
+	struct slice name = slice_from(text);
+
+	if (!read_required(reader, "name", text))
+		return;
+	if (name.n == 0)
+		reader_problem(reader, "name", "is empty");
+	else if (name.n > NAME_MAX_BYTES)
+		reader_value(reader, "name", text, "is longer than %d bytes",
+		             NAME_MAX_BYTES);
+	else if (!text_is_printable(name))
+		reader_value(reader, "name", text,
+		             "contains control characters");
+	else
+		monitor->name = resolve_text(resolve, text);
+}
+
+void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
+                     const struct place *place, struct config_monitor *monitor)
+{
+	struct reader reader = { .problems = resolve->problems,
+		                 .place = place };
+	struct rules_given given = resolve->rules;
+	bool dry_run = false;
+	bool paused = false;
+
+	read_name(resolve, &reader, raw->name, monitor);
+	if (read_required(&reader, "max_age", raw->max_age))
+		(void)read_duration(&reader, "max_age", raw->max_age, 1,
+		                    &monitor->rules.max_age_ms);
+	(void)read_bool(&reader, "dry_run", raw->dry_run, &dry_run);
+	(void)read_bool(&reader, "paused", raw->paused, &paused);
+	monitor->dry_run = dry_run || resolve->dry_run;
+	monitor->paused = paused || resolve->paused;
+
+	resolve_rules(&reader, &raw->rules, &given);
+	read_source(resolve, &reader, raw, monitor);
+	read_what_to_do(resolve, &reader, raw, or_else(given.timeout_ms, 0),
+	                monitor);
+	fill_rules(&reader, raw, &given, monitor);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * schema: the keys of the configuration file, once. The structs are what
+ * libcyaml fills; the tables tell it how, and tell the checker what it may
+ * find, and flags and environment which keys there are.
+ *
+ * Every value is text here (NULL: not given), every key is optional: what a
+ * value means, and what cannot be left out, is said by resolve.h, which has
+ * better words for it than a generic loader.
+ *
+ * A new key needs a member, a line in the table, and a line in resolve.
+ */
+#pragma once
+
+#include <cyaml/cyaml.h>
+#include <stdbool.h>
+#include "base/slice.h"
+
+/* Of a monitor, and in `global` the default for all monitors. */
+struct raw_rules {
+	const char *for_;
+	const char *cooldown;
+	const char *timeout;
+	const char *verify_within;
+	const char *max_bounces;
+	const char *window;
+	const char *backoff_factor;
+	const char *backoff_max;
+	const char *start_grace;
+};
+
+struct raw_global {
+	const char *check_interval;
+	const char *log_level;
+	const char *log_format;
+	const char *socket_docker;
+	const char *socket_podman;
+	const char *socket_lxd;
+	const char *socket_incus;
+	const char *push_gw;
+	const char *addr;
+	const char *port; /* an old spelling of addr */
+	const char *state_dir;
+	const char *fetch_timeout;
+	const char *max_body;
+	const char *max_parallel;
+	const char *max_connections;
+	const char *journal_size;
+	const char *storm_share;
+	const char *storm_min;
+	const char *storm_window;
+	const char *shutdown_timeout;
+	const char *dry_run;
+	const char *paused;
+	struct raw_rules rules;
+};
+
+struct raw_step {
+	const char *type;
+	const char **command;
+	unsigned n_command;
+	const char *timeout;
+	const char *stop_timeout;
+	const char *signal;
+	const char *message;
+};
+
+struct raw_monitor {
+	const char *name;
+	const char *max_age;
+	const char *type;
+	const char *container_name;
+	const char *project;
+	const char *label_name;
+	const char *label_value;
+	/* labels: any keys, so it is read from the tree */
+	const char *push_gw;
+	const char *check_interval;
+	const char *metric_name;
+	const char *metric_value;
+	const char *match;
+	const char *restart_type;
+	const char **restart_command;
+	unsigned n_restart_command;
+	struct raw_step *steps;
+	unsigned n_steps;
+	const char *stop_timeout;
+	const char *signal;
+	const char *dry_run;
+	const char *paused;
+	struct raw_rules rules;
+};
+
+struct raw_config {
+	struct raw_global global;
+	struct raw_monitor *monitors;
+	unsigned n_monitors;
+};
+
+#define SCHEMA_MAX_KEYS 64 /* of one section; more than there are */
+
+extern const cyaml_schema_value_t schema_config;
+
+/* The fields of the section `global`, ended by a NULL key; each is text. */
+extern const cyaml_schema_field_t schema_global[];
+
+/* Only true and false: a flag may stand without a value. */
+bool schema_global_is_bool(const char *key);
+
+/* The known word nearest to @word, for "did you mean"; NULL: none is near. */
+const char *schema_nearest(struct slice word, const char *const *words,
+                           size_t n_words);

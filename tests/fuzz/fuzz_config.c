@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config: any bytes as a configuration file: either it is refused with words,
+ * or what comes of it keeps what its header promises. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "config/config.h"
+
+#define MAX_SIZE 65536 /* longer ones only take longer */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_step(const struct step *step,
+                       const struct config_monitor *monitor)
+{
+	bool command = step->kind == STEP_EXEC || step->kind == STEP_RUN;
+
+	require(command == (step->argv != NULL));
+	require(!command || (step->argv[0] && step->argv[0][0]));
+	require(monitor->type != CONFIG_TARGET_HOST || step->kind == STEP_RUN ||
+	        step->kind == STEP_LOG);
+}
+
+static void check_monitor(const struct config_monitor *monitor)
+{
+	const struct policy_rules *rules = &monitor->rules;
+
+	require(monitor->name && monitor->name[0] && monitor->push_gw);
+	require(monitor->check_interval_ms > 0);
+	require(monitor->n_labels >= 1 &&
+	        monitor->n_labels <= CONFIG_MAX_LABELS);
+	for (size_t i = 1; i < monitor->n_labels; i++)
+		require(strcmp(monitor->labels[i - 1].name,
+		               monitor->labels[i].name) < 0);
+	require((monitor->type == CONFIG_TARGET_HOST) ==
+	        !monitor->container_name);
+
+	require(rules->max_age_ms > 0 && rules->window_ms > 0);
+	require(rules->verify_ms >= monitor->check_interval_ms);
+	require(rules->backoff_max_ms >= rules->cooldown_ms);
+	require(rules->backoff_percent >= 100);
+	require(rules->max_bounces >= 1 &&
+	        rules->max_bounces <= POLICY_MAX_BOUNCES);
+	require(monitor->n_steps >= 1 && monitor->n_steps == rules->n_steps &&
+	        monitor->n_steps <= CONFIG_MAX_STEPS);
+	for (size_t i = 0; i < monitor->n_steps; i++)
+		check_step(&monitor->steps[i], monitor);
+}
+
+static struct config *load(const uint8_t *data, size_t size)
+{
+	struct config *config = NULL;
+	struct buf problems;
+	int r;
+
+	buf_init(&problems, 16u << 20);
+	r = config_load_text(slice_make((const char *)data, size), "fuzz.yml",
+	                     NULL, 0, &config, &problems);
+	require(r == 0 || r == -EINVAL);
+	require((r == 0) == (problems.n == 0));
+	require((r == 0) == (config != NULL));
+	require(!slice_starts(buf_slice(&problems), "fuzz.yml: libcyaml"));
+	buf_fini(&problems);
+	return config;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct config *config;
+	struct config *again;
+
+	if (size > MAX_SIZE)
+		return 0;
+	config = load(data, size);
+	if (!config)
+		return 0;
+	again = load(data, size);
+	require(config->n_monitors >= 1 &&
+	        config->n_monitors == again->n_monitors);
+	for (size_t i = 0; i < config->n_monitors; i++) {
+		check_monitor(&config->monitors[i]);
+		require(config_monitor_equal(&config->monitors[i],
+		                             &again->monitors[i]));
+	}
+	config_free(config);
+	config_free(again);
+	return 0;
+}

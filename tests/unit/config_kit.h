@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_kit: configurations that are good, and how to load one. */
+#pragma once
+
+#include "config/config.h"
+
+/* What users of the original tool have; and every key there is. */
+extern const char config_seed[];
+extern const char config_full[];
+
+/* One monitor, for what stands in `global` before it. */
+#define REST                                                                  \
+	"monitors: [{name: a, max_age: 5m, type: docker, container_name: c, " \
+	"labels: {job: a}, restart_type: container}]\n"
+
+/* Fails the test, saying why, if the text is not good. */
+struct config *config_kit_load(const char *text);
+struct config *config_kit_load_with(const char *text,
+                                    const struct config_override *overrides,
+                                    size_t n);
