@@ -33,7 +33,7 @@
 
 struct kit {
 	struct test_loop loop;
-	struct peer peer;
+	struct test_peer peer;
 	struct http_client *client;
 	struct pushgateway *gateway;
 	struct log log;
@@ -140,7 +140,7 @@ static void say_raw(struct kit *kit, const char *text, enum peer_then then)
 		(struct peer_step){ .answer = kit->answers[kit->n_steps],
 		                    .then = then };
 	kit->n_steps++;
-	peer_script(&kit->peer, kit->steps, kit->n_steps);
+	test_peer_script(&kit->peer, kit->steps, kit->n_steps);
 }
 
 /* The next answer is @body, after @head and its length. */
@@ -159,7 +159,7 @@ static void kit_init(struct kit *kit)
 {
 	*kit = (struct kit){ 0 };
 	test_loop_init(&kit->loop);
-	peer_listen(&kit->peer, &kit->loop.uv, "127.0.0.1", 0);
+	test_peer_listen(&kit->peer, &kit->loop.uv, "127.0.0.1", 0);
 	kit->log = (struct log){ .emit = on_log,
 		                 .context = kit,
 		                 .level = LOG_LEVEL_INFO };
@@ -224,7 +224,7 @@ static void kit_fini(struct kit *kit)
 		http_client_close(kit->client, on_closed, kit);
 		test_loop_until(&kit->loop, &kit->closed);
 	}
-	peer_close(&kit->peer);
+	test_peer_close(&kit->peer);
 	for (size_t i = 0; i < kit->n_steps; i++)
 		free(kit->answers[i]);
 	test_loop_fini(&kit->loop);
@@ -234,8 +234,8 @@ static size_t count_requests(const struct kit *kit, const char *line)
 {
 	size_t n = 0;
 
-	for (const char *p = peer_received(&kit->peer); (p = strstr(p, line));
-	     p++)
+	for (const char *p = test_peer_received(&kit->peer);
+	     (p = strstr(p, line)); p++)
 		n++;
 	return n;
 }
@@ -486,11 +486,11 @@ static void test_empty(void **state)
 static void test_refused(void **state)
 {
 	struct kit kit;
-	struct peer gone;
+	struct test_peer gone;
 
 	kit_init(&kit);
-	peer_listen(&gone, &kit.loop.uv, "127.0.0.1", 0);
-	peer_close(&gone);
+	test_peer_listen(&gone, &kit.loop.uv, "127.0.0.1", 0);
+	test_peer_close(&gone);
 	kit.options.url = gone.url;
 	memcpy(kit.peer.url, gone.url, sizeof(gone.url));
 	kit_start(&kit);
@@ -711,7 +711,7 @@ static void try_reading(struct kit *kit)
 	if (!kit->client)
 		return;
 	kit->options.client = kit->client;
-	peer_script(&kit->peer, kit->steps, kit->n_steps);
+	test_peer_script(&kit->peer, kit->steps, kit->n_steps);
 	r = kit_new_gateway(kit);
 	if (r == 0) {
 		r = subscribe(kit, 0, "a", NULL, PUSH_VALUE_PUSH_TIME);
