@@ -511,33 +511,37 @@ static bool damaged_prune(DIR *dir, const char *base)
 	       unlinkat(dirfd(dir), oldest, 0) == 0;
 }
 
-int atomic_file_set_aside(const char *path, int64_t unix_time, struct err *err)
+/* That older ones stay is no reason to complain. */
+static void damaged_prune_all(const char *path)
 {
 	const char *slash = strrchr(path, '/');
+	char *dir_path = path_dir(path);
+	DIR *dir = dir_path ? opendir(dir_path) : NULL;
+
+	while (dir && damaged_prune(dir, slash ? slash + 1 : path))
+		continue;
+	if (dir)
+		(void)closedir(dir);
+	mem_free(dir_path);
+}
+
+int atomic_file_set_aside(const char *path, int64_t unix_time, struct err *err)
+{
 	char suffix[sizeof(DAMAGED_SUFFIX) + 20];
-	char *dir_path;
 	char *aside;
 	int r = 0;
-	DIR *dir;
 
 	(void)snprintf(suffix, sizeof(suffix), DAMAGED_SUFFIX "%" PRId64,
 	               unix_time);
 	aside = path_with(path, suffix);
-	dir_path = path_dir(path);
-	if (!aside || !dir_path)
-		r = err_set_code(err, -ENOMEM, "cannot set \"%s\" aside", path);
-	else if (rename(path, aside) < 0)
+	if (!aside)
+		return err_set_code(err, -ENOMEM, "cannot set \"%s\" aside",
+		                    path);
+	if (rename(path, aside) < 0)
 		r = err_set_code(err, -errno, "cannot rename \"%s\" to \"%s\"",
 		                 path, aside);
-
-	/* that older ones stay is no reason to complain */
-	dir = r == 0 ? opendir(dir_path) : NULL;
-	if (dir) {
-		while (damaged_prune(dir, slash ? slash + 1 : path))
-			continue;
-		(void)closedir(dir);
-	}
+	else
+		damaged_prune_all(path);
 	mem_free(aside);
-	mem_free(dir_path);
 	return r;
 }

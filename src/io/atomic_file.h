@@ -41,8 +41,8 @@ struct atomic_write {
 
 /* @path is copied; its directory must exist when writing. @mode: permission
  * bits of what is written, less the umask. NULL if out of memory. */
-struct atomic_file *
-atomic_file_new(uv_loop_t *loop, const char *path, int mode) MUST_CHECK;
+struct atomic_file *atomic_file_new(uv_loop_t *loop, const char *path,
+                                    int mode) MUST_CHECK;
 
 /*
  * atomic_file_write() - make @content the file's

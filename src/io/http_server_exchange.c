@@ -112,8 +112,8 @@ void exchange_release(struct exchange *exchange)
 /* --- parsing ------------------------------------------------------------------ */
 
 /* 0, or why the request is refused before its body is looked at. */
-static int
-check_expect(struct exchange *exchange, const struct http_message *message)
+static int check_expect(struct exchange *exchange,
+                        const struct http_message *message)
 {
 	struct slice expect = http_message_header(message, "expect");
 

@@ -96,19 +96,24 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		server_back_off(server, code);
 }
 
+/* The largest first, so that all of it is initialised. */
+union address {
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
+	struct sockaddr any;
+};
+
 /* --- sockets --------------------------------------------------------------- */
 
-static int open_socket(int family, int *fdp)
+/* A descriptor, or a negative code. */
+static int open_socket(int family)
 {
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
-		return -errno;
-	*fdp = fd;
-	return 0;
+	return fd < 0 ? -errno : fd;
 }
 
-static int bind_and_listen(int fd, const void *address, size_t size)
+static int bind_and_listen(int fd, const struct sockaddr *address, size_t size)
 {
 	if (bind(fd, address, (socklen_t)size) < 0 ||
 	    listen(fd, LISTEN_BACKLOG) < 0)
@@ -116,17 +121,18 @@ static int bind_and_listen(int fd, const void *address, size_t size)
 	return 0;
 }
 
-static int open_tcp(const struct sockaddr_storage *address, int *fdp)
+/* A descriptor, or a negative code. */
+static int open_tcp(const union address *address)
 {
-	bool v6 = address->ss_family == AF_INET6;
+	bool v6 = address->any.sa_family == AF_INET6;
 	int on = 1;
 	int off = 0;
+	int r = 0;
 	int fd;
-	int r;
 
-	r = open_socket(address->ss_family, &fd);
-	if (r < 0)
-		return r;
+	fd = open_socket(address->any.sa_family);
+	if (fd < 0)
+		return fd;
 	/* accepted sockets inherit TCP_NODELAY; we write in whole pieces */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
@@ -134,30 +140,28 @@ static int open_tcp(const struct sockaddr_storage *address, int *fdp)
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0))
 		r = -errno;
 	if (r == 0)
-		r = bind_and_listen(fd, address,
-		                    v6 ? sizeof(struct sockaddr_in6)
-		                       : sizeof(struct sockaddr_in));
+		r = bind_and_listen(fd, &address->any,
+		                    v6 ? sizeof(address->v6)
+		                       : sizeof(address->v4));
 	if (r < 0) {
 		(void)close(fd);
 		return r;
 	}
-	*fdp = fd;
-	return 0;
+	return fd;
 }
 
 static uint16_t bound_port(int fd)
 {
-	struct sockaddr_storage address = { 0 };
+	union address address = { 0 };
 	socklen_t size = sizeof(address);
 
-	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+	if (getsockname(fd, &address.any, &size) < 0)
 		return 0;
-	if (address.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&address)->sin_port);
+	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port
+	                                               : address.v4.sin_port);
 }
 
-static int parse_host(const struct url *url, struct sockaddr_storage *address,
+static int parse_host(const struct url *url, union address *address,
                       struct err *err)
 {
 	char host[HOST_SIZE];
@@ -165,10 +169,9 @@ static int parse_host(const struct url *url, struct sockaddr_storage *address,
 
 	(void)snprintf(host, sizeof(host), SLICE_FMT, SLICE_ARG(url->host));
 	if (url->ipv6)
-		r = uv_ip6_addr(host, url->port,
-		                (struct sockaddr_in6 *)address);
+		r = uv_ip6_addr(host, url->port, &address->v6);
 	else
-		r = uv_ip4_addr(host, url->port, (struct sockaddr_in *)address);
+		r = uv_ip4_addr(host, url->port, &address->v4);
 	if (r < 0)
 		return err_set(err, r,
 		               "\"%s\" is not a numeric address; "
@@ -178,36 +181,37 @@ static int parse_host(const struct url *url, struct sockaddr_storage *address,
 	return 0;
 }
 
-static int listen_everywhere(uint16_t port, int *fdp)
+static int open_tcp_everywhere(uint16_t port)
 {
-	struct sockaddr_storage address = { 0 };
+	union address address = { 0 };
 	int r;
 
-	(void)uv_ip6_addr("::", port, (struct sockaddr_in6 *)&address);
-	r = open_tcp(&address, fdp);
+	(void)uv_ip6_addr("::", port, &address.v6);
+	r = open_tcp(&address);
 	if (r != UV_EAFNOSUPPORT && r != UV_EADDRNOTAVAIL)
 		return r;
 	/* a machine without IPv6 */
-	(void)uv_ip4_addr("0.0.0.0", port, (struct sockaddr_in *)&address);
-	return open_tcp(&address, fdp);
+	(void)uv_ip4_addr("0.0.0.0", port, &address.v4);
+	return open_tcp(&address);
 }
 
-static int
-listen_tcp(struct listener *listener, const struct url *url, struct err *err)
+static int listen_tcp(struct listener *listener, const struct url *url,
+                      struct err *err)
 {
-	struct sockaddr_storage address = { 0 };
+	union address address = { 0 };
 	int r;
 
 	if (url->host.n == 0) {
-		r = listen_everywhere(url->port, &listener->fd);
+		r = open_tcp_everywhere(url->port);
 	} else {
 		r = parse_host(url, &address, err);
 		if (r < 0)
 			return r;
-		r = open_tcp(&address, &listener->fd);
+		r = open_tcp(&address);
 	}
 	if (r < 0)
 		return err_set_code(err, r, "port %u", url->port);
+	listener->fd = r;
 	listener->port = bound_port(listener->fd);
 	return 0;
 }
@@ -217,12 +221,11 @@ listen_tcp(struct listener *listener, const struct url *url, struct err *err)
 /* Whether somebody listens there: 0, -EADDRINUSE, or why we cannot know. */
 static int probe_unix(const struct sockaddr_un *address)
 {
-	int fd;
-	int r;
+	int fd = open_socket(AF_UNIX);
+	int r = 0;
 
-	r = open_socket(AF_UNIX, &fd);
-	if (r < 0)
-		return r;
+	if (fd < 0)
+		return fd;
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) ==
 	            0 ||
 	    errno == EAGAIN || errno == EPROTOTYPE)
@@ -260,8 +263,8 @@ static int remove_stale(const struct sockaddr_un *address, struct err *err)
 	return r < 0 ? err_set_code(err, r, "\"%s\"", path) : 0;
 }
 
-static int
-listen_unix(struct listener *listener, struct slice path, struct err *err)
+static int listen_unix(struct listener *listener, struct slice path,
+                       struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct stat st = { 0 };
@@ -279,9 +282,11 @@ listen_unix(struct listener *listener, struct slice path, struct err *err)
 	listener->path = mem_strndup(path.p, path.n);
 	if (!listener->path)
 		return err_set_code(err, -ENOMEM, "\"%s\"", address.sun_path);
-	r = open_socket(AF_UNIX, &listener->fd);
-	if (r == 0) {
-		r = bind_and_listen(listener->fd, &address, sizeof(address));
+	listener->fd = open_socket(AF_UNIX);
+	r = listener->fd;
+	if (r >= 0) {
+		r = bind_and_listen(listener->fd, (struct sockaddr *)&address,
+		                    sizeof(address));
 		if (r < 0)
 			(void)close(listener->fd);
 	}
@@ -318,10 +323,11 @@ int http_server_listen(struct http_server *server, struct slice address,
 		r = listen_unix(listener, url.host, err);
 	else
 		r = listen_tcp(listener, &url, err);
-	if (r < 0)
-		return err_wrap(err, "cannot listen on \"" SLICE_FMT "\"",
-		                SLICE_ARG(address)),
-		       r;
+	if (r < 0) {
+		(void)err_wrap(err, "cannot listen on \"" SLICE_FMT "\"",
+		               SLICE_ARG(address));
+		return r;
+	}
 
 	r = uv_poll_init(server->loop, &listener->poll, listener->fd);
 	if (r < 0) {

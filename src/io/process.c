@@ -280,8 +280,8 @@ static char **env_merge(const char *const *env)
 	return merged;
 }
 
-static int
-process_explain(struct process *process, const char *program, int code)
+static int process_explain(struct process *process, const char *program,
+                           int code)
 {
 	struct err *err = &process->call->err;
 

@@ -66,8 +66,8 @@ static void producer(void *state, struct buf *out)
 	stream->n_pieces++;
 }
 
-static void
-respond_stream(struct kit *kit, struct http_exchange *exchange, int kind)
+static void respond_stream(struct kit *kit, struct http_exchange *exchange,
+                           int kind)
 {
 	struct stream *stream = mem_calloc(1, sizeof(*stream));
 
@@ -265,8 +265,8 @@ void kit_release(struct kit *kit)
 	assert_true(kit->n_held > 0);
 	assert_ptr_equal(exchange->user, kit);
 	kit->n_held--;
-	memmove(&kit->held[0], &kit->held[1],
-	        kit->n_held * sizeof(kit->held[0]));
+	for (size_t i = 0; i < kit->n_held; i++)
+		kit->held[i] = kit->held[i + 1];
 	http_respond_text(exchange, 200, "released");
 }
 

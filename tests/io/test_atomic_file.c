@@ -53,8 +53,8 @@ static void on_closed(void *context)
 	*(bool *)context = true;
 }
 
-static int
-try_write(struct atomic_file *file, struct written *written, const char *text)
+static int try_write(struct atomic_file *file, struct written *written,
+                     const char *text)
 {
 	struct buf content;
 	int r;
@@ -69,8 +69,8 @@ try_write(struct atomic_file *file, struct written *written, const char *text)
 	return r;
 }
 
-static void
-write_text(struct atomic_file *file, struct written *written, const char *text)
+static void write_text(struct atomic_file *file, struct written *written,
+                       const char *text)
 {
 	assert_int_equal(try_write(file, written, text), 0);
 }

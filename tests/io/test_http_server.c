@@ -7,10 +7,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HELLO "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 #define HOLD  "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
+#define POST  "POST /echo HTTP/1.1\r\nHost: x\r\n"
 
 static struct kit kit;
 
@@ -320,8 +322,7 @@ static void a_thousand_pipelined(void **state)
 	const char *const kinds[] = {
 		HELLO,
 		"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n",
-		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: "
-		"3\r\n\r\nabc",
+		POST "Content-Length: 3\r\n\r\nabc",
 	};
 	const char *const bodies[] = { "hello\n",
 		                       "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n",
@@ -377,7 +378,6 @@ static void expect_continue(void **state)
 
 static void bad_requests_are_told_what_is_wrong(void **state)
 {
-#define POST "POST /echo HTTP/1.1\r\nHost: x\r\n"
 	static const struct row {
 		uint16_t status;
 		const char *request;
@@ -400,7 +400,6 @@ static void bad_requests_are_told_what_is_wrong(void **state)
 		{ 501, POST "Transfer-Encoding: gzip, chunked\r\n\r\n" },
 		{ 505, "GET /hello HTTP/3.0\r\nHost: x\r\n\r\n" },
 	};
-#undef POST
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

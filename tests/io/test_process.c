@@ -175,6 +175,19 @@ static void ends_by_a_signal(void **state)
 	process_call_fini(&run.call);
 }
 
+/* We ignore SIGPIPE; a command must not, or its pipelines never end. */
+static void signals_are_as_a_command_expects(void **state)
+{
+	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+	struct run run = { 0 };
+
+	(void)state;
+	run_sh(&run, "kill -PIPE $$");
+	(void)signal(SIGPIPE, before);
+	assert_int_equal(run.call.term_signal, SIGPIPE);
+	process_call_fini(&run.call);
+}
+
 static void arguments_arrive_as_they_are(void **state)
 {
 	const char *const argv[] = { "printf",     "[%s]", "a b", "$(id)",
@@ -230,7 +243,7 @@ static void inherits_no_descriptors(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(sockets); i++)
 		assert_int_equal(uv_tcp_init_ex(&loop.uv, &sockets[i], AF_INET),
 		                 0);
-	start_sh(&other, "echo here; sleep 100");
+	start_sh(&other, "echo here; exec sleep 100");
 	await_output(&other, "here");
 	run_sh(&after, "ls /proc/self/fd | wc -l");
 	assert_output(&after, buf_text(&before.call.output));
@@ -295,7 +308,7 @@ static void an_endless_flood_meets_its_deadline(void **state)
 	struct run run = { .call.timeout_ms = 300 };
 
 	(void)state;
-	run_sh(&run, "yes");
+	run_sh(&run, "exec yes");
 	assert_int_equal(run.call.err.code, UV_ETIMEDOUT);
 	assert_int_equal(run.call.output.n, MAX_OUTPUT);
 	assert_true(run.call.truncated);
@@ -314,8 +327,8 @@ static void write_file(const char *path, const char *text, mode_t mode)
 	assert_int_equal(chmod(path, mode), 0);
 }
 
-static void
-assert_does_not_start(const char *program, int code, const char *message)
+static void assert_does_not_start(const char *program, int code,
+                                  const char *message)
 {
 	struct run run = { 0 };
 
@@ -386,7 +399,7 @@ static void the_deadline_terminates(void **state)
 	struct run run = { .call.timeout_ms = 200 };
 
 	(void)state;
-	run_sh(&run, "echo before; sleep 100");
+	run_sh(&run, "echo before; exec sleep 100");
 	assert_int_equal(run.call.err.code, UV_ETIMEDOUT);
 	assert_string_equal(run.call.err.message,
 	                    "\"sh\" did not end within 200ms");
@@ -401,7 +414,8 @@ static void what_ignores_term_is_killed(void **state)
 	uint64_t begin;
 
 	(void)state;
-	start_sh(&run, "trap '' TERM; echo ready; sleep 100 & wait; sleep 100");
+	start_sh(&run,
+	         "trap '' TERM; echo ready; sleep 100 & wait; exec sleep 100");
 	await_output(&run, "ready");
 	begin = uv_hrtime();
 	process_cancel(&run.call);
@@ -434,7 +448,7 @@ static void cancelled_at_once(void **state)
 	struct run run = { 0 };
 
 	(void)state;
-	start_sh(&run, "sleep 100");
+	start_sh(&run, "exec sleep 100");
 	process_cancel(&run.call);
 	assert_false(run.done);
 	finish(&run);
@@ -525,7 +539,8 @@ static void many_at_once(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(runs); i++)
-		start_sh(&runs[i], i % 2 ? "echo odd; exit 1" : "sleep 100");
+		start_sh(&runs[i],
+		         i % 2 ? "echo odd; exit 1" : "exec sleep 100");
 	for (size_t i = 0; i < ARRAY_SIZE(runs); i += 2)
 		process_cancel(&runs[i].call);
 	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
@@ -584,6 +599,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ends_with_status_and_output),
 		TEST(ends_by_a_signal),
+		TEST(signals_are_as_a_command_expects),
 		TEST(arguments_arrive_as_they_are),
 		TEST(given_environment_wins),
 		TEST(has_its_own_session),
