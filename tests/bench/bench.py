@@ -41,6 +41,8 @@ class Gateway:
 
     def push(self, names):
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for name in names:
             connection.request("PUT", f"/metrics/job/{name}",
                                "records_processed_total 42\n")
@@ -189,7 +191,7 @@ def bench_gateway(directory):
     rss_10k = daemon.memory()["Rss"]
     daemon.stop()
     receive = subprocess.run(
-        [f"{BUILD}/tests/bench/bench-receive", gateway.url + "/metrics",
+        [f"{BUILD}/tests/bench/bench-receive", gateway.url,
          str(SECONDS)], check=True, capture_output=True, text=True).stdout.split()
     received = float(receive[0]) * 60 / SECONDS
     row("1,000 monitors, 10,000 groups at 1 s: body",
@@ -205,7 +207,6 @@ def bench_gateway(directory):
 
 def bench_monitors(directory, rss_idle):
     gateway = Gateway()
-    previous = 0
     for n in (1000, 10000, 100000):
         gateway.fill(n) if n <= 10000 else None
         started = time.monotonic()
@@ -214,7 +215,6 @@ def bench_monitors(directory, rss_idle):
         daemon.wait_ready()
         time.sleep(2)
         rss = daemon.memory()["Rss"]
-        before, begun = daemon.cpu(), time.monotonic()
         checks = daemon.metric("bouncer_source_fetches_total{source=\"" +
                                gateway.url + "\",result=\"ok\"")
         first = daemon.cpu()
@@ -222,7 +222,6 @@ def bench_monitors(directory, rss_idle):
         after = daemon.cpu()
         checks = daemon.metric("bouncer_source_fetches_total{source=\"" +
                                gateway.url + "\",result=\"ok\"") - checks
-        del before, begun
         row(f"{n:,} monitors: resident per monitor",
             f"{(rss - rss_idle) * 1024 / n:.0f} bytes",
             "≤ 1,536 bytes" if n == 10000 else "")
@@ -230,9 +229,7 @@ def bench_monitors(directory, rss_idle):
             f"{(after - first) * 1000 / max(checks, 1):.2f} ms")
         row(f"{n:,} monitors: start to answering", f"{ready * 1000:.0f} ms")
         daemon.stop()
-        previous = rss
     gateway.stop()
-    return previous
 
 
 def main():
