@@ -207,7 +207,6 @@ static void on_bytes(struct http_connection *connection, struct slice bytes)
 	uint64_t silence = connection->call->idle_timeout_ms;
 
 	connection->answered = true;
-	connection->kept = false;
 	if (silence)
 		connection->stage_deadline_ms =
 			uv_now(connection->client->loop) + silence;

@@ -64,7 +64,7 @@ struct http_connection {
 	size_t next;              /* the address to try next */
 	uv_connect_t connect;
 
-	bool kept; /* taken from the pool, nothing has come yet */
+	bool kept; /* the stream was taken from the pool */
 	struct buf request;
 	uv_write_t write;
 	bool writing;
@@ -81,8 +81,8 @@ struct http_connection {
 /* --- http_connection.c: its life and its deadlines ---------------------- */
 
 /* NULL if out of memory. */
-struct http_connection *
-http_connection_new(struct http_client *client, const char *origin) MUST_CHECK;
+struct http_connection *http_connection_new(struct http_client *client,
+                                            const char *origin) MUST_CHECK;
 
 /* Closes it; then its call, if it has one, completes as call->err says.
  * Idempotent. */

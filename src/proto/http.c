@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <llhttp.h>
 #include "base/mem.h"
+#include "proto/http_lines.h"
 
 enum phase {
 	PHASE_HEAD,   /* collecting lines up to the empty one */
@@ -19,15 +20,6 @@ struct span {
 };
 
 _Static_assert(HTTP_MAX_HEAD <= UINT16_MAX, "spans would not fit");
-
-/* What has been seen of the head's lines. */
-struct scan {
-	char last;       /* the byte before */
-	size_t n_lines;  /* whole ones */
-	size_t n_line;   /* bytes of the present one */
-	size_t n_spaces; /* of the first line */
-	size_t n_target; /* bytes of the request's target */
-};
 
 struct http_parser {
 	llhttp_t llhttp;
@@ -46,9 +38,8 @@ struct http_parser {
 	uint64_t max_body;
 	uint64_t n_body;
 
-	struct buf head;  /* kept raw, so that slices can lie in it */
-	size_t n_skipped; /* empty lines before it */
-	struct scan scan;
+	struct buf head; /* kept raw, so that slices can lie in it */
+	struct http_lines lines;
 	bool in_name; /* the present header's name may still grow */
 	struct span target;
 	struct span names[HTTP_MAX_HEADERS];
@@ -66,8 +57,8 @@ static struct http_parser *parser_of(llhttp_t *llhttp)
 }
 
 /* Notes what is wrong; returns the outcome. */
-static int
-fail(struct http_parser *parser, int outcome, const char *why, uint64_t limit)
+static int fail(struct http_parser *parser, int outcome, const char *why,
+                uint64_t limit)
 {
 	parser->why = why;
 	parser->limit = limit;
@@ -95,8 +86,8 @@ static int stop(struct http_parser *parser, int result)
 /* --- the head: pieces found by llhttp ----------------------------------- */
 
 /* llhttp hands a piece over in as many parts as it was fed in. */
-static int
-extend(struct http_parser *parser, struct span *span, const char *at, size_t n)
+static int extend(struct http_parser *parser, struct span *span, const char *at,
+                  size_t n)
 {
 	size_t offset = (size_t)(at - parser->head.p);
 
@@ -123,8 +114,7 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t n)
 	if (parser->phase != PHASE_HEAD)
 		return 0; /* a trailer */
 	if (!parser->in_name) {
-		if (message->n_headers == HTTP_MAX_HEADERS) /* the scan is
-		                                             * before us */
+		if (message->n_headers == HTTP_MAX_HEADERS)
 			return stop(parser, bad(parser, "too many headers"));
 		parser->names[message->n_headers] = (struct span){ 0 };
 		parser->values[message->n_headers] = (struct span){ 0 };
@@ -152,14 +142,14 @@ static int on_header_value(llhttp_t *llhttp, const char *at, size_t n)
 
 /* --- the head: whole ---------------------------------------------------- */
 
-static struct slice
-span_slice(const struct http_parser *parser, struct span span)
+static struct slice span_slice(const struct http_parser *parser,
+                               struct span span)
 {
 	return slice_make(parser->head.p + span.at, span.n);
 }
 
-static size_t
-count_headers(const struct http_message *message, const char *name)
+static size_t count_headers(const struct http_message *message,
+                            const char *name)
 {
 	size_t n = 0;
 
@@ -355,8 +345,8 @@ static int on_message_complete(llhttp_t *llhttp)
 
 /* Returns how llhttp took @bytes: 0, or the failure; *endp is where it
  * stopped. */
-static int
-execute(struct http_parser *parser, struct slice bytes, const char **endp)
+static int execute(struct http_parser *parser, struct slice bytes,
+                   const char **endp)
 {
 	llhttp_errno_t code = llhttp_execute(&parser->llhttp, bytes.p, bytes.n);
 
@@ -378,108 +368,36 @@ static int complete(struct http_parser *parser)
 	return parser->cbs->on_complete(parser->context);
 }
 
-/* The rules of lines that hold before llhttp looks: 0, or what is wrong with
- * @c coming next. Sets *lastp at the end of the head. */
-static int scan_byte(struct http_parser *parser, char c, bool *lastp)
+static int feed_head(struct http_parser *parser, struct slice bytes,
+                     size_t *usedp)
 {
-	struct scan *scan = &parser->scan;
-
-	if ((c == '\n') != (scan->last == '\r'))
-		return bad(parser, "CR and LF only come together");
-	if (scan->n_line == 0 && (c == ' ' || c == '\t'))
-		return bad(parser, "a folded header line");
-	if (scan->n_line == 0 && c != '\r' && scan->n_lines > HTTP_MAX_HEADERS)
-		return fail(parser, HTTP_E_HEAD_TOO_LARGE, "too many headers",
-		            HTTP_MAX_HEADERS);
-	scan->last = c;
-	if (c == '\n') {
-		*lastp = scan->n_line == 1;
-		scan->n_line = 0;
-		scan->n_lines++;
-		return 0;
-	}
-	scan->n_line++;
-	if (scan->n_lines > 0 || parser->kind == HTTP_PARSE_RESPONSE)
-		return 0;
-	scan->n_spaces += c == ' ';
-	scan->n_target += c != ' ' && scan->n_spaces == 1;
-	if (scan->n_target > HTTP_MAX_TARGET)
-		return fail(parser, HTTP_E_TARGET_TOO_LONG,
-		            "the target is too long", HTTP_MAX_TARGET);
-	return 0;
-}
-
-/* How many of @bytes belong to the head; *resultp is what is wrong with the
- * one after them. */
-static size_t scan_head(struct http_parser *parser, struct slice bytes,
-                        bool *lastp, int *resultp)
-{
-	size_t room = HTTP_MAX_HEAD - parser->head.n - parser->n_skipped;
-
-	for (size_t i = 0; i < bytes.n; i++) {
-		if (i == room) {
-			*resultp = fail(parser, HTTP_E_HEAD_TOO_LARGE,
-			                "the head is too large", HTTP_MAX_HEAD);
-			return i;
-		}
-		*resultp = scan_byte(parser, bytes.p[i], lastp);
-		if (*resultp)
-			return i;
-		if (*lastp)
-			return i + 1;
-	}
-	return bytes.n;
-}
-
-/* Empty lines before a request are skipped, RFC 9112, 2.2. */
-static size_t skip_empty_lines(struct http_parser *parser, struct slice bytes)
-{
-	size_t n = 0;
-
-	if (parser->kind == HTTP_PARSE_RESPONSE || parser->head.n > 0)
-		return 0;
-	while (n < bytes.n && parser->n_skipped < HTTP_MAX_HEAD &&
-	       (bytes.p[n] == '\r' || bytes.p[n] == '\n')) {
-		n++;
-		parser->n_skipped++;
-	}
-	return n;
-}
-
-static int
-feed_head(struct http_parser *parser, struct slice bytes, size_t *usedp)
-{
-	size_t n_skipped = skip_empty_lines(parser, bytes);
+	struct http_lines *lines = &parser->lines;
+	size_t n_skipped = http_lines_skip(lines, bytes);
 	size_t n_before = parser->head.n;
-	const char *scanned_why;
-	bool last = false;
-	int scanned = 0;
 	const char *end;
 	size_t n;
 	int r;
 
 	bytes = slice_skip(bytes, n_skipped);
-	n = scan_head(parser, bytes, &last, &scanned);
-	scanned_why = parser->why;
-	parser->why = NULL;
+	n = http_lines_take(lines, bytes);
 	*usedp = n_skipped + n;
 
-	/* what llhttp finds lies before what the scan found */
+	/* what llhttp finds wrong lies before what the lines' rules forbid */
 	r = buf_append(&parser->head, bytes.p, n);
 	if (r == 0 && n > 0)
 		r = execute(parser, slice_make(parser->head.p + n_before, n),
 		            &end);
 	if (r)
 		return r;
-	if (scanned)
-		return fail(parser, scanned, scanned_why, parser->limit);
-	if (last && parser->phase == PHASE_HEAD)
+	if (lines->outcome)
+		return fail(parser, lines->outcome, lines->why, lines->limit);
+	if (lines->ended && parser->phase == PHASE_HEAD)
 		return bad(parser, "the head does not end where it should");
 	return parser->complete ? complete(parser) : 0;
 }
 
-static int
-feed_body(struct http_parser *parser, struct slice bytes, size_t *usedp)
+static int feed_body(struct http_parser *parser, struct slice bytes,
+                     size_t *usedp)
 {
 	const char *end;
 	int too_much;
@@ -606,8 +524,7 @@ void http_parser_reset(struct http_parser *parser, bool head_response,
 	parser->complete = false;
 	parser->max_body = max_body;
 	parser->n_body = 0;
-	parser->n_skipped = 0;
-	parser->scan = (struct scan){ 0 };
+	http_lines_init(&parser->lines, parser->kind == HTTP_PARSE_REQUEST);
 	parser->in_name = false;
 	parser->target = (struct span){ 0 };
 	parser->n_framing = 0;
@@ -616,13 +533,4 @@ void http_parser_reset(struct http_parser *parser, bool head_response,
 	parser->message.chunked = false;
 	parser->message.method = slice_from("");
 	parser->message.target = slice_from("");
-}
-
-struct slice
-http_message_header(const struct http_message *message, const char *name)
-{
-	for (size_t i = 0; i < message->n_headers; i++)
-		if (slice_is_nocase(message->headers[i].name, name))
-			return message->headers[i].value;
-	return slice_make(NULL, 0);
 }

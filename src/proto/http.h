@@ -63,8 +63,8 @@ struct http_message {
 
 /* The value of the first header of that name in any case of letters, or an
  * empty slice with p == NULL. */
-struct slice
-http_message_header(const struct http_message *message, const char *name);
+struct slice http_message_header(const struct http_message *message,
+                                 const char *name);
 
 struct http_parser;
 

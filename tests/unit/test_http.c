@@ -64,8 +64,8 @@ static int on_complete(void *context)
 static const struct http_parser_callbacks callbacks = { on_head, on_body,
 	                                                on_complete };
 
-static struct http_parser *
-parser_make(enum http_parser_kind kind, struct record *record)
+static struct http_parser *parser_make(enum http_parser_kind kind,
+                                       struct record *record)
 {
 	struct http_parser *parser = http_parser_new(kind, &callbacks, record);
 
@@ -151,8 +151,8 @@ static void check_row(enum http_parser_kind kind, const struct row *row,
 	parser_unmake(parser, &record);
 }
 
-static void
-check_rows(enum http_parser_kind kind, const struct row *rows, size_t n_rows)
+static void check_rows(enum http_parser_kind kind, const struct row *rows,
+                       size_t n_rows)
 {
 	for (size_t i = 0; i < n_rows; i++) {
 		size_t n = strlen(rows[i].bytes);
@@ -365,6 +365,9 @@ static void test_requests(void **state)
 		  "GET" },
 		{ "CONNECT a:1" HOST "\r\n", PLAIN, 0,
 		  "CONNECT a:1 1.1 Host=a keep [] end", NULL },
+		{ "CONNECT a:1" HOST "Content-Length: 1\r\n\r\nxGET", PLAIN, 0,
+		  "CONNECT a:1 1.1 Host=a Content-Length=1 keep 1 [x] end",
+		  "GET" },
 		/* wrong */
 		{ "GET / HTTP/1.1\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
 		  NULL },

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reason phrases of IANA's registry of HTTP status codes. */
 #include "proto/http.h"
 
+struct slice http_message_header(const struct http_message *message,
+                                 const char *name)
+{
+	for (size_t i = 0; i < message->n_headers; i++)
+		if (slice_is_nocase(message->headers[i].name, name))
+			return message->headers[i].value;
+	return slice_make(NULL, 0);
+}
+
+/* IANA's registry of HTTP status codes. */
 static const struct {
 	uint16_t status;
 	const char *text;
