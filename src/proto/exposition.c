@@ -188,7 +188,9 @@ static int unescape(struct exposition *scan, struct cursor *at,
 
 			if (escaped != 'n' && escaped != '"' && escaped != '\\')
 				*to++ = c; /* unknown: both are kept */
-			c = escaped == 'n' ? '\n' : escaped;
+			c = escaped;
+			if (escaped == 'n')
+				c = '\n';
 		}
 		*to++ = c;
 	}

@@ -72,8 +72,8 @@ static int keep_text(struct json_scan *scan, const char *p, size_t n)
 }
 
 /* The whole text, whose end lies in the present piece. */
-static int
-end_text(struct json_scan *scan, const char *p, size_t n, struct slice *textp)
+static int end_text(struct json_scan *scan, const char *p, size_t n,
+                    struct slice *textp)
 {
 	if (scan->text.n > 0 || n > scan->text.max) {
 		int r = keep_text(scan, p, n);
@@ -87,34 +87,22 @@ end_text(struct json_scan *scan, const char *p, size_t n, struct slice *textp)
 
 static int keep_code(struct json_scan *scan, uint32_t code)
 {
+	static const unsigned char marks[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 	char utf8[4];
 
-	if (code < 0x80) {
-		utf8[0] = (char)code;
-		return keep_text(scan, utf8, 1);
+	for (size_t i = n - 1; i > 0; i--) {
+		utf8[i] = (char)(0x80 | (code & 0x3f));
+		code >>= 6;
 	}
-	if (code < 0x800) {
-		utf8[0] = (char)(0xc0 | code >> 6);
-		utf8[1] = (char)(0x80 | (code & 0x3f));
-		return keep_text(scan, utf8, 2);
-	}
-	if (code < 0x10000) {
-		utf8[0] = (char)(0xe0 | code >> 12);
-		utf8[1] = (char)(0x80 | (code >> 6 & 0x3f));
-		utf8[2] = (char)(0x80 | (code & 0x3f));
-		return keep_text(scan, utf8, 3);
-	}
-	utf8[0] = (char)(0xf0 | code >> 18);
-	utf8[1] = (char)(0x80 | (code >> 12 & 0x3f));
-	utf8[2] = (char)(0x80 | (code >> 6 & 0x3f));
-	utf8[3] = (char)(0x80 | (code & 0x3f));
-	return keep_text(scan, utf8, 4);
+	utf8[0] = (char)(marks[n] | code);
+	return keep_text(scan, utf8, n);
 }
 
 /* --- tokens -------------------------------------------------------------- */
 
-static int
-emit(struct json_scan *scan, enum json_scan_kind kind, struct slice text)
+static int emit(struct json_scan *scan, enum json_scan_kind kind,
+                struct slice text)
 {
 	struct json_scan_token token = { .kind = kind,
 		                         .depth = scan->depth,
@@ -298,8 +286,8 @@ static int end_number(struct json_scan *scan)
 }
 
 /* Consumes what belongs to the number; *usedp says how much that was. */
-static int
-scan_number(struct json_scan *scan, struct slice bytes, size_t *usedp)
+static int scan_number(struct json_scan *scan, struct slice bytes,
+                       size_t *usedp)
 {
 	size_t n = 0;
 	int next = 0;
@@ -386,8 +374,8 @@ static int end_string(struct json_scan *scan, struct slice last)
 	return emit(scan, JSON_SCAN_STRING, text);
 }
 
-static int
-scan_string(struct json_scan *scan, struct slice bytes, size_t *usedp)
+static int scan_string(struct json_scan *scan, struct slice bytes,
+                       size_t *usedp)
 {
 	size_t n = plain_length(scan, bytes);
 

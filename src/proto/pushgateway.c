@@ -8,7 +8,8 @@
 #define FIRST_TIMES 8
 #define NOT_GROUPS  (-EPROTO) /* apart from what json_scan itself says */
 /* of all labels of one group */
-#define MAX_GROUP_TEXT (PUSHGATEWAY_MAX_LABELS * 2 * PUSHGATEWAY_MAX_TEXT)
+#define MAX_GROUP_TEXT \
+	((size_t)2 * PUSHGATEWAY_MAX_LABELS * PUSHGATEWAY_MAX_TEXT)
 
 /*
  * The depths of json_scan_token: arrays and objects around a token.
@@ -41,8 +42,8 @@ static void begin_group(struct pushgateway_document *doc)
 }
 
 /* A label's name or its value; they take turns. */
-static int
-add_text(struct pushgateway_document *doc, const struct json_scan_token *token)
+static int add_text(struct pushgateway_document *doc,
+                    const struct json_scan_token *token)
 {
 	if (token->cut || doc->n_texts == ARRAY_SIZE(doc->text_lengths)) {
 		doc->bad_group = true;
@@ -52,8 +53,8 @@ add_text(struct pushgateway_document *doc, const struct json_scan_token *token)
 	return buf_append(&doc->text, token->text.p, token->text.n);
 }
 
-static int
-add_time(struct pushgateway_document *doc, const struct json_scan_token *token)
+static int add_time(struct pushgateway_document *doc,
+                    const struct json_scan_token *token)
 {
 	int64_t unix_ms;
 

@@ -11,7 +11,7 @@
 #define HTTP_PORT   80 /* where the URL has none */
 #define NOT_ASKED   UINT64_MAX
 #define MAX_NAME    4096 /* of an URL without its password */
-#define MAX_DOUBLES 16   /* of the backoff; far more than its ceiling */
+#define MAX_DOUBLES 3    /* 2^3 is PUSHGATEWAY_BACKOFF_MAX */
 
 struct pushgateway {
 	struct source source;
