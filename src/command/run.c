@@ -13,29 +13,26 @@
 #define PROBLEMS_MAX_BYTES (8 << 20)
 
 static const char help[] =
-	"Watches, and bounces what went quiet, until SIGTERM or SIGINT. "
-        "SIGHUP\n"
-	"reads the configuration again.\n"
+	"Watches, and bounces what went quiet, until SIGTERM or SIGINT.\n"
+	"SIGHUP reads the configuration again.\n"
 	"\n"
 	"  --config FILE           default: ./config.yml, then\n"
 	"                          /etc/bouncer/config.yml\n"
 	"  --push-gw URL           the Pushgateway\n"
 	"  --check-interval TIME   how often it is read, as 30s or 1m\n"
 	"  --addr ADDRESS          of metrics and status, as :9090, or none\n"
-	"  --socket-docker PATH    of the Docker engine, or tcp://host:port\n"
+	"  --socket-docker PATH    of Docker, or tcp://host:port\n"
 	"  --socket-lxd PATH       of LXD\n"
 	"  --log-level LEVEL       debug, info, warn or error\n"
 	"  --log-format FORMAT     logfmt, json or plain\n"
 	"  --state-dir DIR         what must survive a restart, or none\n"
 	"  --dry-run               say what would be done, and do nothing\n"
 	"\n"
-	"Every other key of the section global is a flag, too. One dash or "
-        "two,\n"
-	"= or a space; case, - and _ make no difference: -checkInterval=1m. "
-        "Each\n"
-	"key is also an environment variable, push_gw is BOUNCER_PUSH_GW. "
-        "Flags\n"
-	"win over the environment, and that over the file. The keys are in\n"
+	"Every other key of the section global is a flag, too. One dash or\n"
+	"two, = or a space; case, - and _ make no difference: both\n"
+	"-checkInterval=1m and --check-interval 1m. Each key is also an\n"
+	"environment variable, push_gw is BOUNCER_PUSH_GW. Flags win over\n"
+	"the environment, and that over the file. The keys are in\n"
 	"bouncer.yml(5).\n";
 
 /* Flags come before the environment: the first that names a key wins. */

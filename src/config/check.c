@@ -32,7 +32,7 @@ static size_t n_fields(const cyaml_schema_field_t *fields)
 	return n;
 }
 
-/* --- one value --------------------------------------------------------------- */
+/* --- one value ----------------------------------------------------------- */
 
 static bool check_value(struct check *check, const struct place *place,
                         struct yaml_node *node,
@@ -97,7 +97,7 @@ static bool check_list(struct check *check, const struct place *place,
 	return true;
 }
 
-/* --- the keys of a section --------------------------------------------------- */
+/* --- the keys of a section ----------------------------------------------- */
 
 static void unknown_key(struct check *check, const struct place *place,
                         const cyaml_schema_field_t *fields)
@@ -238,7 +238,7 @@ bool check_tree(struct yaml_tree *tree, const cyaml_schema_value_t *schema,
 	return check.sound;
 }
 
-/* --- writing what is sound --------------------------------------------------- */
+/* --- writing what is sound ----------------------------------------------- */
 
 static void write_value(struct json_writer *json, const struct yaml_node *node,
                         const cyaml_schema_value_t *schema);

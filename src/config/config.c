@@ -21,7 +21,7 @@
 #define READ_SIZE        65536
 #define CONFIG_MAX_SOUND (8 * (size_t)CONFIG_MAX_FILE) /* bytes, escaped */
 
-/* --- libcyaml ------------------------------------------------------------------ */
+/* --- libcyaml ------------------------------------------------------------ */
 
 /* What libcyaml allocates lives as long as its structs are needed, which is
  * short; so it is not freed piece by piece. */
@@ -79,7 +79,7 @@ static int load_raw(struct slice text, struct arena *memory,
 	return data ? 0 : -ENOMEM;
 }
 
-/* --- the way through ------------------------------------------------------------ */
+/* --- the way through ----------------------------------------------------- */
 
 struct loading {
 	struct slice text;
@@ -184,7 +184,7 @@ int config_load_text(struct slice text, const char *name,
 	return r;
 }
 
-/* --- files ----------------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------- */
 
 static int read_all(int fd, struct buf *text)
 {

@@ -27,7 +27,7 @@ void problems_fini(struct problems *problems)
 	problems_init(problems, NULL);
 }
 
-/* --- places ---------------------------------------------------------------- */
+/* --- places -------------------------------------------------------------- */
 
 /* The key's node in the mapping that @up stands for. */
 static const struct yaml_node *place_key(const struct place *place)
@@ -101,7 +101,7 @@ static void place_print(const struct place *place, struct buf *line)
 	text_escape_plain(line, slice_from(place->key));
 }
 
-/* --- collecting ------------------------------------------------------------ */
+/* --- collecting ---------------------------------------------------------- */
 
 static int problems_room(struct problems *problems)
 {
@@ -221,7 +221,7 @@ void problem_value(struct problems *problems, const struct place *place,
 	va_end(args);
 }
 
-/* --- printing -------------------------------------------------------------- */
+/* --- printing ------------------------------------------------------------ */
 
 static int by_line(const void *left, const void *right)
 {

@@ -10,7 +10,7 @@
 
 #define WORDS_TEXT_MAX 128 /* "docker, podman, lxd, …" */
 
-/* --- problems ---------------------------------------------------------------- */
+/* --- problems ------------------------------------------------------------ */
 
 struct place reader_place(const struct reader *reader, const char *key)
 {
@@ -59,7 +59,7 @@ bool read_required(const struct reader *reader, const char *key,
 	return false;
 }
 
-/* --- values ------------------------------------------------------------------ */
+/* --- values -------------------------------------------------------------- */
 
 bool read_duration(const struct reader *reader, const char *key,
                    const char *text, uint64_t min_ms, uint64_t *msp)

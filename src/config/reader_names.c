@@ -12,7 +12,7 @@
 #define TARGET_MAX  255  /* bytes; RUNTIME_NAME_MAX with its end */
 #define SIGNAL_MAX  64   /* the highest number that Linux has */
 
-/* --- addresses --------------------------------------------------------------- */
+/* --- addresses ----------------------------------------------------------- */
 
 /* The reasons name the part that is wrong and the remedy; the whole text is
  * not repeated, it may hold a password. */
@@ -74,7 +74,7 @@ bool read_listen(const struct reader *reader, const char *key, const char *text)
 	return false;
 }
 
-/* --- names ------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 bool read_target(const struct reader *reader, const char *key, const char *text)
 {

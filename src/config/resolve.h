@@ -60,7 +60,7 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
             struct arena *memory, struct problems *problems,
             struct config *config) MUST_CHECK;
 
-/* --- its parts --------------------------------------------------------------- */
+/* --- its parts ----------------------------------------------------------- */
 
 /* The text, kept in the result; NULL for NULL, or if memory is out. */
 const char *resolve_text(struct resolve *resolve, const char *text);

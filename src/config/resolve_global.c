@@ -22,7 +22,7 @@ static const struct config_global defaults = {
 	.shutdown_timeout_ms = 30000,
 };
 
-/* --- overrides ---------------------------------------------------------------- */
+/* --- overrides ----------------------------------------------------------- */
 
 /* The index of a key of `global`; of the end if there is none of that name. */
 static size_t key_index(const char *key)
@@ -75,7 +75,7 @@ static void apply_overrides(struct resolve *resolve, struct raw_global *raw,
 	}
 }
 
-/* --- the section ---------------------------------------------------------------- */
+/* --- the section --------------------------------------------------------- */
 
 static void read_addr(struct resolve *resolve, const struct reader *reader,
                       const struct raw_global *raw)

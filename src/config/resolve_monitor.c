@@ -22,7 +22,7 @@ const char *config_target_type_name(enum config_target_type type)
 	return type_names[type];
 }
 
-/* --- rules ------------------------------------------------------------------- */
+/* --- rules --------------------------------------------------------------- */
 
 void resolve_rules(const struct reader *reader, const struct raw_rules *raw,
                    struct rules_given *rules)
@@ -96,7 +96,7 @@ static void fill_rules(const struct reader *reader,
 	rules->n_steps = monitor->n_steps;
 }
 
-/* --- what is watched --------------------------------------------------------- */
+/* --- what is watched ----------------------------------------------------- */
 
 static void read_metric(struct resolve *resolve, const struct reader *reader,
                         const struct raw_monitor *raw,
@@ -142,7 +142,7 @@ static void read_source(struct resolve *resolve, const struct reader *reader,
 	resolve_labels(resolve, raw, reader, monitor);
 }
 
-/* --- what is acted on -------------------------------------------------------- */
+/* --- what is acted on ---------------------------------------------------- */
 
 static bool has_projects(enum config_target_type type)
 {
@@ -188,7 +188,7 @@ static void read_what_to_do(struct resolve *resolve,
 	resolve_steps(resolve, raw, reader, timeout_ms, monitor);
 }
 
-/* --- the whole --------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 static void read_name(struct resolve *resolve, const struct reader *reader,
                       const char *text, struct config_monitor *monitor)

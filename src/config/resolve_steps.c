@@ -29,7 +29,7 @@ struct step_defaults {
 	const char *signal;
 };
 
-/* --- commands ---------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------ */
 
 /* @key is known to be given. A list that was no list is known already. */
 static const char *const *read_command(struct resolve *resolve,
@@ -61,7 +61,7 @@ static const char *const *read_command(struct resolve *resolve,
 	return argv;
 }
 
-/* --- one step ---------------------------------------------------------------- */
+/* --- one step ------------------------------------------------------------ */
 
 static void refuse(const struct reader *reader, const char *key, bool given,
                    unsigned bit, enum step_kind kind)
@@ -142,7 +142,7 @@ static void read_step(struct resolve *resolve, const struct raw_step *raw,
 		reader_problem(&reader, "command", "is missing");
 }
 
-/* --- the two ways to say what to do ------------------------------------------- */
+/* --- the two ways to say what to do -------------------------------------- */
 
 /* `restart_type`, and what belongs to it, is one step. */
 static void read_shorthand(struct resolve *resolve,

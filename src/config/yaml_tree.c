@@ -41,7 +41,7 @@ static uint32_t mark_line(const yaml_mark_t *mark)
 	return (uint32_t)MIN(mark->line + 1, UINT32_MAX);
 }
 
-/* --- values ---------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------- */
 
 static bool is_null(const yaml_event_t *event)
 {
@@ -94,7 +94,7 @@ static int builder_count(struct builder *builder, uint32_t weight,
 	return -EINVAL;
 }
 
-/* --- anchors and aliases ---------------------------------------------------- */
+/* --- anchors and aliases ------------------------------------------------- */
 
 static int anchor_new(struct builder *builder, const char *name, uint32_t line,
                       struct anchor **anchorp)
@@ -171,7 +171,7 @@ static int on_alias(struct builder *builder, const yaml_event_t *event)
 	                   anchor->weight);
 }
 
-/* --- events ----------------------------------------------------------------- */
+/* --- events -------------------------------------------------------------- */
 
 #define ENOUGH 1 /* the rest of the text does not matter */
 
@@ -285,7 +285,7 @@ static int on_event(struct builder *builder, const yaml_event_t *event)
 	}
 }
 
-/* --- the whole text --------------------------------------------------------- */
+/* --- the whole text ------------------------------------------------------ */
 
 static uint32_t line_of_byte(struct slice text, size_t at)
 {

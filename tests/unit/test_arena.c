@@ -43,9 +43,9 @@ static void test_arena_large(void **state)
 
 	assert_non_null(large);
 	assert_non_null(small);
-	for (size_t i = 0; i < 3 * ARENA_CHUNK_MAX; i++)
+	for (size_t i = 0; i < (size_t)3 * ARENA_CHUNK_MAX; i++)
 		assert_int_equal(large[i], 0);
-	assert_int_equal(arena.n_bytes, 3 * ARENA_CHUNK_MAX + 1);
+	assert_int_equal(arena.n_bytes, (size_t)3 * ARENA_CHUNK_MAX + 1);
 	assert_null(arena_calloc(&arena, SIZE_MAX / 2, 3));
 	assert_null(arena_alloc(&arena, SIZE_MAX));
 	assert_string_equal(arena_copy(&arena, slice_from(NULL)), "");

@@ -5,8 +5,8 @@
 #include <string.h>
 #include "config_kit.h"
 
-#define MINUTE 60000u
-#define HOUR   3600000u
+#define MINUTE UINT64_C(60000)
+#define HOUR   UINT64_C(3600000)
 
 static void test_seed(void **state)
 {

@@ -10,7 +10,7 @@
 #include "config_kit.h"
 #include "support/faults.h"
 
-/* --- overrides ---------------------------------------------------------------- */
+/* --- overrides ----------------------------------------------------------- */
 
 static void test_precedence(void **state)
 {
@@ -129,7 +129,7 @@ static void test_origin(void **state)
 	buf_fini(&problems);
 }
 
-/* --- equality ------------------------------------------------------------------ */
+/* --- equality ------------------------------------------------------------ */
 
 static void test_equal(void **state)
 {
@@ -210,7 +210,7 @@ static void test_equal(void **state)
 	config_free(first);
 }
 
-/* --- memory --------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------- */
 
 static void load_whatever(const char *text, int expected, bool faulty)
 {
