@@ -31,14 +31,14 @@ int docker_version_compare(struct docker_version a, struct docker_version b)
 	return a.major != b.major ? a.major - b.major : a.minor - b.minor;
 }
 
-struct docker_version
-docker_version_min(struct docker_version a, struct docker_version b)
+struct docker_version docker_version_min(struct docker_version a,
+                                         struct docker_version b)
 {
 	return docker_version_compare(a, b) < 0 ? a : b;
 }
 
-enum docker_refusal
-docker_refusal(const char *message, struct docker_version *boundp)
+enum docker_refusal docker_refusal(const char *message,
+                                   struct docker_version *boundp)
 {
 	static const char before[] = "supported API version is ";
 	enum docker_refusal refusal;
@@ -135,8 +135,8 @@ static enum docker_policy policy_parse(struct slice text)
 	return DOCKER_POLICY_NO;
 }
 
-static void
-container_read(const struct json_t *root, struct docker_container *out)
+static void container_read(const struct json_t *root,
+                           struct docker_container *out)
 {
 	const struct json_t *state = json_get(root, "State");
 	const struct json_t *host = json_get(root, "HostConfig");
@@ -237,8 +237,8 @@ int64_t docker_exec_code(const struct docker_exec *exec, struct slice output)
 	return exec->exit_code;
 }
 
-static void
-write_texts(struct json_writer *json, const char *key, const char *const *texts)
+static void write_texts(struct json_writer *json, const char *key,
+                        const char *const *texts)
 {
 	json_key(json, key);
 	json_array(json);

@@ -35,8 +35,8 @@ int docker_version_parse(struct slice text,
                          struct docker_version *versionp) MUST_CHECK;
 /* As strcmp(). */
 int docker_version_compare(struct docker_version a, struct docker_version b);
-struct docker_version
-docker_version_min(struct docker_version a, struct docker_version b);
+struct docker_version docker_version_min(struct docker_version a,
+                                         struct docker_version b);
 
 /* What a 400 says about the version that we used. */
 enum docker_refusal {
@@ -46,8 +46,8 @@ enum docker_refusal {
 };
 
 /* @message: from docker_message(). *boundp is 0.0 if it is not said. */
-enum docker_refusal
-docker_refusal(const char *message, struct docker_version *boundp);
+enum docker_refusal docker_refusal(const char *message,
+                                   struct docker_version *boundp);
 
 /* --- replies ------------------------------------------------------------ */
 

@@ -11,6 +11,11 @@
 #define DOCKER_PATH_MAX 1024 /* request target, bytes */
 #define DOCKER_BODY_MAX (1u << 20)
 
+/* Between two looks at a container that is not yet where it should be: */
+#define DOCKER_RETRY_MS     250 /* … at first; doubled each time */
+#define DOCKER_RETRY_MAX_MS 4000
+#define DOCKER_EFFECT_MS    1000
+
 static struct docker *docker_of(struct runtime *runtime)
 {
 	return container_of(runtime, struct docker, runtime);
@@ -228,6 +233,8 @@ static void work_cancel(struct docker_work *work)
 	if (work->closing)
 		return;
 	work->cancelled = true;
+	if (!work->lingers)
+		(void)uv_timer_stop(&work->delay);
 	(void)uv_timer_start(&work->deadline, on_deadline, 0, 0);
 }
 
@@ -391,6 +398,9 @@ int docker_runtime_new(struct runtime **runtimep, uv_loop_t *loop,
 	docker->loop = loop;
 	docker->client = client;
 	docker->log = log;
+	docker->retry_ms = DOCKER_RETRY_MS;
+	docker->retry_max_ms = DOCKER_RETRY_MAX_MS;
+	docker->effect_ms = DOCKER_EFFECT_MS;
 	list_init(&docker->works);
 	list_init(&docker->waiting);
 	list_init(&docker->memos);

@@ -17,20 +17,17 @@
 #include <stdio.h>
 #include "runtime/docker_work.h"
 
-#define RETRY_FIRST_MS 250 /* between two checks; doubled each time */
-#define RETRY_MAX_MS   4000
-#define ASKED_MAX      2    /* restarts asked for: lost, then once more */
-#define STARTS_MAX     4    /* starts of our own that the engine refuses */
-#define LOOKS_MAX      6    /* that show no progress */
-#define EFFECT_MS      2000 /* beyond the stop, for a lost restart to show */
+#define ASKED_MAX  2 /* restarts asked for: lost, then once more */
+#define STARTS_MAX 4 /* starts of our own that the engine refuses */
+#define LOOKS_MAX  6 /* that show no progress */
 
 static void check(struct docker_work *work);
 
 static void check_later(struct docker_work *work)
 {
-	uint32_t ms = work->wait_ms ? work->wait_ms : RETRY_FIRST_MS;
+	uint32_t ms = work->wait_ms ? work->wait_ms : work->docker->retry_ms;
 
-	work->wait_ms = MIN(ms * 2, (uint32_t)RETRY_MAX_MS);
+	work->wait_ms = MIN(ms * 2, work->docker->retry_max_ms);
 	docker_later(work, ms, check);
 }
 
@@ -143,7 +140,8 @@ static bool started_anew(const struct docker_work *work)
 
 static void judge_running(struct docker_work *work)
 {
-	uint64_t effect_ms = work->asked_ms + work->stop_ms + EFFECT_MS;
+	uint64_t effect_ms =
+		work->asked_ms + work->stop_ms + work->docker->effect_ms;
 
 	if (started_anew(work))
 		docker_finish(work, RUNTIME_OK, NULL);

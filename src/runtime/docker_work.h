@@ -66,6 +66,11 @@ struct docker {
 	struct list memos; /* commands that run, or may; oldest first */
 	size_t n_memos;
 
+	/* patience, in milliseconds; tests have less */
+	uint32_t retry_ms; /* the first wait between two checks */
+	uint32_t retry_max_ms;
+	uint32_t effect_ms; /* beyond the stop, for a lost restart to show */
+
 	bool closing;
 	uv_timer_t anchor; /* keeps closing asynchronous; never started */
 	bool anchored;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -343,6 +344,7 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
+	(void)signal(SIGPIPE, SIG_IGN);
 	(void)uv_loop_init(&tool.loop);
 	(void)uv_timer_init(&tool.loop, &tool.linger);
 	tool.client = http_client_new(&tool.loop, &tool.log);
