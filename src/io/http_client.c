@@ -7,15 +7,15 @@
 
 /* --- the pool ----------------------------------------------------------- */
 
-static bool
-is_idle(const struct http_connection *connection, const char *origin)
+static bool is_idle(const struct http_connection *connection,
+                    const char *origin)
 {
 	return connection->state == HTTP_CONNECTION_IDLE &&
 	       strcmp(connection->origin, origin) == 0;
 }
 
-static struct http_connection *
-find_idle(struct http_client *client, const char *origin)
+static struct http_connection *find_idle(struct http_client *client,
+                                         const char *origin)
 {
 	LIST_FOR_EACH (node, &client->connections) {
 		struct http_connection *connection =

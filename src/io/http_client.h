@@ -82,8 +82,8 @@ struct http_call {
 };
 
 /* NULL if out of memory. @log may be NULL. */
-struct http_client *
-http_client_new(uv_loop_t *loop, const struct log *log) MUST_CHECK;
+struct http_client *http_client_new(uv_loop_t *loop,
+                                    const struct log *log) MUST_CHECK;
 
 /*
  * http_client_close() - cancel what runs, close what is kept, free

@@ -23,8 +23,8 @@ static uint64_t address_ms(const struct http_connection *connection)
 	           (uint64_t)HTTP_CLIENT_CONNECT_MS);
 }
 
-static const union address *
-present_address(const struct http_connection *connection)
+static const union address *present_address(
+	const struct http_connection *connection)
 {
 	return &connection->list.addresses[connection->next - 1];
 }

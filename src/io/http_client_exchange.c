@@ -81,8 +81,8 @@ static void fail_with(struct http_connection *connection, int code)
 }
 
 /* The answer makes no sense, is too large, or the caller has had enough. */
-static void
-refused(struct http_connection *connection, int code, const struct err *err)
+static void refused(struct http_connection *connection, int code,
+                    const struct err *err)
 {
 	const char *words = err->message;
 

@@ -92,8 +92,8 @@ static void write_host(struct buf *buf, const struct url *url)
 }
 
 /* RFC 7617. */
-static int
-write_authorization(struct buf *buf, struct slice user, struct err *err)
+static int write_authorization(struct buf *buf, struct slice user,
+                               struct err *err)
 {
 	struct buf plain;
 	int r;

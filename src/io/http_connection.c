@@ -101,8 +101,8 @@ static const char *stage_name(const struct http_connection *connection)
 	return http_exchange_stage(connection);
 }
 
-static void
-timed_out(struct http_connection *connection, const char *what, uint64_t ms)
+static void timed_out(struct http_connection *connection, const char *what,
+                      uint64_t ms)
 {
 	char text[DURATION_TEXT_MAX];
 
@@ -177,8 +177,8 @@ void http_connection_arm(struct http_connection *connection, uint64_t ms)
 
 /* --- birth -------------------------------------------------------------- */
 
-struct http_connection *
-http_connection_new(struct http_client *client, const char *origin)
+struct http_connection *http_connection_new(struct http_client *client,
+                                            const char *origin)
 {
 	struct http_connection *connection = mem_calloc(1, sizeof(*connection));
 

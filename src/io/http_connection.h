@@ -51,10 +51,10 @@ struct http_connection {
 	char *origin;           /* the endpoint, as a key and for messages */
 	enum http_connection_state state;
 
-	struct stream stream;
 	bool stream_open; /* initialised and not yet closed */
-	uv_timer_t timer;
 	bool timer_open;
+	struct stream stream;
+	uv_timer_t timer;
 	uint64_t timeout_ms;        /* of the whole call */
 	uint64_t deadline_ms;       /* when that will have passed */
 	uint64_t stage_deadline_ms; /* of what goes on now */
@@ -64,18 +64,18 @@ struct http_connection {
 	size_t next;              /* the address to try next */
 	uv_connect_t connect;
 
-	bool kept; /* the stream was taken from the pool */
 	struct buf request;
 	uv_write_t write;
-	bool writing;
-	int write_failure;
 	struct http_parser *parser;
 	char *buffer; /* HTTP_CLIENT_BUFFER bytes, NULL while idle */
-	char probe;   /* where an idle connection would be read into */
+	int write_failure;
 	unsigned n_interim;
+	bool kept; /* the stream was taken from the pool */
+	bool writing;
 	bool answered;   /* a byte has come */
 	bool complete;   /* the answer is whole */
 	bool keep_alive; /* and another one may follow */
+	char probe;      /* where an idle connection would be read into */
 };
 
 /* --- http_connection.c: its life and its deadlines ---------------------- */

@@ -27,8 +27,8 @@ static void list_add(struct address_list *list, const union address *address)
 		list->addresses[list->n++] = *address;
 }
 
-static bool
-add_literal(struct address_list *list, const char *host, uint16_t port)
+static bool add_literal(struct address_list *list, const char *host,
+                        uint16_t port)
 {
 	union address address;
 

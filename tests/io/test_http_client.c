@@ -130,8 +130,8 @@ static void test_bad_requests(void **state)
 struct row {
 	struct peer_step step;
 	const char *method; /* NULL: GET */
-	unsigned status;
 	const char *body;
+	unsigned status;
 	int code;
 	const char *message; /* after "URL: " */
 	bool kept;
@@ -170,71 +170,71 @@ static void check_row(const char *address, const struct row *row, size_t piece)
 static void test_answers(void **state)
 {
 	static const struct row rows[] = {
-		{ PEER_SAYS(OK_4), NULL, 200, "body", 0, NULL, true },
-		{ PEER_SAYS_THEN(OK_4, PEER_CLOSE), NULL, 200, "body", 0, NULL,
+		{ PEER_SAYS(OK_4), NULL, "body", 200, 0, NULL, true },
+		{ PEER_SAYS_THEN(OK_4, PEER_CLOSE), NULL, "body", 200, 0, NULL,
 		  false },
-		{ PEER_SAYS_THEN(OK_4, PEER_HALF_CLOSE), NULL, 200, "body", 0,
+		{ PEER_SAYS_THEN(OK_4, PEER_HALF_CLOSE), NULL, "body", 200, 0,
 		  NULL, false },
 		{ PEER_SAYS(OK_HEAD
 		            "Connection: close\r\nContent-Length: 1\r\n\r\nx"),
-		  NULL, 200, "x", 0, NULL, false },
+		  NULL, "x", 200, 0, NULL, false },
 		{ PEER_SAYS_THEN(OK_HEAD "\r\nto the end", PEER_CLOSE), NULL,
-		  200, "to the end", 0, NULL, false },
+		  "to the end", 200, 0, NULL, false },
 		{ PEER_SAYS_THEN(OK_HEAD "\r\nto the end", PEER_HALF_CLOSE),
-		  NULL, 200, "to the end", 0, NULL, false },
+		  NULL, "to the end", 200, 0, NULL, false },
 		{ PEER_SAYS(CHUNKED
 		            "2\r\nab\r\n1;x=y\r\nc\r\n0\r\nT: u\r\n\r\n"),
-		  NULL, 200, "abc", 0, NULL, true },
-		{ PEER_SAYS("HTTP/1.1 204 No\r\n\r\n"), NULL, 204, "", 0, NULL,
+		  NULL, "abc", 200, 0, NULL, true },
+		{ PEER_SAYS("HTTP/1.1 204 No\r\n\r\n"), NULL, "", 204, 0, NULL,
 		  true },
 		{ PEER_SAYS("HTTP/1.1 304 No\r\nContent-Length: 7\r\n\r\n"),
-		  NULL, 304, "", 0, NULL, true },
-		{ PEER_SAYS(OK_HEAD "Content-Length: 7\r\n\r\n"), "HEAD", 200,
-		  "", 0, NULL, true },
+		  NULL, "", 304, 0, NULL, true },
+		{ PEER_SAYS(OK_HEAD "Content-Length: 7\r\n\r\n"), "HEAD", "",
+		  200, 0, NULL, true },
 		{ PEER_SAYS("HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno"),
-		  NULL, 500, "no", 0, NULL, true },
+		  NULL, "no", 500, 0, NULL, true },
 		/* interim answers */
 		{ PEER_SAYS("HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 x\r\nA: "
 		            "b\r\n\r\n" OK_4),
-		  NULL, 200, "body", 0, NULL, true },
+		  NULL, "body", 200, 0, NULL, true },
 		{ PEER_SAYS("HTTP/1.1 100 Go\r\nContent-Length: "
 		            "2\r\n\r\nxx" OK_4),
-		  NULL, 0, "", HTTP_E_BAD_MESSAGE,
+		  NULL, "", 0, HTTP_E_BAD_MESSAGE,
 		  "head: not valid HTTP: Expected HTTP/", false },
 		{ PEER_SAYS_THEN("HTTP/1.1 100 Go\r\n\r\n", PEER_CLOSE), NULL,
-		  0, "", UV_EOF, "head: the peer closed without an answer",
+		  "", 0, UV_EOF, "head: the peer closed without an answer",
 		  false },
 		{ PEER_SAYS("HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: "
 		            "x\r\n\r\n"
 		            "x"),
-		  NULL, 101, "", HTTP_E_BAD_MESSAGE,
+		  NULL, "", 101, HTTP_E_BAD_MESSAGE,
 		  "head: the peer switched to a protocol that was not asked "
 		  "for",
 		  false },
 		/* cut off */
-		{ PEER_SAYS_THEN(NULL, PEER_CLOSE), NULL, 0, "", UV_EOF,
+		{ PEER_SAYS_THEN(NULL, PEER_CLOSE), NULL, "", 0, UV_EOF,
 		  "head: the peer closed without an answer", false },
-		{ PEER_SAYS_THEN(NULL, PEER_HALF_CLOSE), NULL, 0, "", UV_EOF,
+		{ PEER_SAYS_THEN(NULL, PEER_HALF_CLOSE), NULL, "", 0, UV_EOF,
 		  "head: the peer closed without an answer", false },
-		{ PEER_SAYS_THEN("HTTP/1.1 200", PEER_CLOSE), NULL, 0, "",
+		{ PEER_SAYS_THEN("HTTP/1.1 200", PEER_CLOSE), NULL, "", 0,
 		  HTTP_E_TRUNCATED,
 		  "head: the peer closed in the middle of the head", false },
 		{ PEER_SAYS_THEN(OK_HEAD "Content-Length: 4\r\n\r\nbo",
 		                 PEER_CLOSE),
-		  NULL, 200, "bo", HTTP_E_TRUNCATED,
+		  NULL, "bo", 200, HTTP_E_TRUNCATED,
 		  "body: the peer closed in the middle of the body", false },
-		{ PEER_SAYS_THEN(CHUNKED "2\r\nab\r\n", PEER_CLOSE), NULL, 200,
-		  "ab", HTTP_E_TRUNCATED,
+		{ PEER_SAYS_THEN(CHUNKED "2\r\nab\r\n", PEER_CLOSE), NULL, "ab",
+		  200, HTTP_E_TRUNCATED,
 		  "body: the peer closed in the middle of the body", false },
 		/* not what it should be */
-		{ PEER_SAYS(CHUNKED "2\r\nab\r\nx"), NULL, 200, "ab",
+		{ PEER_SAYS(CHUNKED "2\r\nab\r\nx"), NULL, "ab", 200,
 		  HTTP_E_BAD_MESSAGE,
 		  "body: not valid HTTP: Invalid character in chunk size",
 		  false },
-		{ PEER_SAYS("<html>"), NULL, 0, "", HTTP_E_BAD_MESSAGE,
+		{ PEER_SAYS("<html>"), NULL, "", 0, HTTP_E_BAD_MESSAGE,
 		  "head: not valid HTTP: Expected HTTP/", false },
-		{ PEER_SAYS(OK_HEAD "Content-Length: 101\r\n\r\n"), NULL, 200,
-		  "", HTTP_E_BODY_TOO_LARGE,
+		{ PEER_SAYS(OK_HEAD "Content-Length: 101\r\n\r\n"), NULL, "",
+		  200, HTTP_E_BODY_TOO_LARGE,
 		  "body: the body is too large (limit 100)", false },
 	};
 
@@ -248,7 +248,7 @@ static void test_answers(void **state)
 static void test_more_than_the_answer(void **state)
 {
 	static const struct row row = {
-		PEER_SAYS(OK_4 "more"), NULL, 200, "body", 0, NULL, false
+		PEER_SAYS(OK_4 "more"), NULL, "body", 200, 0, NULL, false
 	};
 
 	check_row("unix", &row, 0);
@@ -257,15 +257,14 @@ static void test_more_than_the_answer(void **state)
 /* The reset comes with the last bytes, or alone. */
 static void test_reset_in_the_body(void **state)
 {
-	static const struct row row = {
-		PEER_SAYS_THEN(OK_HEAD "\r\nhalf of it", PEER_RESET),
-		NULL,
-		200,
-		"half of it",
-		UV_ECONNRESET,
-		"body: connection reset by peer",
-		false,
-	};
+	static const struct row row = { PEER_SAYS_THEN(OK_HEAD "\r\nhalf of it",
+		                                       PEER_RESET),
+		                        NULL,
+		                        "half of it",
+		                        200,
+		                        UV_ECONNRESET,
+		                        "body: connection reset by peer",
+		                        false };
 	struct peer_step step = row.step;
 	struct kit_call call;
 	struct kit kit;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "io/resolver.h"
 
 struct peer_connection {
 	struct list node;
@@ -207,26 +208,19 @@ static void on_accept(uv_stream_t *server, int status)
 static void listen_tcp(struct test_peer *peer, uv_loop_t *loop,
                        const char *address, unsigned port)
 {
-	struct sockaddr_storage bound;
-	struct sockaddr *any = (struct sockaddr *)&bound;
+	union address bound;
 	int length = sizeof(bound);
 	bool ipv6 = strchr(address, ':') != NULL;
 
 	memset(&bound, 0, sizeof(bound));
-	if (ipv6)
-		assert_int_equal(uv_ip6_addr(address, (int)port,
-		                             (struct sockaddr_in6 *)any),
-		                 0);
-	else
-		assert_int_equal(uv_ip4_addr(address, (int)port,
-		                             (struct sockaddr_in *)any),
-		                 0);
-	assert_int_equal(uv_tcp_init(loop, &peer->server.tcp), 0);
-	assert_int_equal(uv_tcp_bind(&peer->server.tcp, any, 0), 0);
-	assert_int_equal(uv_tcp_getsockname(&peer->server.tcp, any, &length),
+	assert_int_equal(ipv6 ? uv_ip6_addr(address, (int)port, &bound.in6)
+	                      : uv_ip4_addr(address, (int)port, &bound.in),
 	                 0);
-	peer->port = ntohs(ipv6 ? ((struct sockaddr_in6 *)any)->sin6_port
-	                        : ((struct sockaddr_in *)any)->sin_port);
+	assert_int_equal(uv_tcp_init(loop, &peer->server.tcp), 0);
+	assert_int_equal(uv_tcp_bind(&peer->server.tcp, &bound.any, 0), 0);
+	assert_int_equal(
+		uv_tcp_getsockname(&peer->server.tcp, &bound.any, &length), 0);
+	peer->port = ntohs(ipv6 ? bound.in6.sin6_port : bound.in.sin_port);
 	(void)snprintf(peer->url, sizeof(peer->url), "http://%s%s%s:%u",
 	               ipv6 ? "[" : "", address, ipv6 ? "]" : "", peer->port);
 }

@@ -19,8 +19,8 @@ enum peer_then {
 
 struct peer_step {
 	const char *answer; /* NULL: nothing */
+	size_t piece;       /* bytes for each write; 0: all at once */
 	enum peer_then then;
-	size_t piece;   /* bytes for each write; 0: all at once */
 	bool at_accept; /* does not wait for a request */
 	bool deaf;      /* with at_accept: never reads */
 };

@@ -168,247 +168,217 @@ static void check_rows(enum http_parser_kind kind, const struct row *rows,
 #define CHUNKED      OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
 #define CHUNKED_TEXT "200 1.1 Transfer-Encoding=chunked keep chunked"
 
+static const struct row responses[] = {
+	{ OK_HEAD "A: b\r\nContent-Length: 4\r\n\r\nbody", PLAIN, 0,
+	  "200 1.1 A=b Content-Length=4 keep 4 [body] end", NULL },
+	{ OK_HEAD "Content-Length: 0\r\n\r\nHTTP/1.1 500", PLAIN, 0,
+	  "200 1.1 Content-Length=0 keep 0 [] end", "HTTP/1.1 500" },
+	{ OK_HEAD "Content-Length: 2\r\n\r\nabHTTP", PLAIN, 0,
+	  "200 1.1 Content-Length=2 keep 2 [ab] end", "HTTP" },
+	/* values: blanks around are dropped, inside kept; empty ones */
+	{ OK_HEAD "A:\t b  c \t\r\nE:\r\nF: \r\ncontent-length:0\r\n\r\n",
+	  PLAIN, 0, "200 1.1 A=b  c E= F= content-length=0 keep 0 [] end",
+	  NULL },
+	{ "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", PLAIN, 0,
+	  "200 1.1 Content-Length=0 keep 0 [] end", NULL },
+	{ "HTTP/1.1 299 \r\nContent-Length: 0\r\n\r\n", PLAIN, 0,
+	  "299 1.1 Content-Length=0 keep 0 [] end", NULL },
+	/* the connection */
+	{ OK_HEAD "Connection: close\r\nContent-Length: 0\r\n\r\n", PLAIN, 0,
+	  "200 1.1 Connection=close Content-Length=0 close 0 [] end", NULL },
+	{ OK_HEAD "Connection: x, Close\r\nContent-Length: 0\r\n\r\n", PLAIN, 0,
+	  "200 1.1 Connection=x, Close Content-Length=0 close 0 [] end", NULL },
+	{ "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", PLAIN, 0,
+	  "200 1.0 Content-Length=0 close 0 [] end", NULL },
+	{ "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"
+	  "Content-Length: 0\r\n\r\n",
+	  PLAIN, 0,
+	  "200 1.0 Connection=keep-alive Content-Length=0 keep 0 [] "
+	  "end",
+	  NULL },
+	/* until the end of the connection */
+	{ OK_HEAD "\r\nall of it", EOF_AFTER, 0,
+	  "200 1.1 close eof [all of it] end", NULL },
+	{ OK_HEAD "\r\n", EOF_AFTER, 0, "200 1.1 close eof [] end", NULL },
+	/* chunks */
+	{ CHUNKED "3\r\nabc\r\n0\r\n\r\nrest", PLAIN, 0,
+	  CHUNKED_TEXT " [abc] end", "rest" },
+	{ CHUNKED "2\r\nab\r\n0A\r\n0123456789\r\n000\r\n\r\n", PLAIN, 0,
+	  CHUNKED_TEXT " [ab0123456789] end", NULL },
+	{ CHUNKED "1;c=\"d\"\r\nx\r\n0;e\r\n\r\n", PLAIN, 0,
+	  CHUNKED_TEXT " [x] end", NULL },
+	{ CHUNKED "1\r\nx\r\n0\r\nT: u\r\nHost: v\r\n\r\nrest", PLAIN, 0,
+	  CHUNKED_TEXT " [x] end", "rest" },
+	/* no body, whatever the headers say */
+	{ "HTTP/1.1 204 No Content\r\n\r\nHTTP", PLAIN, 0,
+	  "204 1.1 keep [] end", "HTTP" },
+	{ "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\nH", PLAIN, 0,
+	  "304 1.1 Content-Length=9 keep 9 [] end", "H" },
+	{ OK_HEAD "Content-Length: 900\r\n\r\n", HEAD_REQUEST, 0,
+	  "200 1.1 Content-Length=900 keep 900 [] end", NULL },
+	{ CHUNKED, HEAD_REQUEST, 0, CHUNKED_TEXT " [] end", NULL },
+	{ OK_HEAD "\r\n", HEAD_REQUEST, 0, "200 1.1 keep [] end", NULL },
+	{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1", PLAIN, 0,
+	  "100 1.1 keep [] end", "HTTP/1.1" },
+	{ "HTTP/1.1 103 E\r\nContent-Length: 3\r\n\r\nabc", PLAIN, 0,
+	  "103 1.1 Content-Length=3 keep 3 [] end", "abc" },
+	{ "HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: "
+	  "Upgrade\r\n\r\n!",
+	  PLAIN, 0, "101 1.1 Upgrade=x Connection=Upgrade close [] end", "!" },
+	{ OK_HEAD "Upgrade: h2c\r\nConnection: Upgrade\r\n"
+	          "Content-Length: 1\r\n\r\n!",
+	  PLAIN, 0,
+	  "200 1.1 Upgrade=h2c Connection=Upgrade Content-Length=1 "
+	  "keep 1 [!] end",
+	  NULL },
+	/* cut off */
+	{ "HTTP/1.1 20", EOF_AFTER, HTTP_E_TRUNCATED, "", NULL },
+	{ OK_HEAD "Content-Length: 4\r\n\r\nbod", EOF_AFTER, HTTP_E_TRUNCATED,
+	  "200 1.1 Content-Length=4 keep 4", NULL },
+	{ CHUNKED "3\r\nabc\r\n", EOF_AFTER, HTTP_E_TRUNCATED, CHUNKED_TEXT,
+	  NULL },
+	{ CHUNKED "3\r\nabc\r\n0\r\n", EOF_AFTER, HTTP_E_TRUNCATED,
+	  CHUNKED_TEXT, NULL },
+	{ "", EOF_AFTER, 0, "", NULL },
+	/* too large: told before and while it comes */
+	{ OK_HEAD "Content-Length: 21\r\n\r\n", PLAIN, HTTP_E_BODY_TOO_LARGE,
+	  "200 1.1 Content-Length=21 keep 21", NULL },
+	{ OK_HEAD "Content-Length: 18446744073709551615\r\n\r\n", PLAIN,
+	  HTTP_E_BODY_TOO_LARGE,
+	  "200 1.1 Content-Length=18446744073709551615 keep "
+	  "18446744073709551615",
+	  NULL },
+	{ CHUNKED "10\r\n0123456789abcdef\r\n5\r\n", PLAIN,
+	  HTTP_E_BODY_TOO_LARGE, CHUNKED_TEXT, NULL },
+	{ OK_HEAD "\r\n0123456789abcdef01234", EOF_AFTER, HTTP_E_BODY_TOO_LARGE,
+	  "200 1.1 close eof", NULL },
+	{ OK_HEAD "\r\n0123456789abcdef0123", EOF_AFTER, 0,
+	  "200 1.1 close eof [0123456789abcdef0123] end", NULL },
+	/* wrong */
+	{ "SSH-2.0-OpenSSH_9.2\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "<html>", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "HTTP/2.0 200 OK\r\n\r\n", PLAIN, HTTP_E_VERSION, "", NULL },
+	{ "HTTP/1.2 200 OK\r\n\r\n", PLAIN, HTTP_E_VERSION, "", NULL },
+	{ "HTTP/1.1 2x0 OK\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "HTTP/1.1 099 OK\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "A: b\r\n c\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "A:\r\n\tc\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD " A: b\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "A : b\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "A\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "A: b\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "A: b\rc\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "A: b\x01\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "Content-Length: 1\r\nContent-Length: 1\r\n\r\n", PLAIN,
+	  HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "Content-Length: -1\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
+	  NULL },
+	{ OK_HEAD "Content-Length: 1, 1\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
+	  NULL },
+	{ OK_HEAD "Content-Length: 99999999999999999999\r\n\r\n", PLAIN,
+	  HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "Content-Length: 1\r\nTransfer-Encoding: chunked"
+	          "\r\n\r\n",
+	  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "Transfer-Encoding: chunked\r\nContent-Length: 1"
+	          "\r\n\r\n",
+	  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ OK_HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n", PLAIN,
+	  HTTP_E_UNSUPPORTED, "", NULL },
+	{ OK_HEAD "Transfer-Encoding: gzip\r\n\r\n", PLAIN, HTTP_E_UNSUPPORTED,
+	  "", NULL },
+	{ "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", PLAIN,
+	  HTTP_E_BAD_MESSAGE, "", NULL },
+	{ CHUNKED "x\r\n", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT, NULL },
+	{ CHUNKED "-1\r\n", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT, NULL },
+	{ CHUNKED "0x1\r\n", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT, NULL },
+	{ CHUNKED "fffffffffffffffff\r\n", PLAIN, HTTP_E_BAD_MESSAGE,
+	  CHUNKED_TEXT, NULL },
+	{ CHUNKED "1\r\nabc", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT, NULL },
+	{ CHUNKED "1 \r\na\r\n", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT,
+	  NULL },
+	{ CHUNKED "0\r\nT u\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT,
+	  NULL },
+};
+
 static void test_responses(void **state)
 {
-	static const struct row rows[] = {
-		{ OK_HEAD "A: b\r\nContent-Length: 4\r\n\r\nbody", PLAIN, 0,
-		  "200 1.1 A=b Content-Length=4 keep 4 [body] end", NULL },
-		{ OK_HEAD "Content-Length: 0\r\n\r\nHTTP/1.1 500", PLAIN, 0,
-		  "200 1.1 Content-Length=0 keep 0 [] end", "HTTP/1.1 500" },
-		{ OK_HEAD "Content-Length: 2\r\n\r\nabHTTP", PLAIN, 0,
-		  "200 1.1 Content-Length=2 keep 2 [ab] end", "HTTP" },
-		/* values: blanks around are dropped, inside kept; empty ones */
-		{ OK_HEAD
-		  "A:\t b  c \t\r\nE:\r\nF: \r\ncontent-length:0\r\n\r\n",
-		  PLAIN, 0,
-		  "200 1.1 A=b  c E= F= content-length=0 keep 0 [] end", NULL },
-		{ "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", PLAIN, 0,
-		  "200 1.1 Content-Length=0 keep 0 [] end", NULL },
-		{ "HTTP/1.1 299 \r\nContent-Length: 0\r\n\r\n", PLAIN, 0,
-		  "299 1.1 Content-Length=0 keep 0 [] end", NULL },
-		/* the connection */
-		{ OK_HEAD "Connection: close\r\nContent-Length: 0\r\n\r\n",
-		  PLAIN, 0,
-		  "200 1.1 Connection=close Content-Length=0 close 0 [] end",
-		  NULL },
-		{ OK_HEAD "Connection: x, Close\r\nContent-Length: 0\r\n\r\n",
-		  PLAIN, 0,
-		  "200 1.1 Connection=x, Close Content-Length=0 close 0 [] end",
-		  NULL },
-		{ "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", PLAIN, 0,
-		  "200 1.0 Content-Length=0 close 0 [] end", NULL },
-		{ "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"
-		  "Content-Length: 0\r\n\r\n",
-		  PLAIN, 0,
-		  "200 1.0 Connection=keep-alive Content-Length=0 keep 0 [] "
-		  "end",
-		  NULL },
-		/* until the end of the connection */
-		{ OK_HEAD "\r\nall of it", EOF_AFTER, 0,
-		  "200 1.1 close eof [all of it] end", NULL },
-		{ OK_HEAD "\r\n", EOF_AFTER, 0, "200 1.1 close eof [] end",
-		  NULL },
-		/* chunks */
-		{ CHUNKED "3\r\nabc\r\n0\r\n\r\nrest", PLAIN, 0,
-		  CHUNKED_TEXT " [abc] end", "rest" },
-		{ CHUNKED "2\r\nab\r\n0A\r\n0123456789\r\n000\r\n\r\n", PLAIN,
-		  0, CHUNKED_TEXT " [ab0123456789] end", NULL },
-		{ CHUNKED "1;c=\"d\"\r\nx\r\n0;e\r\n\r\n", PLAIN, 0,
-		  CHUNKED_TEXT " [x] end", NULL },
-		{ CHUNKED "1\r\nx\r\n0\r\nT: u\r\nHost: v\r\n\r\nrest", PLAIN,
-		  0, CHUNKED_TEXT " [x] end", "rest" },
-		/* no body, whatever the headers say */
-		{ "HTTP/1.1 204 No Content\r\n\r\nHTTP", PLAIN, 0,
-		  "204 1.1 keep [] end", "HTTP" },
-		{ "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\nH",
-		  PLAIN, 0, "304 1.1 Content-Length=9 keep 9 [] end", "H" },
-		{ OK_HEAD "Content-Length: 900\r\n\r\n", HEAD_REQUEST, 0,
-		  "200 1.1 Content-Length=900 keep 900 [] end", NULL },
-		{ CHUNKED, HEAD_REQUEST, 0, CHUNKED_TEXT " [] end", NULL },
-		{ OK_HEAD "\r\n", HEAD_REQUEST, 0, "200 1.1 keep [] end",
-		  NULL },
-		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1", PLAIN, 0,
-		  "100 1.1 keep [] end", "HTTP/1.1" },
-		{ "HTTP/1.1 103 E\r\nContent-Length: 3\r\n\r\nabc", PLAIN, 0,
-		  "103 1.1 Content-Length=3 keep 3 [] end", "abc" },
-		{ "HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: "
-		  "Upgrade\r\n\r\n!",
-		  PLAIN, 0, "101 1.1 Upgrade=x Connection=Upgrade close [] end",
-		  "!" },
-		{ OK_HEAD "Upgrade: h2c\r\nConnection: Upgrade\r\n"
-		          "Content-Length: 1\r\n\r\n!",
-		  PLAIN, 0,
-		  "200 1.1 Upgrade=h2c Connection=Upgrade Content-Length=1 "
-		  "keep 1 [!] end",
-		  NULL },
-		/* cut off */
-		{ "HTTP/1.1 20", EOF_AFTER, HTTP_E_TRUNCATED, "", NULL },
-		{ OK_HEAD "Content-Length: 4\r\n\r\nbod", EOF_AFTER,
-		  HTTP_E_TRUNCATED, "200 1.1 Content-Length=4 keep 4", NULL },
-		{ CHUNKED "3\r\nabc\r\n", EOF_AFTER, HTTP_E_TRUNCATED,
-		  CHUNKED_TEXT, NULL },
-		{ CHUNKED "3\r\nabc\r\n0\r\n", EOF_AFTER, HTTP_E_TRUNCATED,
-		  CHUNKED_TEXT, NULL },
-		{ "", EOF_AFTER, 0, "", NULL },
-		/* too large: told before and while it comes */
-		{ OK_HEAD "Content-Length: 21\r\n\r\n", PLAIN,
-		  HTTP_E_BODY_TOO_LARGE, "200 1.1 Content-Length=21 keep 21",
-		  NULL },
-		{ OK_HEAD "Content-Length: 18446744073709551615\r\n\r\n", PLAIN,
-		  HTTP_E_BODY_TOO_LARGE,
-		  "200 1.1 Content-Length=18446744073709551615 keep "
-		  "18446744073709551615",
-		  NULL },
-		{ CHUNKED "10\r\n0123456789abcdef\r\n5\r\n", PLAIN,
-		  HTTP_E_BODY_TOO_LARGE, CHUNKED_TEXT, NULL },
-		{ OK_HEAD "\r\n0123456789abcdef01234", EOF_AFTER,
-		  HTTP_E_BODY_TOO_LARGE, "200 1.1 close eof", NULL },
-		{ OK_HEAD "\r\n0123456789abcdef0123", EOF_AFTER, 0,
-		  "200 1.1 close eof [0123456789abcdef0123] end", NULL },
-		/* wrong */
-		{ "SSH-2.0-OpenSSH_9.2\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ "<html>", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ "HTTP/2.0 200 OK\r\n\r\n", PLAIN, HTTP_E_VERSION, "", NULL },
-		{ "HTTP/1.2 200 OK\r\n\r\n", PLAIN, HTTP_E_VERSION, "", NULL },
-		{ "HTTP/1.1 2x0 OK\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ "HTTP/1.1 099 OK\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ OK_HEAD "A: b\r\n c\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ OK_HEAD "A:\r\n\tc\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ OK_HEAD " A: b\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ OK_HEAD "A : b\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ OK_HEAD "A\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ OK_HEAD "A: b\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ OK_HEAD "A: b\rc\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ OK_HEAD "A: b\x01\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ OK_HEAD "Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
-		  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ OK_HEAD "Content-Length: -1\r\n\r\n", PLAIN,
-		  HTTP_E_BAD_MESSAGE, "", NULL },
-		{ OK_HEAD "Content-Length: 1, 1\r\n\r\n", PLAIN,
-		  HTTP_E_BAD_MESSAGE, "", NULL },
-		{ OK_HEAD "Content-Length: 99999999999999999999\r\n\r\n", PLAIN,
-		  HTTP_E_BAD_MESSAGE, "", NULL },
-		{ OK_HEAD "Content-Length: 1\r\nTransfer-Encoding: chunked"
-		          "\r\n\r\n",
-		  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ OK_HEAD "Transfer-Encoding: chunked\r\nContent-Length: 1"
-		          "\r\n\r\n",
-		  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ OK_HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n", PLAIN,
-		  HTTP_E_UNSUPPORTED, "", NULL },
-		{ OK_HEAD "Transfer-Encoding: gzip\r\n\r\n", PLAIN,
-		  HTTP_E_UNSUPPORTED, "", NULL },
-		{ "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-		  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ CHUNKED "x\r\n", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT,
-		  NULL },
-		{ CHUNKED "-1\r\n", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT,
-		  NULL },
-		{ CHUNKED "0x1\r\n", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT,
-		  NULL },
-		{ CHUNKED "fffffffffffffffff\r\n", PLAIN, HTTP_E_BAD_MESSAGE,
-		  CHUNKED_TEXT, NULL },
-		{ CHUNKED "1\r\nabc", PLAIN, HTTP_E_BAD_MESSAGE, CHUNKED_TEXT,
-		  NULL },
-		{ CHUNKED "1 \r\na\r\n", PLAIN, HTTP_E_BAD_MESSAGE,
-		  CHUNKED_TEXT, NULL },
-		{ CHUNKED "0\r\nT u\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE,
-		  CHUNKED_TEXT, NULL },
-	};
-
-	check_rows(HTTP_PARSE_RESPONSE, rows, ARRAY_SIZE(rows));
+	check_rows(HTTP_PARSE_RESPONSE, responses, ARRAY_SIZE(responses));
 }
 
 #define HOST " HTTP/1.1\r\nHost: a\r\n"
 
+static const struct row requests[] = {
+	{ "GET /metrics?a=b" HOST "\r\nGET /", PLAIN, 0,
+	  "GET /metrics?a=b 1.1 Host=a keep [] end", "GET /" },
+	{ "\r\n\r\nGET /" HOST "\r\n", PLAIN, 0, "GET / 1.1 Host=a keep [] end",
+	  NULL },
+	{ "\r\n", EOF_AFTER, 0, "", NULL },
+	{ "POST /p" HOST "Content-Length: 3\r\n\r\nabc", PLAIN, 0,
+	  "POST /p 1.1 Host=a Content-Length=3 keep 3 [abc] end", NULL },
+	{ "PUT /p" HOST "Transfer-Encoding: Chunked\r\n\r\n"
+	  "1\r\na\r\n0\r\n\r\n",
+	  PLAIN, 0,
+	  "PUT /p 1.1 Host=a Transfer-Encoding=Chunked keep chunked "
+	  "[a] end",
+	  NULL },
+	{ "GET / HTTP/1.0\r\n\r\n", PLAIN, 0, "GET / 1.0 close [] end", NULL },
+	{ "OPTIONS *" HOST "\r\n", PLAIN, 0, "OPTIONS * 1.1 Host=a keep [] end",
+	  NULL },
+	/* an upgrade or a tunnel is not followed: the next message is
+		 * HTTP again */
+	{ "GET /" HOST "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET", PLAIN,
+	  0, "GET / 1.1 Host=a Connection=Upgrade Upgrade=h2c keep [] end",
+	  "GET" },
+	{ "POST /" HOST "Connection: Upgrade\r\nUpgrade: x\r\n"
+	  "Content-Length: 1\r\n\r\naGET",
+	  PLAIN, 0,
+	  "POST / 1.1 Host=a Connection=Upgrade Upgrade=x "
+	  "Content-Length=1 keep 1 [a] end",
+	  "GET" },
+	{ "CONNECT a:1" HOST "\r\n", PLAIN, 0,
+	  "CONNECT a:1 1.1 Host=a keep [] end", NULL },
+	{ "CONNECT a:1" HOST "Content-Length: 1\r\n\r\nxGET", PLAIN, 0,
+	  "CONNECT a:1 1.1 Host=a Content-Length=1 keep 1 [x] end", "GET" },
+	/* wrong */
+	{ "GET / HTTP/1.1\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "GET /" HOST "host: b\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "GET /\r\nHost: a\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "GET / HTTP/2.0\r\nHost: a\r\n\r\n", PLAIN, HTTP_E_VERSION, "",
+	  NULL },
+	{ "GET / HTTP/0.9\r\nHost: a\r\n\r\n", PLAIN, HTTP_E_VERSION, "",
+	  NULL },
+	{ "DESCRIBE / RTSP/1.0\r\nHost: a\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE,
+	  "", NULL },
+	{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
+	  NULL },
+	{ "BREW /" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "get /" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ " GET /" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "GET /a b" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "GET /\x01" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "\x16\x03\x01", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "GET /" HOST "A: b\r\n c\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
+	  NULL },
+	{ "POST /" HOST "Content-Length: 1\r\n"
+	  "Transfer-Encoding: chunked\r\n\r\n",
+	  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "POST /" HOST "Transfer-Encoding: chunked\r\n"
+	  "Content-Length: 1\r\n\r\n",
+	  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "POST /" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", PLAIN,
+	  HTTP_E_UNSUPPORTED, "", NULL },
+	{ "POST /" HOST "Transfer-Encoding: chunked\r\n"
+	  "Transfer-Encoding: chunked\r\n\r\n",
+	  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
+	{ "POST /" HOST "Content-Length: 21\r\n\r\n", PLAIN,
+	  HTTP_E_BODY_TOO_LARGE, "POST / 1.1 Host=a Content-Length=21 keep 21",
+	  NULL },
+};
+
 static void test_requests(void **state)
 {
-	static const struct row rows[] = {
-		{ "GET /metrics?a=b" HOST "\r\nGET /", PLAIN, 0,
-		  "GET /metrics?a=b 1.1 Host=a keep [] end", "GET /" },
-		{ "\r\n\r\nGET /" HOST "\r\n", PLAIN, 0,
-		  "GET / 1.1 Host=a keep [] end", NULL },
-		{ "\r\n", EOF_AFTER, 0, "", NULL },
-		{ "POST /p" HOST "Content-Length: 3\r\n\r\nabc", PLAIN, 0,
-		  "POST /p 1.1 Host=a Content-Length=3 keep 3 [abc] end",
-		  NULL },
-		{ "PUT /p" HOST "Transfer-Encoding: Chunked\r\n\r\n"
-		  "1\r\na\r\n0\r\n\r\n",
-		  PLAIN, 0,
-		  "PUT /p 1.1 Host=a Transfer-Encoding=Chunked keep chunked "
-		  "[a] end",
-		  NULL },
-		{ "GET / HTTP/1.0\r\n\r\n", PLAIN, 0, "GET / 1.0 close [] end",
-		  NULL },
-		{ "OPTIONS *" HOST "\r\n", PLAIN, 0,
-		  "OPTIONS * 1.1 Host=a keep [] end", NULL },
-		/* an upgrade or a tunnel is not followed: the next message is
-		 * HTTP again */
-		{ "GET /" HOST "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET",
-		  PLAIN, 0,
-		  "GET / 1.1 Host=a Connection=Upgrade Upgrade=h2c keep [] end",
-		  "GET" },
-		{ "POST /" HOST "Connection: Upgrade\r\nUpgrade: x\r\n"
-		  "Content-Length: 1\r\n\r\naGET",
-		  PLAIN, 0,
-		  "POST / 1.1 Host=a Connection=Upgrade Upgrade=x "
-		  "Content-Length=1 keep 1 [a] end",
-		  "GET" },
-		{ "CONNECT a:1" HOST "\r\n", PLAIN, 0,
-		  "CONNECT a:1 1.1 Host=a keep [] end", NULL },
-		{ "CONNECT a:1" HOST "Content-Length: 1\r\n\r\nxGET", PLAIN, 0,
-		  "CONNECT a:1 1.1 Host=a Content-Length=1 keep 1 [x] end",
-		  "GET" },
-		/* wrong */
-		{ "GET / HTTP/1.1\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ "GET /" HOST "host: b\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ "GET /\r\nHost: a\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ "GET / HTTP/2.0\r\nHost: a\r\n\r\n", PLAIN, HTTP_E_VERSION,
-		  "", NULL },
-		{ "GET / HTTP/0.9\r\nHost: a\r\n\r\n", PLAIN, HTTP_E_VERSION,
-		  "", NULL },
-		{ "DESCRIBE / RTSP/1.0\r\nHost: a\r\n\r\n", PLAIN,
-		  HTTP_E_BAD_MESSAGE, "", NULL },
-		{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE,
-		  "", NULL },
-		{ "BREW /" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ "get /" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ " GET /" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ "GET /a b" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ "GET /\x01" HOST "\r\n", PLAIN, HTTP_E_BAD_MESSAGE, "",
-		  NULL },
-		{ "\x16\x03\x01", PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ "GET /" HOST "A: b\r\n c\r\n\r\n", PLAIN, HTTP_E_BAD_MESSAGE,
-		  "", NULL },
-		{ "POST /" HOST "Content-Length: 1\r\n"
-		  "Transfer-Encoding: chunked\r\n\r\n",
-		  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ "POST /" HOST "Transfer-Encoding: chunked\r\n"
-		  "Content-Length: 1\r\n\r\n",
-		  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ "POST /" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n",
-		  PLAIN, HTTP_E_UNSUPPORTED, "", NULL },
-		{ "POST /" HOST "Transfer-Encoding: chunked\r\n"
-		  "Transfer-Encoding: chunked\r\n\r\n",
-		  PLAIN, HTTP_E_BAD_MESSAGE, "", NULL },
-		{ "POST /" HOST "Content-Length: 21\r\n\r\n", PLAIN,
-		  HTTP_E_BODY_TOO_LARGE,
-		  "POST / 1.1 Host=a Content-Length=21 keep 21", NULL },
-	};
-
-	check_rows(HTTP_PARSE_REQUEST, rows, ARRAY_SIZE(rows));
+	check_rows(HTTP_PARSE_REQUEST, requests, ARRAY_SIZE(requests));
 }
 
 static void append_repeated(struct buf *buf, char c, size_t n)
@@ -488,7 +458,7 @@ static void test_limits(void **state)
 	make_request(&buf, HTTP_MAX_TARGET + 1, HTTP_MAX_HEAD);
 	check_limit(&buf, HTTP_E_TARGET_TOO_LONG);
 	buf_reset(&buf);
-	make_request(&buf, 2 * HTTP_MAX_HEAD, 3 * HTTP_MAX_HEAD);
+	make_request(&buf, 2ul * HTTP_MAX_HEAD, 3ul * HTTP_MAX_HEAD);
 	check_limit(&buf, HTTP_E_TARGET_TOO_LONG);
 	buf_reset(&buf);
 	make_headers(&buf, HTTP_MAX_HEADERS);
@@ -503,7 +473,7 @@ static void test_limits(void **state)
 	make_chunks(&buf, HTTP_MAX_FRAMING);
 	check_limit(&buf, HTTP_E_HEAD_TOO_LARGE);
 	buf_reset(&buf);
-	append_repeated(&buf, '\n', 2 * HTTP_MAX_HEAD);
+	append_repeated(&buf, '\n', 2ul * HTTP_MAX_HEAD);
 	check_limit(&buf, HTTP_E_HEAD_TOO_LARGE);
 	buf_fini(&buf);
 }
