@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
-#include "base/duration.h"
 #include "base/mem.h"
 #include "runtime/docker_work.h"
 
@@ -123,9 +122,10 @@ static int result_code(enum runtime_result result)
 }
 
 /* Fills in how it ended; the caller then calls back, as its last act. */
-static void settle_call(struct docker_work *work, struct runtime_call *call,
-                        enum runtime_result result, const char *format,
-                        va_list args)
+static void PRINTF_LIKE(4, 0)
+	settle_call(struct docker_work *work, struct runtime_call *call,
+                    enum runtime_result result, const char *format,
+                    va_list args)
 {
 	work->call = NULL;
 	call->work = NULL;
@@ -136,8 +136,9 @@ static void settle_call(struct docker_work *work, struct runtime_call *call,
 	(void)err_wrap(&call->err, "%s: %s", work->docker->name, work->target);
 }
 
-static void log_lingering(struct docker_work *work, enum runtime_result result,
-                          const char *format, va_list args)
+static void PRINTF_LIKE(3, 0)
+	log_lingering(struct docker_work *work, enum runtime_result result,
+                      const char *format, va_list args)
 {
 	struct err err;
 
