@@ -66,11 +66,11 @@ static inline struct list *list_pop(struct list *list)
 	return node;
 }
 
-#define LIST_FOR_EACH(node, head) \
+#define LIST_FOR_EACH(node, head)                              \
 	for (struct list *node = (head)->next; node != (head); \
 	     node = node->next)
 
 /* The present node may be unlinked in the body. */
-#define LIST_FOR_EACH_SAFE(node, head) \
+#define LIST_FOR_EACH_SAFE(node, head)                                    \
 	for (struct list *node = (head)->next, *node##_next = node->next; \
 	     node != (head); node = node##_next, node##_next = node->next)

@@ -30,8 +30,8 @@ void map_fini(struct map *map)
 }
 
 /* The slot that holds @key, or the free one where it belongs. */
-static struct map_entry *
-map_slot(const struct map *map, struct slice key, uint32_t hash)
+static struct map_entry *map_slot(const struct map *map, struct slice key,
+                                  uint32_t hash)
 {
 	size_t mask = map->cap - 1;
 

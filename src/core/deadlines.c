@@ -30,15 +30,15 @@ int deadlines_reserve(struct deadlines *deadlines, uint32_t n)
 	return 0;
 }
 
-static void
-put(struct deadlines *deadlines, uint32_t place, struct deadline *deadline)
+static void put(struct deadlines *deadlines, uint32_t place,
+                struct deadline *deadline)
 {
 	deadlines->heap[place] = deadline;
 	deadline->place = place + 1;
 }
 
-static void
-sift_up(struct deadlines *deadlines, uint32_t place, struct deadline *deadline)
+static void sift_up(struct deadlines *deadlines, uint32_t place,
+                    struct deadline *deadline)
 {
 	while (place > 0) {
 		uint32_t parent = (place - 1) / 2;

@@ -16,8 +16,8 @@ struct histogram {
 	double sum;
 };
 
-static inline void
-histogram_observe(struct histogram *histogram, double seconds)
+static inline void histogram_observe(struct histogram *histogram,
+                                     double seconds)
 {
 	uint8_t i = 0;
 

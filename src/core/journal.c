@@ -102,8 +102,8 @@ void journal_add(struct journal *journal, int64_t wall_ms,
 	*entryp = entry;
 }
 
-const struct journal_entry *
-journal_get(const struct journal *journal, uint64_t seq)
+const struct journal_entry *journal_get(const struct journal *journal,
+                                        uint64_t seq)
 {
 	const struct journal_entry *entry;
 

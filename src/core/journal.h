@@ -59,8 +59,8 @@ void journal_add(struct journal *journal, int64_t wall_ms,
 
 /* The entry numbered @seq, or NULL if it was never made, is gone or lost.
  * Borrowed until the next journal_add(). */
-const struct journal_entry *
-journal_get(const struct journal *journal, uint64_t seq);
+const struct journal_entry *journal_get(const struct journal *journal,
+                                        uint64_t seq);
 
 /* The number of the oldest entry that may still be there; next_seq if none. */
 uint64_t journal_first(const struct journal *journal);

@@ -97,8 +97,8 @@ static int grow(struct label_index *index)
 }
 
 /* How many hang where @hash would; counts no further than @limit. */
-static uint32_t
-chain_length(const struct label_index *index, uint32_t hash, uint32_t limit)
+static uint32_t chain_length(const struct label_index *index, uint32_t hash,
+                             uint32_t limit)
 {
 	uint32_t n = 0;
 
@@ -213,8 +213,8 @@ static struct label read_pair(const struct label_index *index, size_t *offsetp)
 	return pair;
 }
 
-static bool
-holds(const struct label *pair, const struct label *labels, size_t n_labels)
+static bool holds(const struct label *pair, const struct label *labels,
+                  size_t n_labels)
 {
 	for (size_t i = 0; i < n_labels; i++) {
 		if (slice_equal(labels[i].name, pair->name))

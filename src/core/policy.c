@@ -90,8 +90,8 @@ struct turn {
 	struct policy_commands commands;
 };
 
-static void
-turn_move(struct turn *turn, enum policy_state to, const char *reason)
+static void turn_move(struct turn *turn, enum policy_state to,
+                      const char *reason)
 {
 	struct policy *policy = turn->policy;
 	struct policy_commands *commands = &turn->commands;
@@ -462,8 +462,8 @@ static void guards(struct turn *turn, uint32_t held)
 }
 
 /* The step did nothing to the target. */
-static void
-step_was_nothing(struct turn *turn, const char *reason, uint32_t guard)
+static void step_was_nothing(struct turn *turn, const char *reason,
+                             uint32_t guard)
 {
 	struct policy *policy = turn->policy;
 
@@ -529,9 +529,10 @@ static void pause_or_resume(struct turn *turn, bool pause)
 	}
 }
 
-struct policy_commands
-policy_step(struct policy *policy, const struct policy_rules *rules,
-            const struct policy_event *event, uint64_t now_ms, struct rng *rng)
+struct policy_commands policy_step(struct policy *policy,
+                                   const struct policy_rules *rules,
+                                   const struct policy_event *event,
+                                   uint64_t now_ms, struct rng *rng)
 {
 	struct turn turn = { policy, rules, now_ms, rng, { 0 } };
 

@@ -169,9 +169,10 @@ void policy_init(struct policy *policy, uint64_t now_ms);
  * Cannot fail. Returns what to do; afterwards policy->deadline_ms says when to
  * call again with POLICY_EVENT_DEADLINE if nothing else happens before.
  */
-struct policy_commands
-policy_step(struct policy *policy, const struct policy_rules *rules,
-            const struct policy_event *event, uint64_t now_ms, struct rng *rng);
+struct policy_commands policy_step(struct policy *policy,
+                                   const struct policy_rules *rules,
+                                   const struct policy_event *event,
+                                   uint64_t now_ms, struct rng *rng);
 
 /* The age that counts at @now_ms: the time since the last sign of life (or,
  * when missing, since it was last listed) less the time for which the source

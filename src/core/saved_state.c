@@ -214,8 +214,8 @@ static const char *text_of(const struct json_t *object, const char *name)
 	return text.p ? text.p : "";
 }
 
-struct saved_stopped
-saved_state_stopped(const struct saved_state *state, size_t at)
+struct saved_stopped saved_state_stopped(const struct saved_state *state,
+                                         size_t at)
 {
 	const struct json_t *item =
 		json_item(json_get(state->root, "stopped"), at);

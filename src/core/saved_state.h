@@ -70,5 +70,5 @@ bool saved_state_monitor(const struct saved_state *state, const char *name,
 
 /* The stopped targets; borrowed until saved_state_free(). */
 size_t saved_state_n_stopped(const struct saved_state *state);
-struct saved_stopped
-saved_state_stopped(const struct saved_state *state, size_t at);
+struct saved_stopped saved_state_stopped(const struct saved_state *state,
+                                         size_t at);

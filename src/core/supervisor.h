@@ -124,7 +124,7 @@ struct supervisor {
 	int64_t wall_offset_ms; /* wall minus monotonic time */
 	uint32_t n_monitors;
 	uint32_t n_acting; /* steps queued or running */
-	bool stopping;          /* the owner's: nothing more is started */
+	bool stopping;     /* the owner's: nothing more is started */
 	struct histogram bounce_seconds;
 	struct histogram reading_seconds;
 };

@@ -33,8 +33,8 @@ void targets_init(struct targets *targets, uint64_t seed);
 void targets_fini(struct targets *targets); /* all must have been released */
 
 /* Finds or makes; one reference for the caller. NULL if out of memory. */
-struct target *
-targets_take(struct targets *targets, struct slice key) MUST_CHECK;
+struct target *targets_take(struct targets *targets,
+                            struct slice key) MUST_CHECK;
 void targets_release(struct targets *targets, struct target *target);
 
 /* May @who act now? Not while anyone acts, nor sooner than @settle_ms after

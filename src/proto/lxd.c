@@ -163,8 +163,8 @@ static enum lxd_progress progress_of(int64_t code)
 	}
 }
 
-static void
-read_outcome(const struct json_t *metadata, struct lxd_operation *operation)
+static void read_outcome(const struct json_t *metadata,
+                         struct lxd_operation *operation)
 {
 	static const char *const streams[] = { "1", "2" };
 	const struct json_t *own = json_get(metadata, "metadata");
@@ -273,8 +273,8 @@ void lxd_write_exec(struct buf *buf, const char *const *argv,
 	json_object_end(&json);
 }
 
-static void
-put_project(struct buf *buf, const char *before, const char *project)
+static void put_project(struct buf *buf, const char *before,
+                        const char *project)
 {
 	if (!project)
 		return;

@@ -49,8 +49,8 @@ static void complete(struct host_work *work)
 	call->done(call);
 }
 
-static struct host_work *
-work_new(struct runtime *runtime, struct runtime_call *call)
+static struct host_work *work_new(struct runtime *runtime,
+                                  struct runtime_call *call)
 {
 	struct host_work *work = mem_calloc(1, sizeof(*work));
 
@@ -221,8 +221,8 @@ static void maybe_closed(struct host_runtime *host)
 		uv_close((uv_handle_t *)&host->idle, on_closed);
 }
 
-static void
-host_close(struct runtime *runtime, runtime_closed_cb closed, void *context)
+static void host_close(struct runtime *runtime, runtime_closed_cb closed,
+                       void *context)
 {
 	struct host_runtime *host = host_of(runtime);
 

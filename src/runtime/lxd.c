@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "runtime/lxd_work.h"
 
-static void
-lxd_close(struct runtime *runtime, runtime_closed_cb closed, void *context);
+static void lxd_close(struct runtime *runtime, runtime_closed_cb closed,
+                      void *context);
 
 #define LXD_OPS(engine)                                                        \
 	{                                                                      \
@@ -20,8 +20,8 @@ lxd_close(struct runtime *runtime, runtime_closed_cb closed, void *context);
 static const struct runtime_ops lxd_ops = LXD_OPS("lxd");
 static const struct runtime_ops incus_ops = LXD_OPS("incus");
 
-static int
-set_endpoint(struct lxd_runtime *lxd, const char *endpoint, struct err *err)
+static int set_endpoint(struct lxd_runtime *lxd, const char *endpoint,
+                        struct err *err)
 {
 	int r;
 
@@ -89,8 +89,8 @@ void lxd_runtime_maybe_closed(struct lxd_runtime *lxd)
 	uv_close((uv_handle_t *)&lxd->idle, on_closed);
 }
 
-static void
-lxd_close(struct runtime *runtime, runtime_closed_cb closed, void *context)
+static void lxd_close(struct runtime *runtime, runtime_closed_cb closed,
+                      void *context)
 {
 	struct lxd_runtime *lxd =
 		container_of(runtime, struct lxd_runtime, base);

@@ -68,8 +68,8 @@ static struct change *change_of(struct lxd_work *work)
 
 /* --- the end ------------------------------------------------------------ */
 
-static void
-complete(struct change *change, enum runtime_result result, const char *words)
+static void complete(struct change *change, enum runtime_result result,
+                     const char *words)
 {
 	struct lxd_work *work = &change->work;
 
@@ -410,8 +410,8 @@ static int begin(struct runtime *runtime, struct runtime_call *call,
 }
 
 /* The API has no way to say which signal stops an instance. */
-static void
-warn_signal(struct runtime *runtime, const struct runtime_call *call)
+static void warn_signal(struct runtime *runtime,
+                        const struct runtime_call *call)
 {
 	struct lxd_runtime *lxd =
 		container_of(runtime, struct lxd_runtime, base);

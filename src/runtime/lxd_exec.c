@@ -357,8 +357,8 @@ static bool same(const char *a, const char *b)
 }
 
 /* Is there another command in it? Works of commands say so by `interrupted`. */
-static bool
-is_occupied(const struct lxd_runtime *lxd, const struct command *newcomer)
+static bool is_occupied(const struct lxd_runtime *lxd,
+                        const struct command *newcomer)
 {
 	LIST_FOR_EACH (node, &lxd->works) {
 		struct lxd_work *work =

@@ -49,8 +49,8 @@ static const char *env(const struct lxd_world *world, const char *name)
 }
 
 /* NULL if there is nothing at any of them. */
-static const char *
-find_usual(const struct engine *engine, const struct lxd_world *world)
+static const char *find_usual(const struct engine *engine,
+                              const struct lxd_world *world)
 {
 	const char *present = NULL;
 
@@ -76,8 +76,8 @@ static bool is_usual(const struct engine *engine, const char *path)
 }
 
 /* Who is not in the administrators' group may have a socket beside it. */
-static void
-try_user_socket(const struct lxd_world *world, struct lxd_socket *socket)
+static void try_user_socket(const struct lxd_world *world,
+                            struct lxd_socket *socket)
 {
 	struct lxd_socket user = { .restricted = true };
 
@@ -141,8 +141,8 @@ static const char *real_env(const struct lxd_world *world, const char *name)
 	return getenv(name);
 }
 
-static enum lxd_presence
-real_probe(const struct lxd_world *world, const char *path)
+static enum lxd_presence real_probe(const struct lxd_world *world,
+                                    const char *path)
 {
 	if (access(path, W_OK) == 0)
 		return LXD_USABLE;

@@ -111,8 +111,8 @@ static void on_sample(void *context, const struct exposition_sample *sample)
 	bench->n_found += sample->n_labels;
 }
 
-static void
-on_sample_indexed(void *context, const struct exposition_sample *sample)
+static void on_sample_indexed(void *context,
+                              const struct exposition_sample *sample)
 {
 	struct bench *bench = context;
 

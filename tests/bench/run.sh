@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Figures of speed and size, as a table. Nothing here passes or fails on time.
 #
 #   tests/bench/run.sh [SECONDS]    how long each running daemon is watched (30)
@@ -7,7 +8,7 @@
 # tests/run.sh installs.
 set -eu
 cd "$(dirname "$0")/../.."
-build=build-bench
-[ -d "$build" ] || meson setup "$build" >/dev/null
-meson compile -C "$build" >/dev/null
-exec /usr/bin/python3 tests/bench/bench.py "$build" "${1:-30}"
+directory=build-bench
+[ -d "$directory" ] || meson setup "$directory" >/dev/null
+meson compile -C "$directory" >/dev/null
+exec /usr/bin/python3 tests/bench/bench.py "$directory" "${1:-30}"

@@ -72,8 +72,8 @@ static void feed(struct recorder *recorder, const char *p, size_t n)
 }
 
 /* @text in pieces that end at @a and @b. */
-static void
-record(struct recorder *recorder, struct slice text, size_t a, size_t b)
+static void record(struct recorder *recorder, struct slice text, size_t a,
+                   size_t b)
 {
 	exposition_reset(&recorder->scan);
 	buf_reset(&recorder->told);

@@ -40,8 +40,8 @@ static int feed(struct json_scan *scan, const char *p, size_t n)
 	return r;
 }
 
-static int
-scan_in_pieces(struct json_scan *scan, struct slice text, size_t a, size_t b)
+static int scan_in_pieces(struct json_scan *scan, struct slice text, size_t a,
+                          size_t b)
 {
 	int r;
 
@@ -245,47 +245,57 @@ static const struct {
 	const char *told;
 } replies[] = {
 	{ GROUPS(""), 0, 0, "" },
-	{ GROUPS(
-		  "{\"fam_a\":" TIME(
-			  "1970-01-01T00:00:01Z") ","
-						  "\"fam_c\":" TIME(
-							  "1970-01-01T00:00:"
-	                                                  "09Z") ","
-								 "\"labels\":{"
-	                                                         "\"job\":"
-	                                                         "\"j\\n\","
-	                                                         "\"x\":\"\"},"
-								 "\"last_push_"
-	                                                         "successful\":"
-	                                                         "true,"
-								 "\"fam_"
-	                                                         "b\":" TIME(
-									 "1970-"
-	                                                                 "01-"
-	                                                                 "01T01"
-	                                                                 ":00:"
-	                                                                 "02.5+"
-	                                                                 "01:"
-	                                                                 "00") "},"
-									       "{\"labels\":{},\"fam_b\":" TIME(
-										       "1970-01-01T00:00:03Z") "}"),
+	{ GROUPS("{\"fam_a\":" TIME(
+		  "1970-01-01T00:00:01Z") ","
+	                                  "\"fam_c\":" TIME(
+						  "1970-01-01T00:00:"
+						  "09Z") ","
+	                                                 "\"labels\":{"
+	                                                 "\"job\":"
+	                                                 "\"j\\n\","
+	                                                 "\"x\":\"\"},"
+	                                                 "\"last_push_"
+	                                                 "successful\":"
+	                                                 "true,"
+	                                                 "\"fam_"
+	                                                 "b\":" TIME(
+								 "1970-"
+								 "01-"
+								 "01T01"
+								 ":00:"
+								 "02.5+"
+								 "01:"
+								 "00") "},"
+	                                                               "{\"labe"
+	                                                               "ls\":{}"
+	                                                               ",\"fam_"
+	                                                               "b\""
+	                                                               ":" TIME(
+									       "1970-01-01T00:00:03Z") "}"),
 	  0, 0, "a job=j\n x= @1000; b job=j\n x= @2500; b @3000; " },
 	/* groups that break the shape are left out, the others count */
-	{ GROUPS(
-		  "{\"labels\":" TIME("x") ",\"fam_a\":" TIME(
-			  "1970-01-01T00:00:01Z") "},"
-						  "{\"fam_a\":" TIME(
-							  "1970-01-01T00:00:"
-	                                                  "01Z") "},"
-								 "{\"labels\":{"
-	                                                         "\"job\":"
-	                                                         "\"j\"},\"fam_"
-	                                                         "a\":" TIME(
-									 "noon") "},"
-										 "{\"labels\":{\"job\":1},\"fam_a\":" TIME(
-											 "1970-01-01T00:00:01Z") "},"
-														 "{\"labels\":{\"job\":\"k\"},\"fam_a\":" TIME(
-															 "1970-01-01T00:00:01Z") "}"),
+	{ GROUPS("{\"labels\":" TIME("x") ",\"fam_a\":" TIME(
+		  "1970-01-01T00:00:01Z") "},"
+	                                  "{\"fam_a\":" TIME(
+						  "1970-01-01T00:00:"
+						  "01Z") "},"
+	                                                 "{\"labels\":{"
+	                                                 "\"job\":"
+	                                                 "\"j\"},\"fam_"
+	                                                 "a\":" TIME(
+								 "noon") "},"
+	                                                                 "{\"la"
+	                                                                 "bels"
+	                                                                 "\":{"
+	                                                                 "\"job"
+	                                                                 "\":1}"
+	                                                                 ",\"fa"
+	                                                                 "m_"
+	                                                                 "a\""
+	                                                                 ":" TIME(
+										 "1970-01-01T00:00:01Z") "},"
+	                                                                                                 "{\"labels\":{\"job\":\"k\"},\"fam_a\":" TIME(
+														 "1970-01-01T00:00:01Z") "}"),
 	  0, 4, "a job=k @1000; " },
 	{ GROUPS("{\"labels\":{\"job\":\"j\"},\"fam_a\":7,\"fam_b\":"
 	         "{\"time_stamp\":{\"time_stamp\":\"x\"}}}"),

@@ -47,8 +47,8 @@ static void on_match(void *context, uint32_t number)
 	*found |= 1u << number;
 }
 
-static uint32_t
-match(const struct label_index *index, uint32_t scope, const char *sample)
+static uint32_t match(const struct label_index *index, uint32_t scope,
+                      const char *sample)
 {
 	struct label labels[MAX_PAIRS];
 	size_t n = labels_from(sample, labels);

@@ -28,8 +28,8 @@ struct world {
 
 static const struct step restart_step = { .kind = STEP_RESTART };
 
-static void
-say(struct world *world, const char *word, const struct monitor *monitor)
+static void say(struct world *world, const char *word,
+                const struct monitor *monitor)
 {
 	(void)buf_printf(&world->said, "%s %s ", word, monitor->name);
 }
@@ -119,8 +119,8 @@ static void world_free(struct world *world, unsigned n)
 	test_free(world);
 }
 
-static void
-reading_begin(struct world *world, enum reading_result result, uint64_t at_ms)
+static void reading_begin(struct world *world, enum reading_result result,
+                          uint64_t at_ms)
 {
 	struct reading reading = { .result = result,
 		                   .detail = "",
@@ -131,8 +131,8 @@ reading_begin(struct world *world, enum reading_result result, uint64_t at_ms)
 }
 
 /* One reading: the first @n_bad monitors are old, the rest fresh. */
-static void
-reading(struct world *world, unsigned n, unsigned n_bad, uint64_t at_ms)
+static void reading(struct world *world, unsigned n, unsigned n_bad,
+                    uint64_t at_ms)
 {
 	reading_begin(world, READING_OK, at_ms);
 	for (unsigned i = 0; i < n; i++) {
