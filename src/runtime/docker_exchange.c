@@ -158,18 +158,25 @@ static int read_ping(struct docker *docker, struct err *err)
 	return 0;
 }
 
-static void adopt_version(struct docker *docker, struct docker_version version)
+static void adopt_version(struct docker *docker, struct docker_version version,
+                          bool podman)
 {
+	bool same = docker_version_compare(docker->version, version) == 0 &&
+	            docker->podman == podman;
 	char text[16];
 
 	(void)snprintf(text, sizeof(text), "%u.%u", version.major,
 	               version.minor);
 	docker->version = version;
+	docker->podman = podman;
 	docker->negotiated = true;
+	/* found again after a lost connection, it is no news */
+	if (same)
+		return;
 	log_info(docker->log, "container engine found",
 	         LOG_STR("runtime", docker->name),
 	         LOG_STR("address", docker->address->text),
-	         LOG_STR("engine", docker->podman ? "podman" : "docker"),
+	         LOG_STR("engine", podman ? "podman" : "docker"),
 	         LOG_STR("api", text));
 }
 
@@ -184,11 +191,11 @@ static void on_ping(struct http_call *call)
 		return;
 	}
 	err_clear(&err);
-	if (read_ping(docker, &err) == 0) {
-		docker->podman = docker->ping_podman;
-		adopt_version(docker, docker_version_min(docker_newest,
-		                                         docker->ping_version));
-	}
+	if (read_ping(docker, &err) == 0)
+		adopt_version(
+			docker,
+			docker_version_min(docker_newest, docker->ping_version),
+			docker->ping_podman);
 	release_waiting(docker, &err);
 }
 
@@ -253,6 +260,8 @@ static int on_body(struct http_call *call, struct slice bytes)
 {
 	struct docker_work *work = container_of(call, struct docker_work, http);
 
+	if (work->closing)
+		return UV_ECANCELED;
 	if (work->streamed && work->status == 200) {
 		work->streamed(work, bytes);
 		return 0;
@@ -281,7 +290,7 @@ static bool renegotiate(struct docker_work *work)
 		docker_forget_version(docker);
 	} else if (bound.major) {
 		/* what it announces is not what it takes: believe the latter */
-		adopt_version(docker, bound);
+		adopt_version(docker, bound, docker->podman);
 	}
 	dispatch(work);
 	return true;
