@@ -105,6 +105,14 @@ void docker_work_settled(struct docker_work *work)
 
 /* --- completing calls --------------------------------------------------- */
 
+static void settle_call(struct docker_work *work, struct runtime_call *call,
+                        enum runtime_result result, const char *format,
+                        va_list args) PRINTF_LIKE(4, 0);
+static void log_lingering(struct docker_work *work, enum runtime_result result,
+                          const char *format, va_list args) PRINTF_LIKE(3, 0);
+static void linger(struct docker_work *work, enum runtime_result result,
+                   const char *format, ...) PRINTF_LIKE(3, 4);
+
 static int result_code(enum runtime_result result)
 {
 	static const int codes[] = {
@@ -170,9 +178,8 @@ void docker_finish(struct docker_work *work, enum runtime_result result,
 }
 
 /* Completes the call and leaves the work to itself. */
-static void PRINTF_LIKE(3, 4)
-	linger(struct docker_work *work, enum runtime_result result,
-               const char *format, ...)
+static void linger(struct docker_work *work, enum runtime_result result,
+                   const char *format, ...)
 {
 	struct runtime_call *call = work->call;
 	va_list args;
