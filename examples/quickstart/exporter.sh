@@ -20,7 +20,8 @@ little_exporter_pushes $n_pushes
     if command -v curl >/dev/null; then
         printf '%s' "$metric" | curl -sS --max-time 5 --data-binary @- "$url"
     else
-        wget -q -O /dev/null -T 5 --post-data "$metric" "$url"
+        # Busybox's; with a time limit (-T) Debian's static one crashes.
+        wget -q -O /dev/null --post-data "$metric" "$url"
     fi
 }
 

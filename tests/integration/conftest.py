@@ -8,6 +8,7 @@ here skips its tests, with the reason in the summary; nothing passes silently.
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -26,6 +27,9 @@ from daemons.pushgateway import Pushgateway    # noqa: E402
 from daemons.scripted import ScriptedGateway    # noqa: E402
 
 _missing = {}   # peer: why it cannot run
+
+# Asked to end, pytest stops the peers as it does after an interrupt.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

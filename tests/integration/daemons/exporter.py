@@ -10,7 +10,7 @@ and is quiet after it.
 """
 
 PUSH = """push() {{
-    wget -q -T 2 -O /dev/null --post-data 'up 1
+    wget -q -O /dev/null --post-data 'up 1
 ' {url}/metrics/job/{job}
 }}
 """
