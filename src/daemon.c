@@ -270,6 +270,9 @@ static void daemon_advance(struct daemon *daemon)
 {
 	while (daemon->n_pending == 0 && daemon->stage < ARRAY_SIZE(stages))
 		stages[daemon->stage++](daemon);
+	/* a name look-up that hangs would keep the loop alive */
+	if (daemon->n_pending == 0)
+		uv_stop(&daemon->loop);
 }
 
 void daemon_closed_one(void *context)

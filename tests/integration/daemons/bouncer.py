@@ -68,7 +68,8 @@ class Bouncer:
         self.process = Process(
             [program(), "run", "--config", self.config,
              "--addr", f"127.0.0.1:{self.port}", *args],
-            self.log, env=env, cwd=self.directory)
+            self.log, env={"STATE_DIRECTORY": f"{self.directory}/state",
+                           **(env or {})}, cwd=self.directory)
         if ready:
             self.process.wait_ready(lambda: self.client.answers("/-/ready"),
                                     READY_SECONDS)
