@@ -25,41 +25,41 @@ static void write_entry(struct json_writer *json,
 	                     entry->event == JOURNAL_HELD ||
 	                     entry->event == JOURNAL_STEP;
 
-	json_object(json);
-	json_key(json, "seq");
-	json_u64(json, entry->seq);
-	json_key(json, "time");
+	json_write_object(json);
+	json_write_key(json, "seq");
+	json_write_u64(json, entry->seq);
+	json_write_key(json, "time");
 	api_write_time(json, entry->wall_ms);
-	json_key(json, "event");
-	json_string(json, journal_event_name(entry->event));
+	json_write_key(json, "event");
+	json_write_string(json, journal_event_name(entry->event));
 	if (entry->subject[0]) {
-		json_key(json, about_monitor ? "monitor" : "subject");
-		json_string(json, entry->subject);
+		json_write_key(json, about_monitor ? "monitor" : "subject");
+		json_write_string(json, entry->subject);
 	}
 	if (entry->event == JOURNAL_STATE) {
-		json_key(json, "from");
-		json_string(json, entry->from);
-		json_key(json, "to");
-		json_string(json, entry->to);
+		json_write_key(json, "from");
+		json_write_string(json, entry->from);
+		json_write_key(json, "to");
+		json_write_string(json, entry->to);
 	} else if (entry->event == JOURNAL_STEP) {
-		json_key(json, "step");
-		json_string(json, entry->from);
-		json_key(json, "result");
-		json_string(json, entry->to);
+		json_write_key(json, "step");
+		json_write_string(json, entry->from);
+		json_write_key(json, "result");
+		json_write_string(json, entry->to);
 	} else if (entry->event == JOURNAL_HELD) {
-		json_key(json, "guard");
-		json_string(json, entry->to);
+		json_write_key(json, "guard");
+		json_write_string(json, entry->to);
 	} else if (entry->event == JOURNAL_SOURCE) {
-		json_key(json, "result");
-		json_string(json, entry->to);
+		json_write_key(json, "result");
+		json_write_string(json, entry->to);
 	}
-	json_key(json, "reason");
-	json_string(json, entry->reason);
+	json_write_key(json, "reason");
+	json_write_string(json, entry->reason);
 	if (entry->detail[0]) {
-		json_key(json, "detail");
-		json_string(json, entry->detail);
+		json_write_key(json, "detail");
+		json_write_string(json, entry->detail);
 	}
-	json_object_end(json);
+	json_write_object_end(json);
 }
 
 static void write_journal(struct api_stream *stream, struct buf *out)
@@ -67,7 +67,7 @@ static void write_journal(struct api_stream *stream, struct buf *out)
 	const struct journal *journal = stream->api->journal;
 	struct json_writer json;
 
-	json_init(&json, out);
+	json_write_init(&json, out);
 	if (stream->part == 0) {
 		(void)buf_puts(out, "{\"entries\":[");
 		stream->part = 1;
@@ -82,7 +82,7 @@ static void write_journal(struct api_stream *stream, struct buf *out)
 		if (stream->part == 2)
 			(void)buf_puts(out, ",\n");
 		stream->part = 2;
-		json_init(&json, out);
+		json_write_init(&json, out);
 		write_entry(&json, entry);
 	}
 	if (stream->left > 0)

@@ -12,17 +12,17 @@ void api_write_time(struct json_writer *json, int64_t wall_ms)
 {
 	char text[TIMESTAMP_TEXT_MAX];
 
-	json_string(json, timestamp_format(wall_ms, text));
+	json_write_string(json, timestamp_format(wall_ms, text));
 }
 
 static void write_guards(struct json_writer *json, uint32_t held)
 {
-	json_array(json);
+	json_write_array(json);
 	for (unsigned i = 0; i < N_POLICY_GUARDS; i++) {
 		if (held & (1u << i))
-			json_string(json, policy_guard_name(1u << i));
+			json_write_string(json, policy_guard_name(1u << i));
 	}
-	json_array_end(json);
+	json_write_array_end(json);
 }
 
 static const char *last_word(const struct monitor *monitor)
@@ -44,42 +44,42 @@ static void write_state(const struct api *api, struct json_writer *json,
 	const struct policy *policy = &monitor->policy;
 	uint64_t now_ms = api_now_ms(api);
 
-	json_key(json, "name");
-	json_string(json, monitor->name);
-	json_key(json, "state");
-	json_string(json, policy_state_name(policy->state));
-	json_key(json, "since");
+	json_write_key(json, "name");
+	json_write_string(json, monitor->name);
+	json_write_key(json, "state");
+	json_write_string(json, policy_state_name(policy->state));
+	json_write_key(json, "since");
 	api_write_time(json, api_wall_ms(api, policy->since_ms));
-	json_key(json, "observation");
-	json_string(json, last_word(monitor));
-	json_key(json, "age_seconds");
+	json_write_key(json, "observation");
+	json_write_string(json, last_word(monitor));
+	json_write_key(json, "age_seconds");
 	if (monitor->last.kind == OBSERVATION_AGE)
-		json_seconds(json, monitor->last.age_ms +
-		                           (now_ms - monitor->last_ms));
+		json_write_seconds(json, monitor->last.age_ms +
+		                                 (now_ms - monitor->last_ms));
 	else
-		json_null(json);
-	json_key(json, "limit_seconds");
-	json_seconds(json, monitor->rules->max_age_ms);
-	json_key(json, "held_by");
+		json_write_null(json);
+	json_write_key(json, "limit_seconds");
+	json_write_seconds(json, monitor->rules->max_age_ms);
+	json_write_key(json, "held_by");
 	write_guards(json, policy->held);
-	json_key(json, "next_seconds");
+	json_write_key(json, "next_seconds");
 	if (policy->deadline_ms == POLICY_NEVER)
-		json_null(json);
+		json_write_null(json);
 	else
-		json_seconds(json, policy->deadline_ms > now_ms
-		                           ? policy->deadline_ms - now_ms
-		                           : 0);
-	json_key(json, "last_bounce");
+		json_write_seconds(json, policy->deadline_ms > now_ms
+		                                 ? policy->deadline_ms - now_ms
+		                                 : 0);
+	json_write_key(json, "last_bounce");
 	if (monitor->bounce_wall_ms)
 		api_write_time(json, monitor->bounce_wall_ms);
 	else
-		json_null(json);
-	json_key(json, "bounces_in_window");
-	json_u64(json, policy->n_bounces);
-	json_key(json, "max_bounces");
-	json_u64(json, monitor->rules->max_bounces);
-	json_key(json, "failed_in_a_row");
-	json_u64(json, policy->n_failed);
+		json_write_null(json);
+	json_write_key(json, "bounces_in_window");
+	json_write_u64(json, policy->n_bounces);
+	json_write_key(json, "max_bounces");
+	json_write_u64(json, monitor->rules->max_bounces);
+	json_write_key(json, "failed_in_a_row");
+	json_write_u64(json, policy->n_failed);
 }
 
 static void write_target(struct json_writer *json,
@@ -87,35 +87,35 @@ static void write_target(struct json_writer *json,
 {
 	const struct config_monitor *config = monitor->config;
 
-	json_key(json, "type");
-	json_string(json, config_target_type_name(config->type));
-	json_key(json, "target");
-	json_string(json, config->container_name);
-	json_key(json, "source");
-	json_string(json, monitor->group->name);
-	json_key(json, "labels");
-	json_object(json);
+	json_write_key(json, "type");
+	json_write_string(json, config_target_type_name(config->type));
+	json_write_key(json, "target");
+	json_write_string(json, config->container_name);
+	json_write_key(json, "source");
+	json_write_string(json, monitor->group->name);
+	json_write_key(json, "labels");
+	json_write_object(json);
 	for (uint8_t i = 0; i < config->n_labels; i++) {
-		json_key(json, config->labels[i].name);
-		json_string(json, config->labels[i].value);
+		json_write_key(json, config->labels[i].name);
+		json_write_string(json, config->labels[i].value);
 	}
-	json_object_end(json);
-	json_key(json, "dry_run");
-	json_bool(json, monitor->dry_run);
+	json_write_object_end(json);
+	json_write_key(json, "dry_run");
+	json_write_bool(json, monitor->dry_run);
 }
 
 static void write_duration(struct json_writer *json, const char *name,
                            uint64_t ms)
 {
-	json_key(json, name);
-	json_seconds(json, ms);
+	json_write_key(json, name);
+	json_write_seconds(json, ms);
 }
 
 static void write_rules(struct json_writer *json,
                         const struct policy_rules *rules)
 {
-	json_key(json, "rules");
-	json_object(json);
+	json_write_key(json, "rules");
+	json_write_object(json);
 	write_duration(json, "max_age_seconds", rules->max_age_ms);
 	write_duration(json, "for_seconds", rules->for_ms);
 	write_duration(json, "cooldown_seconds", rules->cooldown_ms);
@@ -123,54 +123,55 @@ static void write_rules(struct json_writer *json,
 	write_duration(json, "window_seconds", rules->window_ms);
 	write_duration(json, "backoff_max_seconds", rules->backoff_max_ms);
 	write_duration(json, "start_grace_seconds", rules->start_grace_ms);
-	json_key(json, "max_bounces");
-	json_u64(json, rules->max_bounces);
-	json_object_end(json);
+	json_write_key(json, "max_bounces");
+	json_write_u64(json, rules->max_bounces);
+	json_write_object_end(json);
 }
 
 static void write_counters(struct json_writer *json,
                            const struct monitor *monitor)
 {
-	json_key(json, "checks");
-	json_object(json);
+	json_write_key(json, "checks");
+	json_write_object(json);
 	for (unsigned i = 0; i < N_CHECK_RESULTS; i++) {
-		json_key(json, check_result_name((enum check_result)i));
-		json_u64(json, monitor->n_checks[i]);
+		json_write_key(json, check_result_name((enum check_result)i));
+		json_write_u64(json, monitor->n_checks[i]);
 	}
-	json_object_end(json);
-	json_key(json, "bounces");
-	json_object(json);
+	json_write_object_end(json);
+	json_write_key(json, "bounces");
+	json_write_object(json);
 	for (unsigned i = 0; i < N_BOUNCE_RESULTS; i++) {
-		json_key(json, bounce_result_name((enum bounce_result)i));
-		json_u64(json, monitor->n_bounces[i]);
+		json_write_key(json, bounce_result_name((enum bounce_result)i));
+		json_write_u64(json, monitor->n_bounces[i]);
 	}
-	json_object_end(json);
-	json_key(json, "steps");
-	json_array(json);
+	json_write_object_end(json);
+	json_write_key(json, "steps");
+	json_write_array(json);
 	for (uint8_t i = 0; i < monitor->rules->n_steps; i++) {
-		json_object(json);
-		json_key(json, "type");
-		json_string(json, step_kind_name(monitor->steps[i].kind));
+		json_write_object(json);
+		json_write_key(json, "type");
+		json_write_string(json, step_kind_name(monitor->steps[i].kind));
 		for (unsigned j = 0; j < N_STEP_RESULTS; j++) {
-			json_key(json, step_result_name((enum step_result)j));
-			json_u64(json, monitor->n_steps[i][j]);
+			json_write_key(json,
+			               step_result_name((enum step_result)j));
+			json_write_u64(json, monitor->n_steps[i][j]);
 		}
-		json_object_end(json);
+		json_write_object_end(json);
 	}
-	json_array_end(json);
+	json_write_array_end(json);
 }
 
 void api_write_monitor(const struct api *api, struct json_writer *json,
                        const struct monitor *monitor, bool full)
 {
-	json_object(json);
+	json_write_object(json);
 	write_state(api, json, monitor);
 	write_target(json, monitor);
 	if (full) {
 		write_rules(json, monitor->rules);
 		write_counters(json, monitor);
 	}
-	json_object_end(json);
+	json_write_object_end(json);
 }
 
 static void write_monitors(struct api_stream *stream, struct buf *out)
@@ -183,7 +184,7 @@ static void write_monitors(struct api_stream *stream, struct buf *out)
 	if (stream->next < api->n_monitors) {
 		if (stream->next > 0)
 			(void)buf_puts(out, ",\n");
-		json_init(&json, out);
+		json_write_init(&json, out);
 		api_write_monitor(api, &json, api->monitors[stream->next],
 		                  false);
 		stream->next++;
@@ -211,7 +212,7 @@ void api_monitor(struct api *api, struct http_exchange *exchange,
 		if (!slice_is(rest, api->monitors[i]->name))
 			continue;
 		buf_init(&body, API_BODY_MAX);
-		json_init(&json, &body);
+		json_write_init(&json, &body);
 		api_write_monitor(api, &json, api->monitors[i], true);
 		(void)buf_putc(&body, '\n');
 		http_respond(exchange, 200, "application/json", NULL, &body);

@@ -91,11 +91,11 @@ void api_error(struct http_exchange *exchange, uint16_t status,
 	va_end(args);
 
 	buf_init(&body, API_BODY_MAX);
-	json_init(&json, &body);
-	json_object(&json);
-	json_key(&json, "error");
-	json_slice(&json, buf_slice(&message));
-	json_object_end(&json);
+	json_write_init(&json, &body);
+	json_write_object(&json);
+	json_write_key(&json, "error");
+	json_write_slice(&json, buf_slice(&message));
+	json_write_object_end(&json);
 	(void)buf_putc(&body, '\n');
 	buf_fini(&message);
 	http_respond(exchange, status, "application/json", NULL, &body);

@@ -7,7 +7,7 @@
 #include "base/number.h"
 #include "base/text.h"
 
-void json_init(struct json_writer *json, struct buf *buf)
+void json_write_init(struct json_writer *json, struct buf *buf)
 {
 	*json = (struct json_writer){ .buf = buf };
 }
@@ -39,47 +39,47 @@ static void json_close(struct json_writer *json, char bracket)
 	(void)buf_putc(json->buf, bracket);
 }
 
-void json_object(struct json_writer *json)
+void json_write_object(struct json_writer *json)
 {
 	json_open(json, '{');
 }
 
-void json_object_end(struct json_writer *json)
+void json_write_object_end(struct json_writer *json)
 {
 	json_close(json, '}');
 }
 
-void json_array(struct json_writer *json)
+void json_write_array(struct json_writer *json)
 {
 	json_open(json, '[');
 }
 
-void json_array_end(struct json_writer *json)
+void json_write_array_end(struct json_writer *json)
 {
 	json_close(json, ']');
 }
 
-void json_key(struct json_writer *json, const char *name)
+void json_write_key(struct json_writer *json, const char *name)
 {
 	json_key_slice(json, slice_from(name));
 }
 
 void json_key_slice(struct json_writer *json, struct slice name)
 {
-	json_slice(json, name);
+	json_write_slice(json, name);
 	(void)buf_putc(json->buf, ':');
 	json->after_key = true;
 }
 
-void json_string(struct json_writer *json, const char *text)
+void json_write_string(struct json_writer *json, const char *text)
 {
 	if (text)
-		json_slice(json, slice_from(text));
+		json_write_slice(json, slice_from(text));
 	else
-		json_null(json);
+		json_write_null(json);
 }
 
-void json_slice(struct json_writer *json, struct slice text)
+void json_write_slice(struct json_writer *json, struct slice text)
 {
 	json_separate(json);
 	(void)buf_putc(json->buf, '"');
@@ -87,43 +87,43 @@ void json_slice(struct json_writer *json, struct slice text)
 	(void)buf_putc(json->buf, '"');
 }
 
-void json_u64(struct json_writer *json, uint64_t value)
+void json_write_u64(struct json_writer *json, uint64_t value)
 {
 	json_separate(json);
 	(void)buf_printf(json->buf, "%" PRIu64, value);
 }
 
-void json_i64(struct json_writer *json, int64_t value)
+void json_write_i64(struct json_writer *json, int64_t value)
 {
 	json_separate(json);
 	(void)buf_printf(json->buf, "%" PRId64, value);
 }
 
-void json_double(struct json_writer *json, double value)
+void json_write_double(struct json_writer *json, double value)
 {
 	char text[NUMBER_TEXT_MAX];
 
 	if (!isfinite(value)) {
-		json_null(json);
+		json_write_null(json);
 		return;
 	}
 	json_separate(json);
 	(void)buf_append(json->buf, text, number_format_double(value, text));
 }
 
-void json_bool(struct json_writer *json, bool value)
+void json_write_bool(struct json_writer *json, bool value)
 {
 	json_separate(json);
 	(void)buf_puts(json->buf, value ? "true" : "false");
 }
 
-void json_null(struct json_writer *json)
+void json_write_null(struct json_writer *json)
 {
 	json_separate(json);
 	(void)buf_puts(json->buf, "null");
 }
 
-void json_seconds(struct json_writer *json, uint64_t ms)
+void json_write_seconds(struct json_writer *json, uint64_t ms)
 {
-	json_double(json, (double)ms / 1000.0);
+	json_write_double(json, (double)ms / 1000.0);
 }

@@ -22,24 +22,26 @@ struct json_writer {
 	bool after_key;
 };
 
-void json_init(struct json_writer *json, struct buf *buf);
+void json_write_init(struct json_writer *json, struct buf *buf);
 
-void json_object(struct json_writer *json);
-void json_object_end(struct json_writer *json);
-void json_array(struct json_writer *json);
-void json_array_end(struct json_writer *json);
+void json_write_object(struct json_writer *json);
+void json_write_object_end(struct json_writer *json);
+void json_write_array(struct json_writer *json);
+void json_write_array_end(struct json_writer *json);
 
 /* The next value belongs to @name. */
-void json_key(struct json_writer *json, const char *name);
+void json_write_key(struct json_writer *json, const char *name);
 void json_key_slice(struct json_writer *json, struct slice name);
 
-void json_string(struct json_writer *json, const char *text); /* NULL: null */
-void json_slice(struct json_writer *json, struct slice text);
-void json_u64(struct json_writer *json, uint64_t value);
-void json_i64(struct json_writer *json, int64_t value);
-void json_double(struct json_writer *json, double value); /* NaN, Inf: null */
-void json_bool(struct json_writer *json, bool value);
-void json_null(struct json_writer *json);
+void json_write_string(struct json_writer *json,
+                       const char *text); /* NULL: null */
+void json_write_slice(struct json_writer *json, struct slice text);
+void json_write_u64(struct json_writer *json, uint64_t value);
+void json_write_i64(struct json_writer *json, int64_t value);
+void json_write_double(struct json_writer *json,
+                       double value); /* NaN, Inf: null */
+void json_write_bool(struct json_writer *json, bool value);
+void json_write_null(struct json_writer *json);
 
 /* Milliseconds as seconds with up to three decimals. */
-void json_seconds(struct json_writer *json, uint64_t ms);
+void json_write_seconds(struct json_writer *json, uint64_t ms);

@@ -89,26 +89,26 @@ static void write_json(struct buf *line, enum log_level level, const char *time,
 	char out[DURATION_TEXT_MAX];
 	struct json_writer json;
 
-	json_init(&json, line);
-	json_object(&json);
+	json_write_init(&json, line);
+	json_write_object(&json);
 	if (time) {
-		json_key(&json, "time");
-		json_string(&json, time);
+		json_write_key(&json, "time");
+		json_write_string(&json, time);
 	}
-	json_key(&json, "level");
-	json_string(&json, log_level_name(level));
-	json_key(&json, "msg");
-	json_string(&json, message);
+	json_write_key(&json, "level");
+	json_write_string(&json, log_level_name(level));
+	json_write_key(&json, "msg");
+	json_write_string(&json, message);
 	for (; fields->kind != LOG_FIELD_END; fields++) {
-		json_key(&json, fields->name);
+		json_write_key(&json, fields->name);
 		if (fields->kind == LOG_FIELD_I64)
-			json_i64(&json, fields->number);
+			json_write_i64(&json, fields->number);
 		else if (fields->kind == LOG_FIELD_MS)
-			json_seconds(&json, (uint64_t)fields->number);
+			json_write_seconds(&json, (uint64_t)fields->number);
 		else
-			json_slice(&json, field_text(fields, out));
+			json_write_slice(&json, field_text(fields, out));
 	}
-	json_object_end(&json);
+	json_write_object_end(&json);
 }
 
 static void write_plain(struct buf *line, enum log_level level,

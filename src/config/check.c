@@ -247,7 +247,7 @@ static void write_section(struct json_writer *json,
                           const struct yaml_node *node,
                           const cyaml_schema_field_t *fields)
 {
-	json_object(json);
+	json_write_object(json);
 	for (size_t i = 0; !node->skip && i < node->n; i++) {
 		const struct yaml_node *key = yaml_target(&node->items[2 * i]);
 		const struct yaml_node *value = &node->items[2 * i + 1];
@@ -256,11 +256,11 @@ static void write_section(struct json_writer *json,
 			if (!slice_is(yaml_text(key), fields[k].key) ||
 			    fields[k].value.type == CYAML_IGNORE)
 				continue;
-			json_key(json, fields[k].key);
+			json_write_key(json, fields[k].key);
 			write_value(json, value, &fields[k].value);
 		}
 	}
-	json_object_end(json);
+	json_write_object_end(json);
 }
 
 /* An item that is to be left out stays as an empty one: the places of those
@@ -274,18 +274,18 @@ static void write_value(struct json_writer *json, const struct yaml_node *node,
 
 	switch (schema->type) {
 	case CYAML_SEQUENCE:
-		json_array(json);
+		json_write_array(json);
 		for (size_t i = 0; i < value->n; i++)
 			write_value(json, &value->items[i],
 			            schema->sequence.entry);
-		json_array_end(json);
+		json_write_array_end(json);
 		break;
 	case CYAML_MAPPING:
 		write_section(json, value, schema->mapping.fields);
 		break;
 	case CYAML_STRING:
-		json_slice(json,
-		           node->skip ? slice_from("") : yaml_text(value));
+		json_write_slice(json, node->skip ? slice_from("")
+		                                  : yaml_text(value));
 		break;
 	case CYAML_INT:
 	case CYAML_UINT:
@@ -307,6 +307,6 @@ void check_write(const struct yaml_tree *tree,
 {
 	struct json_writer json;
 
-	json_init(&json, out);
+	json_write_init(&json, out);
 	write_value(&json, tree->root, schema);
 }

@@ -20,14 +20,14 @@ void saved_write_begin(struct saved_writer *writer, struct buf *buf,
                        int64_t wall_offset_ms)
 {
 	*writer = (struct saved_writer){ .wall_offset_ms = wall_offset_ms };
-	json_init(&writer->json, buf);
-	json_object(&writer->json);
-	json_key(&writer->json, "format");
-	json_string(&writer->json, FORMAT_NAME);
-	json_key(&writer->json, "version");
-	json_i64(&writer->json, FORMAT_VERSION);
-	json_key(&writer->json, "monitors");
-	json_array(&writer->json);
+	json_write_init(&writer->json, buf);
+	json_write_object(&writer->json);
+	json_write_key(&writer->json, "format");
+	json_write_string(&writer->json, FORMAT_NAME);
+	json_write_key(&writer->json, "version");
+	json_write_i64(&writer->json, FORMAT_VERSION);
+	json_write_key(&writer->json, "monitors");
+	json_write_array(&writer->json);
 }
 
 void saved_write_monitor(struct saved_writer *writer, const char *name,
@@ -37,31 +37,31 @@ void saved_write_monitor(struct saved_writer *writer, const char *name,
 	struct json_writer *json = &writer->json;
 	int64_t offset_ms = writer->wall_offset_ms;
 
-	json_object(json);
-	json_key(json, "name");
-	json_string(json, name);
-	json_key(json, "failed");
-	json_i64(json, saved->n_failed);
-	json_key(json, "gave_up");
-	json_bool(json, saved->gave_up);
+	json_write_object(json);
+	json_write_key(json, "name");
+	json_write_string(json, name);
+	json_write_key(json, "failed");
+	json_write_i64(json, saved->n_failed);
+	json_write_key(json, "gave_up");
+	json_write_bool(json, saved->gave_up);
 	if (bounce_wall_ms) {
-		json_key(json, "bounce_ms");
-		json_i64(json, bounce_wall_ms);
+		json_write_key(json, "bounce_ms");
+		json_write_i64(json, bounce_wall_ms);
 	}
 	if (saved->ended_ms != INT64_MIN) {
-		json_key(json, "ended_ms");
-		json_i64(json, saved->ended_ms + offset_ms);
+		json_write_key(json, "ended_ms");
+		json_write_i64(json, saved->ended_ms + offset_ms);
 	}
 	if (saved->cool_until_ms != INT64_MIN) {
-		json_key(json, "cool_until_ms");
-		json_i64(json, saved->cool_until_ms + offset_ms);
+		json_write_key(json, "cool_until_ms");
+		json_write_i64(json, saved->cool_until_ms + offset_ms);
 	}
-	json_key(json, "bounces_ms");
-	json_array(json);
+	json_write_key(json, "bounces_ms");
+	json_write_array(json);
 	for (uint8_t i = 0; i < saved->n_bounces; i++)
-		json_i64(json, saved->bounces_ms[i] + offset_ms);
-	json_array_end(json);
-	json_object_end(json);
+		json_write_i64(json, saved->bounces_ms[i] + offset_ms);
+	json_write_array_end(json);
+	json_write_object_end(json);
 }
 
 static void begin_stopped(struct saved_writer *writer)
@@ -69,9 +69,9 @@ static void begin_stopped(struct saved_writer *writer)
 	if (writer->in_stopped)
 		return;
 	writer->in_stopped = true;
-	json_array_end(&writer->json);
-	json_key(&writer->json, "stopped");
-	json_array(&writer->json);
+	json_write_array_end(&writer->json);
+	json_write_key(&writer->json, "stopped");
+	json_write_array(&writer->json);
 }
 
 void saved_write_stopped(struct saved_writer *writer,
@@ -80,23 +80,23 @@ void saved_write_stopped(struct saved_writer *writer,
 	struct json_writer *json = &writer->json;
 
 	begin_stopped(writer);
-	json_object(json);
-	json_key(json, "runtime");
-	json_string(json, stopped->runtime);
-	json_key(json, "target");
-	json_string(json, stopped->target);
-	json_key(json, "project");
-	json_string(json, stopped->project);
-	json_key(json, "since_ms");
-	json_i64(json, stopped->since_wall_ms);
-	json_object_end(json);
+	json_write_object(json);
+	json_write_key(json, "runtime");
+	json_write_string(json, stopped->runtime);
+	json_write_key(json, "target");
+	json_write_string(json, stopped->target);
+	json_write_key(json, "project");
+	json_write_string(json, stopped->project);
+	json_write_key(json, "since_ms");
+	json_write_i64(json, stopped->since_wall_ms);
+	json_write_object_end(json);
 }
 
 void saved_write_end(struct saved_writer *writer)
 {
 	begin_stopped(writer);
-	json_array_end(&writer->json);
-	json_object_end(&writer->json);
+	json_write_array_end(&writer->json);
+	json_write_object_end(&writer->json);
 	(void)buf_putc(writer->json.buf, '\n');
 }
 

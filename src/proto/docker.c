@@ -240,11 +240,11 @@ int64_t docker_exec_code(const struct docker_exec *exec, struct slice output)
 static void write_texts(struct json_writer *json, const char *key,
                         const char *const *texts)
 {
-	json_key(json, key);
-	json_array(json);
+	json_write_key(json, key);
+	json_write_array(json);
 	while (*texts)
-		json_string(json, *texts++);
-	json_array_end(json);
+		json_write_string(json, *texts++);
+	json_write_array_end(json);
 }
 
 void docker_exec_create_write(struct buf *out, const char *const *argv,
@@ -252,18 +252,18 @@ void docker_exec_create_write(struct buf *out, const char *const *argv,
 {
 	struct json_writer json;
 
-	json_init(&json, out);
-	json_object(&json);
-	json_key(&json, "AttachStdout");
-	json_bool(&json, true);
-	json_key(&json, "AttachStderr");
-	json_bool(&json, true);
-	json_key(&json, "Tty");
-	json_bool(&json, false);
+	json_write_init(&json, out);
+	json_write_object(&json);
+	json_write_key(&json, "AttachStdout");
+	json_write_bool(&json, true);
+	json_write_key(&json, "AttachStderr");
+	json_write_bool(&json, true);
+	json_write_key(&json, "Tty");
+	json_write_bool(&json, false);
 	write_texts(&json, "Cmd", argv);
 	if (env)
 		write_texts(&json, "Env", env);
-	json_object_end(&json);
+	json_write_object_end(&json);
 }
 
 bool docker_name_valid(const char *name)

@@ -226,16 +226,16 @@ void lxd_write_state(struct buf *buf, enum lxd_action action,
 	};
 	struct json_writer json;
 
-	json_init(&json, buf);
-	json_object(&json);
-	json_key(&json, "action");
-	json_string(&json, names[action]);
+	json_write_init(&json, buf);
+	json_write_object(&json);
+	json_write_key(&json, "action");
+	json_write_string(&json, names[action]);
 	/* 0 would mean by force, and none at all ten minutes */
-	json_key(&json, "timeout");
-	json_u64(&json, MAX(timeout_s, 1));
-	json_key(&json, "force");
-	json_bool(&json, force);
-	json_object_end(&json);
+	json_write_key(&json, "timeout");
+	json_write_u64(&json, MAX(timeout_s, 1));
+	json_write_key(&json, "force");
+	json_write_bool(&json, force);
+	json_write_object_end(&json);
 }
 
 void lxd_write_exec(struct buf *buf, const char *const *argv,
@@ -243,16 +243,16 @@ void lxd_write_exec(struct buf *buf, const char *const *argv,
 {
 	struct json_writer json;
 
-	json_init(&json, buf);
-	json_object(&json);
-	json_key(&json, "command");
-	json_array(&json);
+	json_write_init(&json, buf);
+	json_write_object(&json);
+	json_write_key(&json, "command");
+	json_write_array(&json);
 	for (size_t i = 0; argv[i]; i++)
-		json_string(&json, argv[i]);
-	json_array_end(&json);
+		json_write_string(&json, argv[i]);
+	json_write_array_end(&json);
 
-	json_key(&json, "environment");
-	json_object(&json);
+	json_write_key(&json, "environment");
+	json_write_object(&json);
 	for (size_t i = 0; env && env[i]; i++) {
 		const char *equals = strchr(env[i], '=');
 
@@ -260,17 +260,17 @@ void lxd_write_exec(struct buf *buf, const char *const *argv,
 			continue;
 		json_key_slice(&json,
 		               slice_make(env[i], (size_t)(equals - env[i])));
-		json_string(&json, equals + 1);
+		json_write_string(&json, equals + 1);
 	}
-	json_object_end(&json);
+	json_write_object_end(&json);
 
-	json_key(&json, "interactive");
-	json_bool(&json, false);
-	json_key(&json, "wait-for-websocket");
-	json_bool(&json, false);
-	json_key(&json, "record-output");
-	json_bool(&json, true);
-	json_object_end(&json);
+	json_write_key(&json, "interactive");
+	json_write_bool(&json, false);
+	json_write_key(&json, "wait-for-websocket");
+	json_write_bool(&json, false);
+	json_write_key(&json, "record-output");
+	json_write_bool(&json, true);
+	json_write_object_end(&json);
 }
 
 static void put_project(struct buf *buf, const char *before,

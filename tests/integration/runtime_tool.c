@@ -113,18 +113,18 @@ static const char *status_name(enum runtime_status status)
 static void write_found(struct json_writer *json,
                         const struct runtime_target *found)
 {
-	json_key(json, "status");
-	json_string(json, status_name(found->status));
-	json_key(json, "id");
-	json_string(json, found->id);
-	json_key(json, "last_exit_code");
-	json_i64(json, found->exit_code);
-	json_key(json, "stop_timeout_ms");
-	json_i64(json, found->stop_timeout_ms);
-	json_key(json, "stopped_by_hand");
-	json_bool(json, found->stopped_by_hand);
-	json_key(json, "ephemeral");
-	json_bool(json, found->ephemeral);
+	json_write_key(json, "status");
+	json_write_string(json, status_name(found->status));
+	json_write_key(json, "id");
+	json_write_string(json, found->id);
+	json_write_key(json, "last_exit_code");
+	json_write_i64(json, found->exit_code);
+	json_write_key(json, "stop_timeout_ms");
+	json_write_i64(json, found->stop_timeout_ms);
+	json_write_key(json, "stopped_by_hand");
+	json_write_bool(json, found->stopped_by_hand);
+	json_write_key(json, "ephemeral");
+	json_write_bool(json, found->ephemeral);
 }
 
 static void print_result(struct tool_call *one)
@@ -134,24 +134,24 @@ static void print_result(struct tool_call *one)
 	struct buf line;
 
 	buf_init(&line, LINE_MAX_BYTES);
-	json_init(&json, &line);
-	json_object(&json);
-	json_key(&json, "target");
-	json_string(&json, call->target);
-	json_key(&json, "result");
-	json_string(&json, runtime_result_name(call->result));
-	json_key(&json, "message");
-	json_string(&json, call->err.message);
-	json_key(&json, "exit_code");
-	json_i64(&json, call->exit_code);
-	json_key(&json, "output");
-	json_slice(&json, buf_slice(&call->output));
-	json_key(&json, "truncated");
-	json_bool(&json, call->truncated);
+	json_write_init(&json, &line);
+	json_write_object(&json);
+	json_write_key(&json, "target");
+	json_write_string(&json, call->target);
+	json_write_key(&json, "result");
+	json_write_string(&json, runtime_result_name(call->result));
+	json_write_key(&json, "message");
+	json_write_string(&json, call->err.message);
+	json_write_key(&json, "exit_code");
+	json_write_i64(&json, call->exit_code);
+	json_write_key(&json, "output");
+	json_write_slice(&json, buf_slice(&call->output));
+	json_write_key(&json, "truncated");
+	json_write_bool(&json, call->truncated);
 	write_found(&json, &call->found);
-	json_key(&json, "ms");
-	json_u64(&json, uv_now(&one->tool->loop) - one->begun_ms);
-	json_object_end(&json);
+	json_write_key(&json, "ms");
+	json_write_u64(&json, uv_now(&one->tool->loop) - one->begun_ms);
+	json_write_object_end(&json);
 	(void)printf("%s\n", buf_text(&line));
 	(void)fflush(stdout);
 	buf_fini(&line);

@@ -248,22 +248,22 @@ static void test_json_writer(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 1000);
-	json_init(&json, &buf);
-	json_object(&json);
-	json_key(&json, "a");
-	json_array(&json);
-	json_u64(&json, 1);
-	json_i64(&json, -2);
-	json_double(&json, 1.5);
-	json_array_end(&json);
-	json_key(&json, "b\"");
-	json_string(&json, NULL);
-	json_key(&json, "c");
-	json_seconds(&json, 1250);
-	json_key(&json, "d");
-	json_object(&json);
-	json_object_end(&json);
-	json_object_end(&json);
+	json_write_init(&json, &buf);
+	json_write_object(&json);
+	json_write_key(&json, "a");
+	json_write_array(&json);
+	json_write_u64(&json, 1);
+	json_write_i64(&json, -2);
+	json_write_double(&json, 1.5);
+	json_write_array_end(&json);
+	json_write_key(&json, "b\"");
+	json_write_string(&json, NULL);
+	json_write_key(&json, "c");
+	json_write_seconds(&json, 1250);
+	json_write_key(&json, "d");
+	json_write_object(&json);
+	json_write_object_end(&json);
+	json_write_object_end(&json);
 	assert_string_equal(buf_text(&buf), "{\"a\":[1,-2,1.5],\"b\\\"\":null,"
 	                                    "\"c\":1.25,\"d\":{}}");
 	buf_fini(&buf);
