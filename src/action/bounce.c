@@ -130,34 +130,53 @@ static void act(struct bounce *bounce)
 	complete_with(bounce, STEP_FAILED, "out of memory");
 }
 
-static void on_promise_durable(void *context)
+/* --- recording ---------------------------------------------------------- */
+
+static void on_durable(void *context)
 {
 	struct bounce *bounce = context;
 
-	if (bounce->cancelled) {
-		promise_end(bounce->promise, false);
-		bounce->promise = NULL;
-		complete_with(bounce, STEP_CANCELLED,
-		              "cancelled before it began");
+	if (!bounce->cancelled) {
+		act(bounce);
 		return;
 	}
-	act(bounce);
+	if (bounce->promise)
+		promise_end(bounce->promise, false);
+	bounce->promise = NULL;
+	complete_with(bounce, STEP_CANCELLED, "cancelled before it began");
 }
 
-static void promise_then_act(struct bounce *bounce)
+static void on_recorded(struct promise_wait *wait)
+{
+	on_durable(container_of(wait, struct bounce, wait));
+}
+
+static void promise(struct bounce *bounce)
 {
 	uv_timeval64_t now;
 
 	(void)uv_gettimeofday(&now);
-	bounce->stage = BOUNCE_PROMISING;
 	bounce->promise = promise_make(
 		bounce->bouncer->promises, bounce->runtime_name, bounce->target,
 		bounce->project, now.tv_sec * 1000 + now.tv_usec / 1000,
-		on_promise_durable, bounce);
+		on_durable, bounce);
 	if (!bounce->promise)
 		complete_with(bounce, STEP_FAILED,
 		              "cannot promise to bring the target back: out "
 		              "of memory or too many open promises");
+}
+
+/* Whatever the step does, to the target or to us: that it was begun is known
+ * to the next run. */
+static void record_then_act(struct bounce *bounce)
+{
+	bounce->stage = BOUNCE_RECORDING;
+	if (step_action_of(bounce->step->kind)->promises) {
+		promise(bounce);
+		return;
+	}
+	bounce->wait.durable = on_recorded;
+	promises_save(bounce->bouncer->promises, &bounce->wait);
 }
 
 /* --- looking ------------------------------------------------------------ */
@@ -226,10 +245,8 @@ static void on_looked(struct runtime_call *call)
 		complete_with(bounce, STEP_DRY_RUN, "would %s %s",
 		              step_kind_name(bounce->step->kind),
 		              bounce->target);
-	else if (step_action_of(bounce->step->kind)->promises)
-		promise_then_act(bounce);
 	else
-		act(bounce);
+		record_then_act(bounce);
 }
 
 /* Its turn has come. */
@@ -263,7 +280,7 @@ static void begin(struct bounce *bounce)
 		complete_with(bounce, STEP_DRY_RUN, "would run %s",
 		              step->argv[0]);
 	} else {
-		act(bounce);
+		record_then_act(bounce);
 	}
 }
 
@@ -365,7 +382,7 @@ void bouncer_close(struct bouncer *bouncer, bouncer_closed_cb closed,
 		struct bounce *bounce = container_of(node, struct bounce, node);
 
 		bounce->cancelled = true;
-		if (bounce->stage != BOUNCE_PROMISING)
+		if (bounce->stage != BOUNCE_RECORDING)
 			runtime_cancel(&bounce->call);
 	}
 	want_turn(bouncer);

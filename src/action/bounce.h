@@ -3,8 +3,9 @@
  * bounce: carries out the steps that policies ask for.
  *
  * The happy path of one: wait in line until fewer than `max_parallel` run;
- * look at the target (it exists, nobody paused or stopped it); if the step may
- * leave it stopped, promise durably to bring it back; act; say how it ended.
+ * look at the target (it exists, nobody paused or stopped it); put on disk
+ * that the bounce begins and, if the step may leave the target stopped, the
+ * promise to bring it back; act; say how it ended.
  * Policies and journals are not known here, nor how an engine does it.
  *
  * Each kind of step is a row of the table in step_kinds.c.
@@ -34,7 +35,7 @@ enum bounce_stage {
 	BOUNCE_IDLE,
 	BOUNCE_QUEUED,
 	BOUNCE_LOOKING,
-	BOUNCE_PROMISING,
+	BOUNCE_RECORDING,
 	BOUNCE_ACTING,
 };
 
@@ -65,6 +66,7 @@ struct bounce {
 	uint64_t began_ms;
 	struct runtime_call call;
 	struct promise *promise;
+	struct promise_wait wait;
 	struct bounce_env *env;
 	bounce_done_cb done;
 };

@@ -115,7 +115,7 @@ uint32_t promises_n_owed(const struct promises *promises)
 	return n;
 }
 
-static void save(struct promises *promises, struct promise_wait *wait)
+void promises_save(struct promises *promises, struct promise_wait *wait)
 {
 	promises->ops->save(promises->ops->context, wait);
 }
@@ -144,7 +144,7 @@ struct promise *promise_make(struct promises *promises, const char *runtime,
 	promise->durable = durable;
 	promise->durable_context = context;
 	promise->wait.durable = on_durable;
-	save(promises, &promise->wait);
+	promises_save(promises, &promise->wait);
 	return promise;
 }
 
@@ -161,7 +161,7 @@ void promise_end(struct promise *promise, bool owed)
 	} else {
 		promise_free(promise);
 	}
-	save(promises, NULL);
+	promises_save(promises, NULL);
 }
 
 int promises_restore(struct promises *promises, const char *runtime,
@@ -205,7 +205,7 @@ static void settle(struct promise *promise, bool kept, const char *words)
 	give_target_back(promise);
 	promises->ops->report(promises->ops->context, promise, kept, words);
 	promise_free(promise);
-	save(promises, NULL);
+	promises_save(promises, NULL);
 	promises_arm(promises);
 	promises_maybe_closed(promises);
 }

@@ -95,6 +95,10 @@ struct promise *promise_make(struct promises *promises, const char *runtime,
                              int64_t wall_ms, promise_durable_cb durable,
                              void *context) MUST_CHECK;
 
+/* Only has the state written, for a step that promises nothing: that it was
+ * begun must be known to the next run, whatever the step does to us. */
+void promises_save(struct promises *promises, struct promise_wait *wait);
+
 /* The step is over: the target runs or may stay as it is (@owed false), or is
  * down because of us. The promise may be gone afterwards. */
 void promise_end(struct promise *promise, bool owed);

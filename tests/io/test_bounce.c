@@ -184,7 +184,7 @@ struct world {
 	struct bouncer bouncer;
 	struct promises *promises;
 	struct promises_ops ops;
-	struct promise_wait *wait; /* not yet durable */
+	struct list waits; /* not yet durable */
 	uv_timer_t disk;
 	unsigned n_saves;
 	bool slow_disk; /* nothing becomes durable by itself */
@@ -198,11 +198,14 @@ struct world {
 static void on_disk(uv_timer_t *timer)
 {
 	struct world *world = container_of(timer, struct world, disk);
-	struct promise_wait *wait = world->wait;
+	struct list *node;
 
-	world->wait = NULL;
-	if (wait)
+	while ((node = list_pop(&world->waits))) {
+		struct promise_wait *wait =
+			container_of(node, struct promise_wait, node);
+
 		wait->durable(wait);
+	}
 }
 
 static void save(void *context, struct promise_wait *wait)
@@ -212,8 +215,7 @@ static void save(void *context, struct promise_wait *wait)
 	world->n_saves++;
 	if (!wait)
 		return;
-	assert_null(world->wait);
-	world->wait = wait;
+	list_append(&world->waits, &wait->node);
 	if (!world->slow_disk)
 		(void)uv_timer_start(&world->disk, on_disk, 0, 0);
 }
@@ -249,6 +251,7 @@ static void world_init(struct world *world, uint32_t max_parallel)
 {
 	*world = (struct world){ 0 };
 	test_loop_init(&world->loop);
+	list_init(&world->waits);
 	world->fake.runtime.ops = &fake_ops;
 	world->fake.loop = &world->loop.uv;
 	world->ops = (struct promises_ops){ save,    runtime_of, acquire,
@@ -313,6 +316,9 @@ static void on_job_done(struct bounce *bounce)
 static const struct step restart_step = { .kind = STEP_RESTART,
 	                                  .stop_timeout_ms = -1 };
 
+static const char *const command[] = { "/bin/x", NULL };
+static const struct step exec_step = { .kind = STEP_EXEC, .argv = command };
+
 static void start(struct world *world, struct job *job, const struct step *step,
                   const char *target)
 {
@@ -356,7 +362,8 @@ static void test_restart(void **state)
 	world_fini(&world);
 }
 
-/* Nothing is stopped before the promise to bring it back is on disk. */
+/* Nothing is stopped before the promise to bring it back is on disk, and no
+ * command runs before it is known that it was to run. */
 static void test_promise_first(void **state)
 {
 	struct fake_target *target;
@@ -369,10 +376,18 @@ static void test_promise_first(void **state)
 	start(&world, &job, &restart_step, "web");
 	test_loop_for(&world.loop, 30);
 	assert_int_equal(target->n_restarts, 0);
-	assert_non_null(world.wait);
+	assert_false(list_empty(&world.waits));
 	on_disk(&world.disk);
 	test_loop_until(&world.loop, &job.done);
 	assert_int_equal(target->n_restarts, 1);
+
+	start(&world, &job, &exec_step, "web");
+	test_loop_for(&world.loop, 30);
+	assert_int_equal(target->n_execs, 0);
+	assert_false(list_empty(&world.waits));
+	on_disk(&world.disk);
+	test_loop_until(&world.loop, &job.done);
+	assert_int_equal(target->n_execs, 1);
 	world_fini(&world);
 }
 
@@ -443,14 +458,12 @@ static void test_ephemeral_is_not_stopped(void **state)
 
 static void test_exec_reports_last_words(void **state)
 {
-	static const char *const argv[] = { "/bin/x", NULL };
-	static const struct step exec = { .kind = STEP_EXEC, .argv = argv };
 	struct world world;
 	struct job job;
 
 	world_init(&world, 4);
 	add_target(&world, "web", RUNTIME_STATUS_RUNNING);
-	run(&world, &job, &exec, "web");
+	run(&world, &job, &exec_step, "web");
 	assert_int_equal(job.bounce.result, STEP_FAILED);
 	assert_string_equal(job.bounce.detail,
 	                    "exit code 3; output: two words");
@@ -459,8 +472,7 @@ static void test_exec_reports_last_words(void **state)
 
 static void test_run_is_told_why(void **state)
 {
-	static const char *const argv[] = { "/bin/x", NULL };
-	static const struct step step = { .kind = STEP_RUN, .argv = argv };
+	static const struct step step = { .kind = STEP_RUN, .argv = command };
 	struct world world;
 	struct job job;
 
@@ -545,7 +557,7 @@ static void test_cancel_while_promising(void **state)
 	world.slow_disk = true;
 	add_target(&world, "a", RUNTIME_STATUS_RUNNING);
 	start(&world, &job, &restart_step, "a");
-	while (!world.wait)
+	while (list_empty(&world.waits))
 		test_loop_for(&world.loop, 1);
 	bounce_cancel(&job.bounce);
 	on_disk(&world.disk);
