@@ -233,11 +233,13 @@ static void guess_paths(struct command *command)
 static void tell_ended(struct command *command)
 {
 	const struct lxd_operation *operation = &command->work.operation;
+	struct runtime_call *call = command->work.call;
+	const char *name = call ? call->argv[0] : "the command";
 	const char *target = command->target;
 	int64_t code = operation->exit_code;
 
-	if (command->work.call)
-		command->work.call->exit_code = code;
+	if (call)
+		call->exit_code = code;
 	if (code == 0)
 		tell(command, RUNTIME_OK, "%s", "");
 	else if (code == 127)
@@ -245,15 +247,15 @@ static void tell_ended(struct command *command)
 		     "the command was not found in %s (exit code 127)", target);
 	else if (code == 126)
 		tell(command, RUNTIME_FAILED,
-		     "the command cannot be executed in %s (exit code 126)",
+		     "%s cannot be executed in %s (exit code 126)", name,
 		     target);
 	else if (code > 0)
 		tell(command, RUNTIME_FAILED,
-		     "the command in %s ended with exit code %" PRId64, target,
-		     code);
+		     "%s ended with exit code %" PRId64 " in %s", name, code,
+		     target);
 	else
-		tell(command, RUNTIME_FAILED,
-		     "the command in %s did not run: %s", target,
+		tell(command, RUNTIME_FAILED, "%s did not run in %s: %s", name,
+		     target,
 		     operation->error[0] ? operation->error
 		                         : "the daemon tells no exit code");
 }

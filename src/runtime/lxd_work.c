@@ -153,6 +153,7 @@ static const char *aim(struct lxd_work *work)
 
 	buf_reset(&work->path);
 	buf_reset(&work->body);
+	err_clear(&work->err);
 	work->aimed = 0;
 	if (lxd->endpoint && lxd->url.scheme != URL_UNIX)
 		return work->project;
@@ -247,11 +248,11 @@ void lxd_work_send(struct lxd_work *work, const char *method,
 
 	assert(!work->exchanging && !work->pausing);
 	buf_reset(&work->reply);
-	err_clear(&work->err);
 	work->http = (struct http_call){
 		.method = method,
 		.timeout_ms = timeout_ms,
-		.max_body = LXD_MAX_REPLY,
+		/* who takes the body itself ends it where there is enough */
+		.max_body = on_body ? UINT64_MAX : LXD_MAX_REPLY,
 		.on_body = on_body ? on_body : on_reply_body,
 		/* what changes something is not sent twice by accident, which
 		 * a kept connection's closing could lead to */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include "runtime/lxd_socket.h"
 
 /* --- restart and its relatives ------------------------------------------ */
 
@@ -523,6 +524,28 @@ static void test_environment_names_the_socket(void **state)
 	assert_int_equal(unsetenv("INCUS_SOCKET"), 0);
 }
 
+static void test_no_socket_to_connect_to(void **state)
+{
+	static const struct scripted_row script[] = { { 0 } };
+	char path[LXD_SOCKET_MAX + 1];
+	struct fixture fixture;
+
+	memset(path, 'x', sizeof(path));
+	path[LXD_SOCKET_MAX] = '\0';
+	fixture_begin(&fixture, script);
+	fixture_close_runtime(&fixture);
+	assert_int_equal(setenv("INCUS_SOCKET", path, 1), 0);
+	fixture_open_runtime(&fixture, "incus", NULL);
+	fixture_run(&fixture, runtime_restart);
+	fixture_expect(&fixture, RUNTIME_UNAVAILABLE,
+	               "incus: cannot restart instance c1: the socket's path "
+	               "is too long");
+	fixture_run(&fixture, runtime_exec);
+	fixture_expect(&fixture, RUNTIME_UNAVAILABLE, "too long");
+	fixture_end(&fixture);
+	assert_int_equal(unsetenv("INCUS_SOCKET"), 0);
+}
+
 static void test_bad_endpoint(void **state)
 {
 	struct test_loop loop;
@@ -549,6 +572,7 @@ int main(void)
 		cmocka_unit_test(test_no_daemon),
 		cmocka_unit_test(test_daemon_comes_later),
 		cmocka_unit_test(test_environment_names_the_socket),
+		cmocka_unit_test(test_no_socket_to_connect_to),
 		cmocka_unit_test(test_bad_endpoint),
 	};
 

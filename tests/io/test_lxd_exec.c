@@ -39,7 +39,7 @@ static void test_exit_codes(void **state)
 		int64_t code;
 		const char *words;
 	} rows[] = {
-		{ EXITED("3"), 3, "in c1 ended with exit code 3" },
+		{ EXITED("3"), 3, "/bin/echo ended with exit code 3 in c1" },
 		{ EXITED("126"), 126, "cannot be executed in c1" },
 		{ EXITED("127"), 127, "was not found in c1" },
 		{ EXITED("137"), 137, "exit code 137" },
@@ -83,7 +83,8 @@ static void test_exec_refused(void **state)
 		{ 200, FAIL("403", "no"), RUNTIME_FAILED, RUNTIME_STATUS_OTHER,
 		  "no command in c1: no" },
 		{ 202, FAILED("cannot find the PID"), RUNTIME_FAILED,
-		  RUNTIME_STATUS_OTHER, "did not run: cannot find the PID" },
+		  RUNTIME_STATUS_OTHER,
+		  "did not run in c1: cannot find the PID" },
 		{ 500, "oops", RUNTIME_FAILED, RUNTIME_STATUS_OTHER,
 		  "HTTP 500" },
 	};
