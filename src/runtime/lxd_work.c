@@ -162,14 +162,12 @@ static const char *aim(struct lxd_work *work)
 		configured = lxd->url.host.p;
 	work->aimed = lxd_socket_find(lxd->incus, configured, &lxd_real_world,
 	                              &work->socket, &work->err);
-	if (work->aimed == 0 &&
-	    work->socket.fell_back != lxd->fallback_logged) {
-		lxd->fallback_logged = work->socket.fell_back;
+	if (work->aimed == 0 && work->socket.fell_back && !lxd->fallback_logged)
 		log_warn(lxd->log, "socket taken from another usual place",
 		         LOG_STR("runtime", lxd->base.ops->name),
 		         LOG_STR("configured", configured),
 		         LOG_STR("socket", work->socket.path));
-	}
+	lxd->fallback_logged = work->socket.fell_back;
 	if (work->project || !work->socket.restricted)
 		return work->project;
 	(void)snprintf(work->user_project, sizeof(work->user_project),
@@ -305,4 +303,16 @@ static int explain(const struct lxd_work *work, struct err *err)
 int lxd_work_sent(const struct lxd_work *work, struct err *err)
 {
 	return work->http.err.code ? explain(work, err) : 0;
+}
+
+enum runtime_result lxd_work_blame(int code)
+{
+	switch (code) {
+	case -ENOMEM:
+	case -E2BIG:
+	case -EINVAL:
+		return RUNTIME_FAILED;
+	default:
+		return code < 0 ? RUNTIME_UNAVAILABLE : RUNTIME_FAILED;
+	}
 }

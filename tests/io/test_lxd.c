@@ -14,7 +14,7 @@
 struct story {
 	const char *name;
 	operation op;
-	struct scripted_row rows[12];
+	struct scripted_row rows[16];
 	enum runtime_result result;
 	enum runtime_status status;
 	const char *words;
@@ -188,6 +188,27 @@ static const struct story stories[] = {
 	    { "GET " C1, NULL, 200, IS("106", "t1") },
 	    { "GET " C1, NULL, 200, RUNNING },
 	    { "PUT " C1 "/state", GRACEFUL, 202, DONE },
+	    { "GET " C1, NULL, 200, RENEWED } },
+	  RUNTIME_OK,
+	  RUNTIME_STATUS_RUNNING,
+	  NULL,
+	  false },
+	{ "nobody knows how it ended, for long",
+	  runtime_restart,
+	  { { "GET " C1, NULL, 200, RUNNING },
+	    { "PUT " C1 "/state", GRACEFUL, 202, BEGUN },
+	    { "GET " WAIT, NULL, 503, "<html>" },
+	    SILENCE,
+	    { "GET " C1, NULL, 200, RENEWED } },
+	  RUNTIME_OK,
+	  RUNTIME_STATUS_RUNNING,
+	  NULL,
+	  false },
+	{ "an unknown state: never called running",
+	  runtime_restart,
+	  { { "GET " C1, NULL, 200, IS("112", "t1") },
+	    { "PUT " C1 "/state", GRACEFUL, 202, DONE },
+	    { "GET " C1, NULL, 200, IS("112", "t2") },
 	    { "GET " C1, NULL, 200, RENEWED } },
 	  RUNTIME_OK,
 	  RUNTIME_STATUS_RUNNING,
