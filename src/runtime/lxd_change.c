@@ -127,7 +127,10 @@ static enum move decide_running(const struct change *change)
 		return MOVE_DONE;
 	if (change->goal == GOAL_STOPPED && change->seen.ephemeral)
 		return MOVE_REFUSE;
-	if (!change->tried_graceful && change->graceful_s)
+	/* one that shuts down just after its time ran out would be deleted:
+	 * the daemon holds that back only while it restarts it */
+	if (!change->tried_graceful && change->graceful_s &&
+	    !change->seen.ephemeral)
 		return MOVE_GRACEFUL;
 	if (!change->tried_force)
 		return MOVE_FORCE;
