@@ -14,7 +14,7 @@ static json_t *load(struct slice text, size_t flags, json_error_t *error)
 
 int json_parse(struct slice text, struct json_t **rootp, struct err *err)
 {
-	json_error_t error;
+	json_error_t error = { 0 };
 	json_t *root;
 
 	/* jansson keeps it for good; saying it again costs two stores */
@@ -27,7 +27,9 @@ int json_parse(struct slice text, struct json_t **rootp, struct err *err)
 		*rootp = root;
 		return 0;
 	}
-	if (json_error_code(&error) == json_error_out_of_memory)
+	/* without memory for its lexer, jansson does not say what it is */
+	if (json_error_code(&error) == json_error_out_of_memory ||
+	    json_error_code(&error) == json_error_unknown)
 		return err_set(err, -ENOMEM, "out of memory");
 	return err_set(err, -EINVAL, "not JSON: line %d: %s", error.line,
 	               error.text);

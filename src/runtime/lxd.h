@@ -13,7 +13,8 @@
  *   - a graceful restart that runs out of time fails and leaves the instance
  *     running; the forced one is ours to ask for;
  *   - a restart that dies after the stop leaves it stopped; so is the start;
- *   - `stop` deletes an ephemeral instance: refused here; restart is safe;
+ *   - stopping deletes an ephemeral instance: refused here; a restart is safe
+ *     as long as it lasts, so it is by force, which cannot run out of time;
  *   - there is no choosing of the stop signal; a `signal` is not sent.
  *
  * exec: the command runs as an operation of the daemon, which cannot be

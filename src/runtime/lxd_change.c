@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inspect, restart, stop, start, kill: from the state in which an instance is found to
- * the one that is wanted.
+ * inspect, restart, stop, start, kill: from the state in which an instance is
+ * found to the one that is wanted.
  *
  *          ┌───────────────────────────────────────────┐
  *          ▼                                           │ ended, failed, lost
@@ -16,7 +16,6 @@
  */
 #include "runtime/lxd_work.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,7 +127,10 @@ static enum move decide_running(const struct change *change)
 		return MOVE_DONE;
 	if (change->goal == GOAL_STOPPED && change->seen.ephemeral)
 		return MOVE_REFUSE;
-	if (!change->tried_graceful && change->graceful_s)
+	/* one that shuts down just after its time ran out would be deleted:
+	 * the daemon holds that back only while it restarts it */
+	if (!change->tried_graceful && change->graceful_s &&
+	    !change->seen.ephemeral)
 		return MOVE_GRACEFUL;
 	if (!change->tried_force)
 		return MOVE_FORCE;
@@ -137,12 +139,16 @@ static enum move decide_running(const struct change *change)
 
 static enum move decide(const struct change *change)
 {
+	enum move move;
+
 	if (change->goal == GOAL_SEEN)
 		return MOVE_DONE;
 	switch (change->seen.status) {
 	case LXD_STATUS_RUNNING:
-	case LXD_STATUS_ERROR: /* the daemon may still be able to end it */
 		return decide_running(change);
+	case LXD_STATUS_ERROR: /* the daemon may still be able to end it */
+		move = decide_running(change);
+		return move == MOVE_DONE ? MOVE_AGAIN : move;
 	case LXD_STATUS_STOPPED:
 		if (change->goal == GOAL_STOPPED)
 			return MOVE_DONE;
@@ -312,8 +318,7 @@ static void not_seen(struct change *change, int r)
 	else if (change->asked)
 		lxd_work_pause(&change->work, change->work.lxd->retry_ms, look);
 	else
-		complete(change, r < 0 ? RUNTIME_UNAVAILABLE : RUNTIME_FAILED,
-		         change->why);
+		complete(change, lxd_work_blame(r), change->why);
 }
 
 static int read_instance(struct lxd_work *work, struct lxd_instance *instance)

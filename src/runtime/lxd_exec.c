@@ -14,6 +14,7 @@
  */
 #include "runtime/lxd_work.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ struct command {
 	char *project;
 	uint64_t timeout_ms;
 	bool running; /* as far as we know */
+	bool tidying; /* what is to be fetched has been */
 	bool told;    /* result and words below are known */
 	enum runtime_result result;
 	char words[ERR_MESSAGE_SIZE];
@@ -93,8 +95,8 @@ static void on_interrupted(struct lxd_work *work)
 	char span[DURATION_TEXT_MAX];
 
 	if (command->told) {
-		/* only its output is not all there */
-		work->call->truncated = true;
+		/* only its output may not all be there */
+		work->call->truncated |= !command->tidying;
 	} else if (work->interrupt == RUNTIME_CANCELLED) {
 		tell(command, RUNTIME_CANCELLED, "cancelled%s",
 		     command->running ? "; the command may still run" : "");
@@ -150,6 +152,7 @@ static void delete_next(struct lxd_work *work)
 static void delete_all(struct command *command)
 {
 	command->at = 0;
+	command->tidying = true;
 	delete_next(&command->work);
 }
 
@@ -233,27 +236,29 @@ static void guess_paths(struct command *command)
 static void tell_ended(struct command *command)
 {
 	const struct lxd_operation *operation = &command->work.operation;
+	struct runtime_call *call = command->work.call;
+	const char *name = call ? call->argv[0] : "the command";
 	const char *target = command->target;
 	int64_t code = operation->exit_code;
 
-	if (command->work.call)
-		command->work.call->exit_code = code;
-	if (code == 0)
+	if (call)
+		call->exit_code = code;
+	if (code == 0 && operation->progress == LXD_SUCCESS)
 		tell(command, RUNTIME_OK, "%s", "");
 	else if (code == 127)
 		tell(command, RUNTIME_FAILED,
-		     "the command was not found in %s (exit code 127)", target);
+		     "%s was not found in %s (exit code 127)", name, target);
 	else if (code == 126)
 		tell(command, RUNTIME_FAILED,
-		     "the command cannot be executed in %s (exit code 126)",
+		     "%s cannot be executed in %s (exit code 126)", name,
 		     target);
 	else if (code > 0)
 		tell(command, RUNTIME_FAILED,
-		     "the command in %s ended with exit code %" PRId64, target,
-		     code);
+		     "%s ended with exit code %" PRId64 " in %s", name, code,
+		     target);
 	else
-		tell(command, RUNTIME_FAILED,
-		     "the command in %s did not run: %s", target,
+		tell(command, RUNTIME_FAILED, "%s did not run in %s: %s", name,
+		     target,
 		     operation->error[0] ? operation->error
 		                         : "the daemon tells no exit code");
 }
@@ -318,8 +323,8 @@ static void on_ended(struct lxd_work *work)
 		tell_refused(command);
 		break;
 	case LXD_UNREACHABLE:
-		tell(command, RUNTIME_UNAVAILABLE, "no command in %s: %s",
-		     work->target, work->err.message);
+		tell(command, lxd_work_blame(work->err.code),
+		     "no command in %s: %s", work->target, work->err.message);
 		break;
 	case LXD_LOST:
 		tell(command, RUNTIME_FAILED,
@@ -351,9 +356,9 @@ static void ask(struct lxd_work *work)
 
 /* --- beginning ---------------------------------------------------------- */
 
-static bool same(const char *a, const char *b)
+static const char *project_of(const struct lxd_work *work)
 {
-	return a == b || (a && b && strcmp(a, b) == 0);
+	return work->project ? work->project : "default";
 }
 
 /* Is there another command in it? Works of commands say so by `interrupted`. */
@@ -366,8 +371,8 @@ static bool is_occupied(const struct lxd_runtime *lxd,
 
 		if (work->interrupted == on_interrupted &&
 		    command_of(work) != newcomer && command_of(work)->running &&
-		    same(work->target, newcomer->target) &&
-		    same(work->project, newcomer->project))
+		    strcmp(work->target, newcomer->target) == 0 &&
+		    strcmp(project_of(work), project_of(&newcomer->work)) == 0)
 			return true;
 	}
 	return false;
@@ -413,11 +418,13 @@ int lxd_exec(struct runtime *runtime, struct runtime_call *call)
 		container_of(runtime, struct lxd_runtime, base);
 	struct command *command;
 
+	assert(call->argv && call->argv[0]);
 	command = command_new(call);
 	if (!command)
 		return err_set_code(&call->err, -ENOMEM, "no command in %s",
 		                    call->target);
 	command->timeout_ms = call->timeout_ms ? call->timeout_ms : LXD_EXEC_MS;
+	command->work.patient = true;
 	command->work.interrupted = on_interrupted;
 	command->work.fini = command_fini;
 	lxd_work_init(&command->work, lxd, call, command->timeout_ms);

@@ -7,7 +7,8 @@
  * of time with the operation as it is, others with an error; a finished
  * operation is forgotten after five seconds; and a daemon may be restarted
  * while we wait. So: an error is followed by a plain look at the operation,
- * "not found" means that how it ended is lost, and so does silence that lasts.
+ * "not found" means that how it ended is lost, and so does silence that lasts,
+ * unless the work is patient: then we ask less and less often, for ever.
  */
 #include "runtime/lxd_work.h"
 
@@ -25,11 +26,17 @@ static void finish(struct lxd_work *work, enum lxd_end end)
 
 static void unanswered(struct lxd_work *work)
 {
-	if (++work->n_unanswered >= LXD_WAIT_TRIES) {
+	uint64_t pause_ms = work->lxd->retry_ms;
+
+	if (work->n_unanswered < LXD_WAIT_TRIES) {
+		work->n_unanswered++;
+	} else if (!work->patient) {
 		finish(work, LXD_LOST);
 		return;
 	}
-	lxd_work_pause(work, work->lxd->retry_ms, look_at_it);
+	if (work->patient)
+		pause_ms *= work->n_unanswered;
+	lxd_work_pause(work, pause_ms, look_at_it);
 }
 
 /* Leaves what was known of the operation if there is no good answer. */

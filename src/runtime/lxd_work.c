@@ -153,6 +153,7 @@ static const char *aim(struct lxd_work *work)
 
 	buf_reset(&work->path);
 	buf_reset(&work->body);
+	err_clear(&work->err);
 	work->aimed = 0;
 	if (lxd->endpoint && lxd->url.scheme != URL_UNIX)
 		return work->project;
@@ -161,14 +162,12 @@ static const char *aim(struct lxd_work *work)
 		configured = lxd->url.host.p;
 	work->aimed = lxd_socket_find(lxd->incus, configured, &lxd_real_world,
 	                              &work->socket, &work->err);
-	if (work->aimed == 0 &&
-	    work->socket.fell_back != lxd->fallback_logged) {
-		lxd->fallback_logged = work->socket.fell_back;
+	if (work->aimed == 0 && work->socket.fell_back && !lxd->fallback_logged)
 		log_warn(lxd->log, "socket taken from another usual place",
 		         LOG_STR("runtime", lxd->base.ops->name),
 		         LOG_STR("configured", configured),
 		         LOG_STR("socket", work->socket.path));
-	}
+	lxd->fallback_logged = work->socket.fell_back;
 	if (work->project || !work->socket.restricted)
 		return work->project;
 	(void)snprintf(work->user_project, sizeof(work->user_project),
@@ -247,11 +246,11 @@ void lxd_work_send(struct lxd_work *work, const char *method,
 
 	assert(!work->exchanging && !work->pausing);
 	buf_reset(&work->reply);
-	err_clear(&work->err);
 	work->http = (struct http_call){
 		.method = method,
 		.timeout_ms = timeout_ms,
-		.max_body = LXD_MAX_REPLY,
+		/* who takes the body itself ends it where there is enough */
+		.max_body = on_body ? UINT64_MAX : LXD_MAX_REPLY,
 		.on_body = on_body ? on_body : on_reply_body,
 		/* what changes something is not sent twice by accident, which
 		 * a kept connection's closing could lead to */
@@ -304,4 +303,16 @@ static int explain(const struct lxd_work *work, struct err *err)
 int lxd_work_sent(const struct lxd_work *work, struct err *err)
 {
 	return work->http.err.code ? explain(work, err) : 0;
+}
+
+enum runtime_result lxd_work_blame(int code)
+{
+	switch (code) {
+	case -ENOMEM:
+	case -E2BIG:
+	case -EINVAL:
+		return RUNTIME_FAILED;
+	default:
+		return code < 0 ? RUNTIME_UNAVAILABLE : RUNTIME_FAILED;
+	}
 }

@@ -83,6 +83,7 @@ struct lxd_work {
 	bool exchanging;
 	bool unsent;  /* the exchange could not be begun */
 	bool hurried; /* what was under way was ended early */
+	bool patient; /* an operation is never given up */
 	bool ending;
 	uint8_t n_handles; /* not yet closed */
 
@@ -136,6 +137,10 @@ void lxd_work_send(struct lxd_work *work, const char *method,
 
 /* 0 if there is a reply to read, or a negative error in words. */
 int lxd_work_sent(const struct lxd_work *work, struct err *err) MUST_CHECK;
+
+/* What an operation that could not even begin ends with: the daemon is to
+ * blame for most failures of an exchange, but not for our own. */
+enum runtime_result lxd_work_blame(int code);
 
 void lxd_work_pause(struct lxd_work *work, uint64_t ms, lxd_next_fn next);
 

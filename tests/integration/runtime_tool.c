@@ -16,6 +16,8 @@
 #include "base/number.h"
 #include "io/http_client.h"
 #include "runtime/docker.h"
+#include "runtime/host.h"
+#include "runtime/lxd.h"
 #include "runtime/runtime.h"
 
 #define TARGETS_MAX    1000
@@ -59,7 +61,7 @@ static void usage(FILE *out)
 		out,
 		"usage: runtime-tool [OPTION]... RUNTIME ENDPOINT OPERATION "
 		"TARGET[,TARGET]... [COMMAND...]\n"
-		"  RUNTIME    docker, podman\n"
+		"  RUNTIME    docker, podman, lxd, incus, host\n"
 		"  ENDPOINT   as in the configuration; - for the usual places\n"
 		"  OPERATION  inspect, restart, stop, start, kill, exec\n"
 		"  TARGET     several are worked on at once\n"
@@ -78,12 +80,24 @@ static int open_docker(struct tool *tool, struct err *err)
 	                          tool->kind, tool->endpoint, &tool->log, err);
 }
 
+static int open_lxd(struct tool *tool, struct err *err)
+{
+	return lxd_runtime_new(&tool->runtime, &tool->loop, tool->client,
+	                       tool->kind, tool->endpoint, &tool->log, err);
+}
+
+static int open_host(struct tool *tool, struct err *err)
+{
+	return host_runtime_new(&tool->runtime, &tool->loop);
+}
+
 static const struct {
 	const char *kind;
 	int (*open)(struct tool *tool, struct err *err);
 } runtimes[] = {
-	{ "docker", open_docker },
-	{ "podman", open_docker },
+	{ "docker", open_docker }, { "podman", open_docker },
+	{ "lxd", open_lxd },       { "incus", open_lxd },
+	{ "host", open_host },
 };
 
 static int open_runtime(struct tool *tool, struct err *err)

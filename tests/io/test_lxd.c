@@ -7,13 +7,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include "runtime/lxd_socket.h"
 
 /* --- restart and its relatives ------------------------------------------ */
 
 struct story {
 	const char *name;
 	operation op;
-	struct scripted_row rows[12];
+	struct scripted_row rows[16];
 	enum runtime_result result;
 	enum runtime_status status;
 	const char *words;
@@ -192,6 +193,27 @@ static const struct story stories[] = {
 	  RUNTIME_STATUS_RUNNING,
 	  NULL,
 	  false },
+	{ "nobody knows how it ended, for long",
+	  runtime_restart,
+	  { { "GET " C1, NULL, 200, RUNNING },
+	    { "PUT " C1 "/state", GRACEFUL, 202, BEGUN },
+	    { "GET " WAIT, NULL, 503, "<html>" },
+	    SILENCE,
+	    { "GET " C1, NULL, 200, RENEWED } },
+	  RUNTIME_OK,
+	  RUNTIME_STATUS_RUNNING,
+	  NULL,
+	  false },
+	{ "an unknown state: never called running",
+	  runtime_restart,
+	  { { "GET " C1, NULL, 200, IS("112", "t1") },
+	    { "PUT " C1 "/state", GRACEFUL, 202, DONE },
+	    { "GET " C1, NULL, 200, IS("112", "t2") },
+	    { "GET " C1, NULL, 200, RENEWED } },
+	  RUNTIME_OK,
+	  RUNTIME_STATUS_RUNNING,
+	  NULL,
+	  false },
 	{ "forbidden",
 	  runtime_restart,
 	  { { "GET " C1, NULL, 200, RUNNING },
@@ -277,11 +299,11 @@ static const struct story stories[] = {
 	  RUNTIME_STATUS_RUNNING,
 	  "would delete it",
 	  false },
-	{ "restart an ephemeral one",
+	{ "restart an ephemeral one: by force at once",
 	  runtime_restart,
 	  { { "GET " C1, NULL, 200,
 	      SYNC("{\"status_code\":103,\"ephemeral\":true}") },
-	    { "PUT " C1 "/state", GRACEFUL, 202, BEGUN },
+	    { "PUT " C1 "/state", FORCED, 202, BEGUN },
 	    { "GET " WAIT, NULL, 200, DONE },
 	    { "GET " C1, NULL, 200, RENEWED } },
 	  RUNTIME_OK,
@@ -523,6 +545,28 @@ static void test_environment_names_the_socket(void **state)
 	assert_int_equal(unsetenv("INCUS_SOCKET"), 0);
 }
 
+static void test_no_socket_to_connect_to(void **state)
+{
+	static const struct scripted_row script[] = { { 0 } };
+	char path[LXD_SOCKET_MAX + 1];
+	struct fixture fixture;
+
+	memset(path, 'x', sizeof(path));
+	path[LXD_SOCKET_MAX] = '\0';
+	fixture_begin(&fixture, script);
+	fixture_close_runtime(&fixture);
+	assert_int_equal(setenv("INCUS_SOCKET", path, 1), 0);
+	fixture_open_runtime(&fixture, "incus", NULL);
+	fixture_run(&fixture, runtime_restart);
+	fixture_expect(&fixture, RUNTIME_UNAVAILABLE,
+	               "incus: cannot restart instance c1: the socket's path "
+	               "is too long");
+	fixture_run(&fixture, runtime_exec);
+	fixture_expect(&fixture, RUNTIME_UNAVAILABLE, "too long");
+	fixture_end(&fixture);
+	assert_int_equal(unsetenv("INCUS_SOCKET"), 0);
+}
+
 static void test_bad_endpoint(void **state)
 {
 	struct test_loop loop;
@@ -549,6 +593,7 @@ int main(void)
 		cmocka_unit_test(test_no_daemon),
 		cmocka_unit_test(test_daemon_comes_later),
 		cmocka_unit_test(test_environment_names_the_socket),
+		cmocka_unit_test(test_no_socket_to_connect_to),
 		cmocka_unit_test(test_bad_endpoint),
 	};
 

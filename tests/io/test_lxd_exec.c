@@ -4,6 +4,8 @@
 #include "support/lxd_kit.h"
 
 #include <signal.h>
+#include <string.h>
+#include "proto/lxd.h"
 
 static void test_exec(void **state)
 {
@@ -39,9 +41,9 @@ static void test_exit_codes(void **state)
 		int64_t code;
 		const char *words;
 	} rows[] = {
-		{ EXITED("3"), 3, "in c1 ended with exit code 3" },
+		{ EXITED("3"), 3, "/bin/echo ended with exit code 3 in c1" },
 		{ EXITED("126"), 126, "cannot be executed in c1" },
-		{ EXITED("127"), 127, "was not found in c1" },
+		{ EXITED("127"), 127, "/bin/echo was not found in c1" },
 		{ EXITED("137"), 137, "exit code 137" },
 	};
 
@@ -83,7 +85,8 @@ static void test_exec_refused(void **state)
 		{ 200, FAIL("403", "no"), RUNTIME_FAILED, RUNTIME_STATUS_OTHER,
 		  "no command in c1: no" },
 		{ 202, FAILED("cannot find the PID"), RUNTIME_FAILED,
-		  RUNTIME_STATUS_OTHER, "did not run: cannot find the PID" },
+		  RUNTIME_STATUS_OTHER,
+		  "did not run in c1: cannot find the PID" },
 		{ 500, "oops", RUNTIME_FAILED, RUNTIME_STATUS_OTHER,
 		  "HTTP 500" },
 	};
@@ -164,6 +167,43 @@ static void test_exec_is_forgotten(void **state)
 	fixture_begin(&fixture, script);
 	fixture_run(&fixture, runtime_exec);
 	fixture_expect(&fixture, RUNTIME_FAILED, "is not known");
+	fixture_end(&fixture);
+}
+
+/* A command is never taken for ended because the daemon is silent. */
+static void test_exec_outlasts_silence(void **state)
+{
+	static const struct scripted_row script[] = {
+		{ "POST " C1 "/exec", NULL, 202, BEGUN },
+		{ "GET " WAIT, NULL, 503, "<html>" },
+		SILENCE,
+		SILENCE_OF_ONE,
+		{ "GET " OP, NULL, 200, EXITED("0") },
+		{ "GET " OUT, NULL, 200, "" },
+		{ "GET " ERR, NULL, 200, "" },
+		TIDY,
+		{ 0 },
+	};
+	struct fixture fixture;
+
+	fixture_begin(&fixture, script);
+	fixture_run(&fixture, runtime_exec);
+	fixture_expect(&fixture, RUNTIME_OK, NULL);
+	fixture_end(&fixture);
+}
+
+static void test_exec_with_too_many_words(void **state)
+{
+	static const struct scripted_row script[] = { { 0 } };
+	static char word[LXD_REQUEST_MAX];
+	const char *argv[] = { word, NULL };
+	struct fixture fixture;
+
+	memset(word, 'x', sizeof(word) - 1);
+	fixture_begin(&fixture, script);
+	fixture.call.argv = argv;
+	fixture_run(&fixture, runtime_exec);
+	fixture_expect(&fixture, RUNTIME_FAILED, "cannot be written");
 	fixture_end(&fixture);
 }
 
@@ -278,6 +318,8 @@ int main(void)
 		cmocka_unit_test(test_output_is_capped),
 		cmocka_unit_test(test_exec_while_busy),
 		cmocka_unit_test(test_exec_is_forgotten),
+		cmocka_unit_test(test_exec_outlasts_silence),
+		cmocka_unit_test(test_exec_with_too_many_words),
 		cmocka_unit_test(test_exec_hangs),
 		cmocka_unit_test(test_close_while_a_command_hangs),
 		cmocka_unit_test(test_cancel_a_command),

@@ -43,6 +43,15 @@
 	               "{\"return\":" code ",\"output\":{\"1\":\"" OUT \
 	               "\",\"2\":\"" ERR "\"}}",                       \
 	               ""))
+/* Ten looks at the operation that nobody answers as they should. */
+#define SILENCE_OF_ONE                         \
+	{                                      \
+		"GET " OP, NULL, 503, "<html>" \
+	}
+#define SILENCE                                                         \
+	SILENCE_OF_ONE, SILENCE_OF_ONE, SILENCE_OF_ONE, SILENCE_OF_ONE, \
+		SILENCE_OF_ONE, SILENCE_OF_ONE, SILENCE_OF_ONE,         \
+		SILENCE_OF_ONE, SILENCE_OF_ONE, SILENCE_OF_ONE
 #define STILL_RUNNING "Failed shutting down instance, status is Running"
 #define TIDY                                         \
 	{ "DELETE " OUT, NULL, 200, SYNC("{}") },    \

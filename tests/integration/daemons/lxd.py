@@ -77,6 +77,19 @@ class Lxd:
             raise Unavailable("lxd cannot run an instance here: "
                               f"{error!r}") from error
 
+    def restart_daemon(self, hard=False):
+        """Its instances go on running meanwhile."""
+        if hard:
+            self._process.kill()
+        else:
+            self._process.stop()
+        self.start_daemon()
+
+    def operations(self, description):
+        """Those under way now, by what they say they do."""
+        running = self.api("GET", "/operations?recursion=1").get("running", [])
+        return [one for one in running if one["description"] == description]
+
     def add_project(self, name):
         """Shares images and profiles with the default one."""
         if f"/1.0/projects/{name}" not in self.api("GET", "/projects"):

@@ -18,16 +18,19 @@ def tool():
 
 
 class Operation:
-    """One that runs in the background; options as keywords: timeout=500."""
+    """One that runs in the background; options as keywords: timeout=500.
+    @env: added to ours."""
 
-    def __init__(self, engine, operation, target, *command, **options):
+    def __init__(self, engine, operation, target, *command, env=None,
+                 **options):
         words = [word for key, value in options.items()
                  for word in ("--" + key.replace("_", "-"), str(value))]
         targets = target if isinstance(target, str) else ",".join(target)
         self._process = subprocess.Popen(
             [tool(), *words, engine.kind, engine.socket, operation, targets,
              *command],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **(env or {})})
 
     def results(self):
         """Every result, in the order in which they came."""
