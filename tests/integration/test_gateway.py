@@ -77,9 +77,10 @@ def test_nonsense_bounces_nothing(scripted_gateway, bouncer, counter, lie):
     running.wait_state("watched", "good")
     assert running.metric("bouncer_source_up") == 1
     assert counter.runs == 0
-    downs = [entry for entry in running.journal()
-             if entry["event"] == "source"]
-    assert len(downs) == 2, "down and up again, once each"
+    news = [entry["result"] for entry in running.journal()
+            if entry["event"] == "source"]
+    assert len(news) == 3 and news[0] == news[2] == "ok" != news[1], \
+        "up, down and up again, once each"
 
 
 def test_gateway_that_is_stopped(pushgateway, bouncer, counter):

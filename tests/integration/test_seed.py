@@ -45,7 +45,8 @@ def test_seed_restarts_and_runs_the_command(dockerd, lxd, scripted_gateway,
 
     running = bouncer(SEED.format(lxd=lxd.socket, docker=dockerd.socket,
                                   push_gw=scripted_gateway.url))
-    running.wait_step("API Exporter", "ok")
+    # Nothing is bounced in the first half minute of a run.
+    running.wait_step("API Exporter", "ok", timeout=60)
     running.wait_step("WeeWX", "ok")
 
     assert dockerd.state("prom-stack_api-exporter_1")["Running"]

@@ -62,7 +62,8 @@ class Bouncer:
 
     def start(self, yaml=None, args=(), env=None, ready=True):
         """@yaml None: with the file of before. The address of the file gives
-        way to a private one."""
+        way to a private one; so does the state, unless the file names its
+        place."""
         if yaml is not None:
             self.write_config(yaml)
         self.process = Process(

@@ -6,6 +6,7 @@ answers are written byte by byte by ourselves: half of them are wrong.
 """
 
 import http.server
+import socket
 import threading
 import time
 
@@ -38,6 +39,25 @@ class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._connections = set()
+
+    def process_request_thread(self, request, client_address):
+        self._connections.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connections.discard(request)
+
+    def hang_up(self):
+        """On those who keep their connection: they would be served on."""
+        for connection in list(self._connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
     def handle_error(self, request, client_address):
         pass    # a peer that hangs up on a wrong answer is in its right
 
@@ -64,6 +84,7 @@ class ScriptedGateway:
             self._ended.set()
             self._server.shutdown()
             self._server.server_close()
+            self._server.hang_up()
             self._thread.join()
             self._server = None
 
