@@ -111,21 +111,24 @@ def test_ends_when_asked(scripted_gateway, bouncer, number):
 
 
 def test_lets_a_running_step_finish(scripted_gateway, bouncer, directory):
-    done = f"{directory}/finished"
+    begun, done = f"{directory}/begun", f"{directory}/finished"
     scripted_gateway.say_ages({"a": 60})
     running = bouncer(settings(
-        on_host("a", "/bin/sh", "-c", f"sleep 2; echo yes >{done}"),
+        on_host("a", "/bin/sh", "-c",
+                f"echo yes >{begun}; sleep 2; echo yes >{done}"),
         push_gw=scripted_gateway.url))
-    running.wait_state("a", "bouncing")
+    running.wait_for(lambda b: os.path.exists(begun), what="the command")
     assert running.end(timeout=10) == 0
     assert os.path.exists(done)
 
 
-def test_second_signal_ends_it_at_once(scripted_gateway, bouncer):
+def test_second_signal_ends_it_at_once(scripted_gateway, bouncer, directory):
+    begun = f"{directory}/begun-second"
     scripted_gateway.say_ages({"a": 60})
-    running = bouncer(settings(on_host("a", "/bin/sleep", "1000"),
-                               push_gw=scripted_gateway.url))
-    running.wait_state("a", "bouncing")
+    running = bouncer(settings(
+        on_host("a", "/bin/sh", "-c", f"echo yes >{begun}; exec sleep 1000"),
+        push_gw=scripted_gateway.url))
+    running.wait_for(lambda b: os.path.exists(begun), what="the command")
     running.process.signal(signal.SIGTERM)
     running.wait_log("SIGTERM")
     running.process.signal(signal.SIGTERM)
