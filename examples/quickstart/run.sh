@@ -260,7 +260,7 @@ fi
 
 say "building in $BUILD"
 configure "$BUILD"
-compile "$BUILD"
+compile "$BUILD" src/bouncer:executable # the program alone
 
 say "the story"
 trap stop_all EXIT

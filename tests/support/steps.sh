@@ -205,11 +205,14 @@ configure()
     fi
 }
 
-# compile DIRECTORY: quiet unless it fails
+# compile DIRECTORY [TARGET…]: quiet unless it fails
 compile()
 {
-    if ! meson compile -C "$1" -j "$(n_jobs)" >"$1/compile.log" 2>&1; then
-        cat "$1/compile.log"
+    directory_compiled=$1
+    shift
+    if ! meson compile -C "$directory_compiled" -j "$(n_jobs)" "$@" \
+        >"$directory_compiled/compile.log" 2>&1; then
+        cat "$directory_compiled/compile.log"
         return 1
     fi
 }
