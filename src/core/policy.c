@@ -223,8 +223,14 @@ static bool next_step(struct turn *turn, const char *reason)
 		return false;
 	turn->policy->step++;
 	turn_move(turn, POLICY_WAITING, reason);
-	turn->commands.ask_guards = true;
 	return true;
+}
+
+/* Has the source spoken since the last step ended? What it said before does
+ * not tell whether another one is needed. */
+static bool step_is_judged(const struct policy *policy)
+{
+	return policy->step == 0 || policy->known_ms >= policy->ended_ms;
 }
 
 static void verify_bad(struct turn *turn)
@@ -311,8 +317,10 @@ static void observed_good(struct turn *turn)
 	case POLICY_STARTING:
 		reason = "good";
 		break;
+	case POLICY_WAITING: /* for the next step: the one before helped */
+		turn->commands.recovered = policy->step > 0;
+		break;
 	case POLICY_BREACHED:
-	case POLICY_WAITING:
 	case POLICY_COOLING:
 		break;
 	}
@@ -346,7 +354,7 @@ static void resume_from_unknown(struct turn *turn, uint64_t gap_ms)
 	if (policy->bad_since_ms != POLICY_NEVER)
 		policy->bad_since_ms += gap_ms;
 	if (resume == POLICY_VERIFYING)
-		policy->ended_ms += gap_ms;
+		policy->ended_ms = MIN(policy->ended_ms + gap_ms, turn->now_ms);
 	turn_move(turn, resume, "source can be read again");
 	if (resume == POLICY_GAVE_UP)
 		policy->held = GUARD_BUDGET;
@@ -381,6 +389,11 @@ static void keep_books(struct turn *turn, const struct observation *observation)
 	}
 	if (was_unknown && policy->known_ms != POLICY_NEVER)
 		policy->excused_ms += now_ms - MIN(gap_from, now_ms);
+	/* pushes so frequent that each seems the same: the excuse of an older
+	 * one is not theirs */
+	if (observation->kind == OBSERVATION_AGE)
+		policy->excused_ms =
+			MIN(policy->excused_ms, observation->age_ms);
 	policy->known_ms = now_ms;
 }
 
@@ -443,7 +456,7 @@ static void guards(struct turn *turn, uint32_t held)
 	uint64_t grace_end_ms =
 		policy->created_ms + turn->rules->start_grace_ms;
 
-	if (policy->state != POLICY_WAITING)
+	if (policy->state != POLICY_WAITING || !step_is_judged(policy))
 		return;
 	if (turn->now_ms < grace_end_ms) {
 		held |= GUARD_GRACE;
@@ -487,7 +500,9 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 		policy->deadline_ms = turn->now_ms + turn->rules->verify_ms;
 		break;
 	case OUTCOME_FAILED:
-		if (!next_step(turn, "step failed, next one"))
+		if (next_step(turn, "step failed, next one"))
+			turn->commands.observe = true;
+		else
 			bounce_failed(turn, "bounce failed");
 		break;
 	case OUTCOME_UNAVAILABLE:

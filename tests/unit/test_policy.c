@@ -234,9 +234,12 @@ static void test_ladder(void **state)
 	rules.n_steps = 3;
 	RUN_ROWS(&rules, { 0, AGE(61000), POLICY_WAITING, ASK, 0 },
 	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
-	         /* the first fails: the next at once */
-	         { 1000, ENDED(FAILED), POLICY_WAITING, ASK, 0 },
-	         { 1000, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
+	         /* the first fails: the next, as soon as it is known to be
+	          * needed */
+	         { 1000, ENDED(FAILED), POLICY_WAITING, OBSERVE, 0 },
+	         { 1000, GUARDS(0), POLICY_WAITING, NOTHING, 0 },
+	         { 1500, AGE(62500), POLICY_WAITING, ASK, 0 },
+	         { 1500, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
 	         /* the second is done and does not help */
 	         { 2000, ENDED(DONE), POLICY_VERIFYING, NOTHING, 62000 },
 	         { 62000, AGE(123000), POLICY_WAITING, ASK, 0 },
@@ -252,7 +255,8 @@ static void test_ladder_costs_one_bounce(void **state)
 	static const struct row rows[] = {
 		{ 0, AGE(61000), POLICY_WAITING, ASK, 0 },
 		{ 0, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
-		{ 1000, ENDED(FAILED), POLICY_WAITING, ASK, 0 },
+		{ 1000, ENDED(FAILED), POLICY_WAITING, OBSERVE, 0 },
+		{ 1000, AGE(62000), POLICY_WAITING, ASK, 0 },
 		{ 1000, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
 	};
 
@@ -261,6 +265,36 @@ static void test_ladder_costs_one_bounce(void **state)
 	run_rows(&policy, &rules, rows, ARRAY_SIZE(rows));
 	assert_int_equal(policy.n_bounces, 1);
 	assert_int_equal(policy.step, 1);
+}
+
+/* A step that failed is followed by the next only if the monitor is still bad:
+ * not if it came back meanwhile, nor if nobody can tell. */
+static void test_ladder_stops_at_good(void **state)
+{
+	struct policy_rules rules = base_rules;
+
+	rules.n_steps = 2;
+	RUN_ROWS(&rules, { 0, AGE(61000), POLICY_WAITING, ASK, 0 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
+	         { 500, AGE(0), POLICY_BOUNCING, CANCEL, 0 },
+	         { 1000, ENDED(FAILED), POLICY_WAITING, OBSERVE, 0 },
+	         { 1000, GUARDS(0), POLICY_WAITING, NOTHING, 0 },
+	         { 1500, AGE(1000), POLICY_GOOD, RECOVERED, -1 });
+}
+
+static void test_ladder_stops_at_unknown(void **state)
+{
+	struct policy_rules rules = base_rules;
+
+	rules.n_steps = 2;
+	RUN_ROWS(&rules, { 0, AGE(61000), POLICY_WAITING, ASK, 0 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
+	         { 500, UNKNOWN, POLICY_BOUNCING, NOTHING, 0 },
+	         { 1000, ENDED(FAILED), POLICY_WAITING, OBSERVE, 0 },
+	         { 1000, GUARDS(0), POLICY_WAITING, NOTHING, 0 },
+	         { 1500, UNKNOWN, POLICY_UNKNOWN, NOTHING, 0 },
+	         { 2000, AGE(63000), POLICY_WAITING, ASK, 0 },
+	         { 2000, GUARDS(0), POLICY_BOUNCING, RUN, 0 });
 }
 
 static void test_budget_then_gave_up_then_released(void **state)
@@ -329,6 +363,49 @@ static void test_push_during_the_outage(void **state)
 	         { 500000, AGE(20000), POLICY_GOOD, NOTHING, 0 },
 	         { 559000, AGE(79000), POLICY_GOOD, NOTHING, 0 },
 	         { 561000, AGE(81000), POLICY_WAITING, ASK, 0 });
+}
+
+/* A job that pushes every second: each push seems the same as the one before,
+ * but no outage may be excused for longer than the push is old. */
+static void test_no_excuse_older_than_the_push(void **state)
+{
+	struct policy_event good = AGE(900);
+	struct policy_event unknown = UNKNOWN;
+	struct policy_event dead = AGE(61000);
+	struct rng rng = { 1 };
+	struct policy policy;
+	uint64_t now_ms = ZERO;
+
+	policy_init(&policy, now_ms);
+	for (int i = 0; i < 200; i++) {
+		(void)policy_step(&policy, &base_rules, &good, now_ms, &rng);
+		(void)policy_step(&policy, &base_rules, &unknown, now_ms + 500,
+		                  &rng);
+		now_ms += 1000;
+	}
+	(void)policy_step(&policy, &base_rules, &good, now_ms, &rng);
+	dead.observation.age_ms = 62000;
+	(void)policy_step(&policy, &base_rules, &dead, now_ms + 61100, &rng);
+	assert_int_equal(policy.state, POLICY_WAITING);
+}
+
+/* Nor may the end of a step move into the future: it would not be believed
+ * after our own restart. */
+static void test_unknown_moves_no_step_into_the_future(void **state)
+{
+	struct policy policy;
+	static const struct row rows[] = {
+		{ 0, AGE(61000), POLICY_WAITING, ASK, 0 },
+		{ 0, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
+		{ 100, UNKNOWN, POLICY_BOUNCING, NOTHING, 0 },
+		{ 50000, ENDED(DONE), POLICY_VERIFYING, NOTHING, 0 },
+		{ 50100, UNKNOWN, POLICY_UNKNOWN, NOTHING, 0 },
+		{ 60000, AGE(121000), POLICY_VERIFYING, NOTHING, 120000 },
+	};
+
+	policy_init(&policy, ZERO);
+	run_rows(&policy, &base_rules, rows, ARRAY_SIZE(rows));
+	assert_int_equal(policy.ended_ms - ZERO, 60000);
 }
 
 static void test_unknown_suspends_verifying(void **state)
@@ -633,11 +710,15 @@ int main(void)
 		cmocka_unit_test(test_useless_bounce_is_tried_again),
 		cmocka_unit_test(test_ladder),
 		cmocka_unit_test(test_ladder_costs_one_bounce),
+		cmocka_unit_test(test_ladder_stops_at_good),
+		cmocka_unit_test(test_ladder_stops_at_unknown),
 		cmocka_unit_test(test_budget_then_gave_up_then_released),
 		cmocka_unit_test(test_budget_slides),
 		cmocka_unit_test(test_unknown_is_not_bad),
 		cmocka_unit_test(test_new_push_ends_the_excuse),
 		cmocka_unit_test(test_push_during_the_outage),
+		cmocka_unit_test(test_no_excuse_older_than_the_push),
+		cmocka_unit_test(test_unknown_moves_no_step_into_the_future),
 		cmocka_unit_test(test_unknown_suspends_verifying),
 		cmocka_unit_test(test_missing_never_seen),
 		cmocka_unit_test(test_missing_since_last_seen),
