@@ -152,6 +152,14 @@ static void budget_refund(struct turn *turn)
 		turn->policy->n_bounces--;
 }
 
+/* Unless a step before this one did. */
+static void bounce_never_began(struct turn *turn)
+{
+	if (turn->policy->step == 0)
+		turn->policy->cool_until_ms = 0;
+	budget_refund(turn);
+}
+
 /* How long to stay away after the step that has just ended. */
 static uint64_t wait_after_bounce(struct turn *turn)
 {
@@ -276,8 +284,10 @@ static void observed_bad(struct turn *turn, const char *reason)
 	case POLICY_COOLING:
 		want_bounce(turn, "cooldown is over and still bad");
 		break;
-	case POLICY_WAITING:
 	case POLICY_BOUNCING:
+		policy->good_seen = false;
+		break;
+	case POLICY_WAITING:
 	case POLICY_GAVE_UP:
 	case POLICY_UNKNOWN:
 	case POLICY_PAUSED:
@@ -462,6 +472,11 @@ static void guards(struct turn *turn, uint32_t held)
 		held |= GUARD_GRACE;
 		policy->deadline_ms = grace_end_ms;
 	}
+	/* a step that was paused over may have ended since it waits */
+	if (policy->step == 0 && turn->now_ms < policy->cool_until_ms) {
+		held |= GUARD_COOLDOWN;
+		policy->deadline_ms = MAX(grace_end_ms, policy->cool_until_ms);
+	}
 	turn_hold(turn, held);
 	if (held)
 		return;
@@ -469,6 +484,8 @@ static void guards(struct turn *turn, uint32_t held)
 	if (policy->step == 0)
 		budget_take(turn);
 	policy->good_seen = false;
+	/* should we not live to see its end */
+	policy->cool_until_ms = turn->now_ms + turn->rules->cooldown_ms;
 	turn_move(turn, POLICY_BOUNCING,
 	          policy->step == 0 ? "bounce" : "next step of the bounce");
 	turn->commands.run_step = true;
@@ -518,16 +535,27 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 		step_was_nothing(turn, "dry run", GUARD_DRY_RUN);
 		break;
 	case OUTCOME_CANCELLED:
-		budget_refund(turn);
-		policy->step = 0;
+		bounce_never_began(turn);
 		if (policy->good_seen) {
+			policy->step = 0;
 			turn_move(turn, POLICY_GOOD, "good again");
 		} else {
-			turn_move(turn, POLICY_WAITING, "bounce was cancelled");
-			turn->commands.ask_guards = true;
+			want_bounce(turn, "bounce was cancelled");
+			turn->commands.ask_guards =
+				policy->state == POLICY_WAITING;
 		}
 		break;
 	}
+}
+
+/* Paused while it ran: whether it helped is not asked, but it counts. */
+static void step_ended_unheeded(struct turn *turn, enum policy_outcome outcome)
+{
+	turn->policy->ended_ms = turn->now_ms;
+	if (outcome == OUTCOME_CANCELLED)
+		bounce_never_began(turn);
+	else
+		cool_down(turn);
 }
 
 static void pause_or_resume(struct turn *turn, bool pause)
@@ -563,11 +591,10 @@ struct policy_commands policy_step(struct policy *policy,
 		guards(&turn, event->held);
 		break;
 	case POLICY_EVENT_STEP_ENDED:
-		/* paused while it ran: that it ended is all that counts */
 		if (policy->state == POLICY_BOUNCING)
 			step_ended(&turn, event->outcome);
 		else
-			policy->ended_ms = now_ms;
+			step_ended_unheeded(&turn, event->outcome);
 		break;
 	case POLICY_EVENT_PAUSE:
 	case POLICY_EVENT_RESUME:
@@ -584,13 +611,16 @@ void policy_save(const struct policy *policy, struct policy_saved *saved)
 	enum policy_state state = policy->state == POLICY_UNKNOWN
 	                                  ? policy->resume
 	                                  : policy->state;
+	/* a step that runs may be the end of us: the cooldown counts from
+	 * its beginning then */
+	uint64_t ended_ms =
+		state == POLICY_BOUNCING ? policy->since_ms : policy->ended_ms;
 
 	*saved = (struct policy_saved){
 		.n_bounces = policy->n_bounces,
 		.n_failed = policy->n_failed,
-		.ended_ms = policy->ended_ms == POLICY_NEVER
-		                    ? INT64_MIN
-		                    : (int64_t)policy->ended_ms,
+		.ended_ms = ended_ms == POLICY_NEVER ? INT64_MIN
+		                                     : (int64_t)ended_ms,
 		.cool_until_ms = policy->cool_until_ms == 0
 		                         ? INT64_MIN
 		                         : (int64_t)policy->cool_until_ms,

@@ -593,6 +593,69 @@ static void test_pause_while_bouncing(void **state)
 	         { 3000, ENDED(DONE), POLICY_STARTING, NOTHING, 0 });
 }
 
+/* The step that ran on under the pause was a bounce like any other. */
+static void test_cooldown_after_pause(void **state)
+{
+	RUN_ROWS(&base_rules, { 0, AGE(61000), POLICY_WAITING, ASK, 0 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
+	         { 1000, PAUSE, POLICY_PAUSED, NOTHING, 0 },
+	         { 70000, ENDED(DONE), POLICY_PAUSED, NOTHING, 0 },
+	         { 71000, RESUME, POLICY_STARTING, NOTHING, 0 },
+	         { 72000, AGE(133000), POLICY_COOLING, NOTHING, 130000 });
+	/* it ends after the pause does */
+	RUN_ROWS(&base_rules, { 0, AGE(61000), POLICY_WAITING, ASK, 0 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
+	         { 1000, PAUSE, POLICY_PAUSED, NOTHING, 0 },
+	         { 61000, RESUME, POLICY_STARTING, NOTHING, 0 },
+	         { 62000, AGE(123000), POLICY_WAITING, ASK, 0 },
+	         { 62000, GUARDS(GUARD_TARGET), POLICY_WAITING, NOTHING, 0 },
+	         { 63000, ENDED(DONE), POLICY_WAITING, NOTHING, 0 },
+	         { 64000, GUARDS(0), POLICY_WAITING, NOTHING, 123000 },
+	         { 123000, GUARDS(0), POLICY_BOUNCING, RUN, 0 });
+}
+
+/* Good, and bad again before the cancelled step has come back: it is bad, and
+ * the budget is asked anew. */
+static void test_bad_again_before_cancelled(void **state)
+{
+	struct policy_rules rules = base_rules;
+
+	rules.n_steps = 2;
+	rules.max_bounces = 1;
+	RUN_ROWS(&rules, { 0, AGE(61000), POLICY_WAITING, ASK, 0 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
+	         { 1000, ENDED(FAILED), POLICY_WAITING, OBSERVE, 0 },
+	         { 1000, AGE(62000), POLICY_WAITING, ASK, 0 },
+	         { 1000, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
+	         { 2000, AGE(0), POLICY_BOUNCING, CANCEL, 0 },
+	         { 63001, AGE(61001), POLICY_BOUNCING, NOTHING, 0 },
+	         { 63001, ENDED(CANCELLED), POLICY_GAVE_UP, NOTHING, 0 });
+}
+
+/* We end while the step runs: it was a bounce, and has its cooldown. */
+static void test_save_while_bouncing(void **state)
+{
+	struct policy_saved saved;
+	struct policy_event bad = AGE(62000);
+	struct rng rng = { 1 };
+	struct policy policy;
+	struct policy again;
+	static const struct row rows[] = {
+		{ 0, AGE(61000), POLICY_WAITING, ASK, 0 },
+		{ 0, GUARDS(0), POLICY_BOUNCING, RUN, 0 },
+	};
+
+	policy_init(&policy, ZERO);
+	run_rows(&policy, &base_rules, rows, ARRAY_SIZE(rows));
+	policy_save(&policy, &saved);
+	assert_int_equal(saved.ended_ms, ZERO);
+	policy_init(&again, ZERO + 1000);
+	policy_restore(&again, &saved, ZERO + 1000);
+	(void)policy_step(&again, &base_rules, &bad, ZERO + 1000, &rng);
+	assert_int_equal(again.state, POLICY_COOLING);
+	assert_int_equal(again.deadline_ms, ZERO + 60000);
+}
+
 static void test_save_and_restore(void **state)
 {
 	struct policy_rules rules = base_rules;
@@ -734,6 +797,9 @@ int main(void)
 		cmocka_unit_test(test_cancelled_while_bad),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_pause_while_bouncing),
+		cmocka_unit_test(test_cooldown_after_pause),
+		cmocka_unit_test(test_bad_again_before_cancelled),
+		cmocka_unit_test(test_save_while_bouncing),
 		cmocka_unit_test(test_save_and_restore),
 		cmocka_unit_test(test_restore_before_the_clock_began),
 		cmocka_unit_test(test_random_walks),
