@@ -126,8 +126,10 @@ static void act(struct bounce *bounce)
 
 	bounce->promise = NULL;
 	if (promise)
-		promise_end(promise, false);
-	complete_with(bounce, STEP_FAILED, "out of memory");
+		promise_withdraw(promise);
+	complete_with(bounce, STEP_FAILED, "%s",
+	              bounce->call.err.message[0] ? bounce->call.err.message
+	                                          : "out of memory");
 }
 
 /* --- recording ---------------------------------------------------------- */
@@ -141,7 +143,7 @@ static void on_durable(void *context)
 		return;
 	}
 	if (bounce->promise)
-		promise_end(bounce->promise, false);
+		promise_withdraw(bounce->promise);
 	bounce->promise = NULL;
 	complete_with(bounce, STEP_CANCELLED, "cancelled before it began");
 }

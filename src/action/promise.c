@@ -148,6 +148,11 @@ struct promise *promise_make(struct promises *promises, const char *runtime,
 	return promise;
 }
 
+void promise_withdraw(struct promise *promise)
+{
+	promise_end(promise, promise->owed);
+}
+
 void promise_end(struct promise *promise, bool owed)
 {
 	struct promises *promises = promise->promises;

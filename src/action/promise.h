@@ -99,6 +99,10 @@ struct promise *promise_make(struct promises *promises, const char *runtime,
  * begun must be known to the next run, whatever the step does to us. */
 void promises_save(struct promises *promises, struct promise_wait *wait);
 
+/* The step never began: what was owed before it, still is. The promise may be
+ * gone afterwards. */
+void promise_withdraw(struct promise *promise);
+
 /* The step is over: the target runs or may stay as it is (@owed false), or is
  * down because of us. The promise may be gone afterwards. */
 void promise_end(struct promise *promise, bool owed);

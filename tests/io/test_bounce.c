@@ -568,6 +568,35 @@ static void test_cancel_while_promising(void **state)
 	world_fini(&world);
 }
 
+/* What an earlier restart left stopped is owed, whatever becomes of the next
+ * one before it begins. */
+static void test_cancelled_over_an_owed_promise(void **state)
+{
+	struct fake_target *target;
+	struct world world;
+	struct job job;
+
+	world_init(&world, 1);
+	target = add_target(&world, "a", RUNTIME_STATUS_RUNNING);
+	target->restart_result = RUNTIME_FAILED;
+	target->after_restart = RUNTIME_STATUS_EXITED;
+	run(&world, &job, &restart_step, "a");
+	assert_int_equal(promises_n_owed(world.promises), 1);
+
+	world.slow_disk = true;
+	start(&world, &job, &restart_step, "a");
+	while (list_empty(&world.waits))
+		test_loop_for(&world.loop, 1);
+	bounce_cancel(&job.bounce);
+	on_disk(&world.disk);
+	test_loop_until(&world.loop, &job.done);
+	assert_int_equal(job.bounce.result, STEP_CANCELLED);
+	assert_int_equal(promises_n_owed(world.promises), 1);
+	test_loop_until(&world.loop, &world.reported);
+	assert_int_equal(target->n_starts, 1);
+	world_fini(&world);
+}
+
 static void test_close_while_acting(void **state)
 {
 	struct world world;
@@ -685,6 +714,7 @@ int main(void)
 		cmocka_unit_test(test_max_parallel),
 		cmocka_unit_test(test_cancel_in_line),
 		cmocka_unit_test(test_cancel_while_promising),
+		cmocka_unit_test(test_cancelled_over_an_owed_promise),
 		cmocka_unit_test(test_close_while_acting),
 		cmocka_unit_test(test_owed_is_brought_back),
 		cmocka_unit_test(test_restored_promises),
