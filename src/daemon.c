@@ -431,6 +431,7 @@ static int begin(struct daemon *daemon, struct err *err)
 		return r;
 	}
 	daemon_state_restore_promises(daemon);
+	daemon->started = true;
 	(void)snprintf(text, sizeof(text), "%u monitors", daemon->n_watched);
 	record(daemon, LOG_LEVEL_INFO, "started", text);
 	daemon_arm(daemon);

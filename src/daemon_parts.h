@@ -129,6 +129,7 @@ struct daemon {
 	struct daemon_signal signals[N_DAEMON_SIGNALS];
 	uint32_t n_pending; /* closes that are under way */
 	uint32_t stage;     /* of the shutdown */
+	bool started; /* what we know is more than what the state file says */
 	bool stopping;
 	int exit_code;
 };

@@ -232,7 +232,8 @@ static void write_state(struct daemon *daemon)
 	int r = 0;
 
 	buf_init(&text, SAVED_STATE_MAX);
-	if (daemon->state_file) {
+	/* a start that fails leaves the file to the next one */
+	if (daemon->state_file && daemon->started) {
 		write_document(daemon, &text);
 		hash = map_hash(1, buf_text(&text), text.n);
 		if (text.failed)
