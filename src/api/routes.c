@@ -117,10 +117,11 @@ static void stream_produce(void *state, struct buf *out)
 		stream_free(stream);
 		return;
 	}
-	/* after a reload the places no longer mean the same: end here, and
-	 * the client asks again */
-	while (!stream->ended && out->n < API_PIECE_SIZE && !out->failed &&
-	       stream->generation == stream->api->generation)
+	/* after a reload the places no longer mean the same: cut it short, so
+	 * that nobody takes it for the whole */
+	if (!stream->ended && stream->generation != stream->api->generation)
+		out->failed = -ECANCELED;
+	while (!stream->ended && out->n < API_PIECE_SIZE && !out->failed)
 		stream->write(stream, out);
 }
 
