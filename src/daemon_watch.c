@@ -527,6 +527,8 @@ int daemon_watch_apply(struct daemon *daemon, struct config *config,
 	struct plan plan = { .daemon = daemon };
 	int r = UV_ENOMEM;
 
+	/* they borrow from the configuration, and nothing else holds it */
+	daemon_act_starved(daemon);
 	list_init(&plan.feeds);
 	map_init(&plan.by_name, rng_next(&daemon->supervisor.rng));
 	plan.config = mem_calloc(1, sizeof(*plan.config));
