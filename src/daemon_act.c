@@ -13,6 +13,17 @@ static void on_step_done(struct bounce *bounce);
 
 /* --- steps -------------------------------------------------------------- */
 
+/* What one rung stopped, a later one may start: no person did that. */
+static bool stopped_before(const struct monitor *monitor)
+{
+	for (uint8_t i = 0; i < monitor->policy.step; i++) {
+		if (monitor->steps[i].kind == STEP_STOP ||
+		    monitor->steps[i].kind == STEP_KILL)
+			return true;
+	}
+	return false;
+}
+
 static struct daemon_step *step_new(struct watched *watched,
                                     struct runtime *runtime)
 {
@@ -39,6 +50,7 @@ static struct daemon_step *step_new(struct watched *watched,
 		                     daemon_now(watched->daemon)),
 		.attempt = monitor->policy.n_failed + 1,
 		.dry_run = monitor->dry_run,
+		.stopped_before = stopped_before(monitor),
 	};
 	if (monitor->last.kind == OBSERVATION_AGE)
 		step->bounce.age_ms = monitor->last.age_ms;
@@ -202,6 +214,7 @@ static void promise_release(void *context, struct promise *promise)
 
 	promise->token = NULL;
 	target_end(target, daemon_now(daemon));
+	target_forget(target, promise);
 	targets_release(&daemon->targets, target);
 }
 

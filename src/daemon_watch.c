@@ -418,6 +418,7 @@ void daemon_watch_drop(struct daemon *daemon, struct watched *watched)
 {
 	list_unlink(&watched->node);
 	supervisor_remove(&daemon->supervisor, &watched->monitor);
+	target_forget(watched->monitor.target, &watched->monitor);
 	watched_free(watched);
 }
 

@@ -188,6 +188,7 @@ static bool look(struct bounce *bounce, const struct runtime_target *found)
 {
 	const struct step_action *action = step_action_of(bounce->step->kind);
 	bool by_us =
+		bounce->stopped_before ||
 		promises_has(bounce->bouncer->promises, bounce->runtime_name,
 	                     bounce->target, bounce->project);
 

@@ -52,6 +52,7 @@ struct bounce {
 	uint64_t age_ms;
 	uint32_t attempt; /* from 1 */
 	bool dry_run;
+	bool stopped_before; /* an earlier step of this walk was to stop it */
 
 	/* valid in the completion */
 	enum step_result result;

@@ -63,6 +63,13 @@ void target_begin(struct target *target, const void *who)
 	target->owner = who;
 }
 
+void target_forget(struct target *target, const void *who)
+{
+	assert(target->owner != who);
+	if (target->last_owner == who)
+		target->last_owner = NULL;
+}
+
 void target_end(struct target *target, uint64_t now_ms)
 {
 	target->last_owner = target->owner;

@@ -44,3 +44,6 @@ bool target_free(const struct target *target, const void *who,
 
 void target_begin(struct target *target, const void *who);
 void target_end(struct target *target, uint64_t now_ms);
+
+/* @who is gone; who comes to lie at the same address is not taken for it. */
+void target_forget(struct target *target, const void *who);

@@ -428,6 +428,27 @@ static void test_left_alone(void **state)
 	}
 }
 
+/* A ladder of stop and start: what the first rung stopped was no person. */
+static void test_start_after_our_own_stop(void **state)
+{
+	static const struct step start_step = { .kind = STEP_START };
+	struct fake_target *target;
+	struct world world;
+	struct job job;
+
+	world_init(&world, 4);
+	target = add_target(&world, "web", RUNTIME_STATUS_EXITED);
+	target->state.stopped_by_hand = true;
+	run(&world, &job, &start_step, "web");
+	assert_int_equal(job.bounce.result, STEP_LEFT_ALONE);
+	start(&world, &job, &start_step, "web");
+	job.bounce.stopped_before = true;
+	test_loop_until(&world.loop, &job.done);
+	assert_int_equal(job.bounce.result, STEP_OK);
+	assert_int_equal(target->n_starts, 1);
+	world_fini(&world);
+}
+
 static void test_no_target(void **state)
 {
 	struct world world;
@@ -706,6 +727,7 @@ int main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_promise_first),
 		cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_start_after_our_own_stop),
 		cmocka_unit_test(test_no_target),
 		cmocka_unit_test(test_ephemeral_is_not_stopped),
 		cmocka_unit_test(test_exec_reports_last_words),

@@ -206,6 +206,26 @@ static void test_one_bounce_per_target(void **state)
 	world_free(world, 2);
 }
 
+/* Who acted last is gone: another one waits, though it lies in its place. */
+static void test_last_owner_is_forgotten(void **state)
+{
+	struct targets targets;
+	struct target *target;
+	int who;
+
+	targets_init(&targets, 1);
+	target = targets_take(&targets, slice_from("one"));
+	assert_non_null(target);
+	target_begin(target, &who);
+	target_end(target, 1000);
+	assert_true(target_free(target, &who, 500, 1000));
+	target_forget(target, &who);
+	assert_false(target_free(target, &who, 500, 1499));
+	assert_true(target_free(target, &who, 500, 1500));
+	targets_release(&targets, target);
+	targets_fini(&targets);
+}
+
 static void test_storm_holds_and_passes(void **state)
 {
 	struct world *world = world_new(20, false);
@@ -390,6 +410,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bounce_and_recover),
 		cmocka_unit_test(test_one_bounce_per_target),
+		cmocka_unit_test(test_last_owner_is_forgotten),
 		cmocka_unit_test(test_storm_holds_and_passes),
 		cmocka_unit_test(test_no_storm_below_its_share),
 		cmocka_unit_test(test_no_storm_of_few),
