@@ -445,7 +445,10 @@ static void close_parts(struct daemon *daemon)
 	supervisor_fini(&daemon->supervisor);
 	targets_fini(&daemon->targets);
 	journal_fini(&daemon->journal);
-	(void)uv_loop_close(&daemon->loop);
+	/* libuv waits for its threads when the program exits: for as long as a
+	 * name look-up hangs */
+	if (uv_loop_close(&daemon->loop) == UV_EBUSY)
+		_exit(daemon->exit_code);
 }
 
 int daemon_run(const struct daemon_options *options)

@@ -4,10 +4,13 @@
 #include "support/cmocka.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "daemon.h"
@@ -95,10 +98,64 @@ static void test_failed_start_keeps_the_state(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* The look-up of the daemon's first reading: ends the daemon, and hangs. In
+ * the place of libc's: the program's own symbol is found first. */
+__attribute__((visibility("default"))) int getaddrinfo(
+	const char *node, const char *service, const struct addrinfo *hints,
+	struct addrinfo **foundp)
+{
+	(void)kill(getpid(), SIGTERM);
+	for (;;)
+		(void)pause();
+}
+
+/* An orderly end does not wait for a name server that does not answer. */
+static void test_end_while_a_name_is_looked_up(void **state)
+{
+	struct daemon_options options = { .file = "test.yml" };
+	char dir[] = "/tmp/bouncer-test-XXXXXX";
+	struct buf text;
+	struct buf problems;
+	pid_t child;
+	int status;
+
+	assert_non_null(mkdtemp(dir));
+	buf_init(&text, 4096);
+	assert_int_equal(
+		buf_printf(
+			&text,
+			"global: {addr: 'unix:%s/s', state_dir: %s, push_gw: "
+			"'http://gateway.test:9091', log_level: error}\n"
+			"monitors:\n"
+			"- {name: a, max_age: 1m, type: docker, "
+			"container_name: a, label_name: job, "
+			"label_value: a, restart_type: container}\n",
+			dir, dir),
+		0);
+	buf_init(&problems, 4096);
+	if (config_load_text(buf_slice(&text), "test.yml", NULL, 0,
+	                     &options.config, &problems) < 0)
+		fail_msg("%s", buf_text(&problems));
+	buf_fini(&problems);
+	buf_fini(&text);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)alarm(10);
+		exit(daemon_run(&options));
+	}
+	config_free(options.config);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_failed_start_keeps_the_state),
+		cmocka_unit_test(test_end_while_a_name_is_looked_up),
 	};
 
 	return cmocka_run_group_tests_name("daemon", tests, NULL, NULL);
