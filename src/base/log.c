@@ -119,7 +119,8 @@ static void write_plain(struct buf *line, enum log_level level,
 
 	if (time)
 		(void)buf_printf(line, "%s ", time);
-	(void)buf_printf(line, "%-5s %s", log_level_name(level), message);
+	(void)buf_printf(line, "%-5s ", log_level_name(level));
+	text_escape_plain(line, slice_from(message)); /* a step's own, say */
 	for (; fields->kind != LOG_FIELD_END; fields++) {
 		(void)buf_printf(line, " %s=", fields->name);
 		text_escape_plain(line, field_text(fields, out));

@@ -298,6 +298,9 @@ static void test_log(void **state)
 	log.format = LOG_FORMAT_PLAIN;
 	log_error(&log, "odd", LOG_STR("peer", "x\ny"));
 	assert_string_equal(buf_text(&buf), "error odd peer=x\\x0ay\n");
+	buf_reset(&buf);
+	log_error(&log, "a\nb");
+	assert_string_equal(buf_text(&buf), "error a\\x0ab\n");
 	buf_fini(&buf);
 }
 
