@@ -173,7 +173,8 @@ static int hex_digit(char c)
 	return -1;
 }
 
-int api_decode(struct slice text, char *out, size_t size)
+/* In a query, unlike in a path, a plus is a space. */
+static int decode(struct slice text, bool in_query, char *out, size_t size)
 {
 	size_t n = 0;
 
@@ -191,6 +192,8 @@ int api_decode(struct slice text, char *out, size_t size)
 				return -EINVAL;
 			c = (char)(high << 4 | low);
 			i += 2;
+		} else if (c == '+' && in_query) {
+			c = ' ';
 		}
 		if (c == '\0')
 			return -EINVAL;
@@ -198,6 +201,11 @@ int api_decode(struct slice text, char *out, size_t size)
 	}
 	out[n] = '\0';
 	return 0;
+}
+
+int api_decode(struct slice text, char *out, size_t size)
+{
+	return decode(text, false, out, size);
 }
 
 int api_query(struct slice query, const char *name, char *out, size_t size)
@@ -214,7 +222,7 @@ int api_query(struct slice query, const char *name, char *out, size_t size)
 		    memcmp(pair.p, name, n_name) != 0)
 			continue;
 		pair = slice_skip(pair, n_name + 1);
-		return api_decode(pair, out, size) < 0 ? -EINVAL : 1;
+		return decode(pair, true, out, size) < 0 ? -EINVAL : 1;
 	}
 	return 0;
 }

@@ -272,15 +272,20 @@ def test_pages(scripted_gateway, bouncer):
 
 
 def test_journal_is_asked_for_in_parts(scripted_gateway, bouncer):
-    scripted_gateway.say_ages({"a": 60, "b": 0})
+    scripted_gateway.say_ages({"a": 60, "b c": 0})
     running = bouncer(settings(on_host("a", "/bin/false", max_bounces=1),
-                               on_host("b"), push_gw=scripted_gateway.url))
+                               on_host("b c"), push_gw=scripted_gateway.url))
     running.wait_state("a", "gave_up")
+    running.wait_state("b c", "good")
     entries = running.journal(limit=None)
     numbers = [entry["seq"] for entry in entries]
     assert numbers == sorted(numbers)
     assert {entry["monitor"] for entry in running.journal("a")} == {"a"}
     assert running.journal(limit=2) == entries[-2:]
+    # The space of a query may be written either way.
+    for name in ("b%20c", "b+c"):
+        found = running.client.ask("GET", f"/api/v1/journal?monitor={name}")
+        assert {e["monitor"] for e in found.json()["entries"]} == {"b c"}
     later = running.journal(since=numbers[1])
     assert later and all(entry["seq"] > numbers[1] for entry in later)
 

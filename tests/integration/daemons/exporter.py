@@ -5,8 +5,8 @@
     USR2  it pushes again
     TERM  it ends, or ignores that if it is stubborn
 
-A container that only pushes once, at its start, shows life with every start
-and is quiet after it.
+One that only pushes once, at its start, shows life with every start and is
+quiet after it.
 """
 
 PUSH = """push() {{
@@ -20,7 +20,7 @@ trap 'hangs=' USR2
 trap '{on_term}' TERM
 while :; do
     [ "$hangs" ] || push
-    sleep 0.2
+    sleep {every}
 done
 """
 
@@ -30,11 +30,12 @@ while :; do sleep 1; done
 """
 
 
-def pushes(pushgateway, job, stubborn=False, once=False):
-    """An argument vector for a container on the network of the host."""
+def pushes(pushgateway, job, stubborn=False, once=False, every=0.2):
+    """An argument vector for a container on the network of the host; @every
+    so many seconds it pushes."""
     script = PUSH.format(url=pushgateway.url, job=job)
     script += (ONCE if once else LOOP).format(
-        on_term="" if stubborn else "exit 0")
+        on_term="" if stubborn else "exit 0", every=every)
     return ["/bin/sh", "-c", script]
 
 
