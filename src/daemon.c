@@ -128,6 +128,9 @@ static int reload_apply(struct daemon *daemon, struct config *config,
 	struct http_server *server = NULL;
 	int r = 0;
 
+	if (!same_text(old->state_dir, config->global.state_dir))
+		log_warn(daemon->log,
+		         "state_dir changes with the next restart");
 	if (moved && same_text(old->addr, config->global.addr)) {
 		log_warn(daemon->log,
 		         "max_connections changes with the next restart");

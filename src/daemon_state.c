@@ -36,7 +36,9 @@ static void report(struct daemon *daemon, const char *what,
 
 /* --- reading ------------------------------------------------------------ */
 
-static void read_state(struct daemon *daemon, const char *path)
+/* False if the file is there and cannot be read: then it is better not
+ * written over, either. */
+static bool read_state(struct daemon *daemon, const char *path)
 {
 	struct buf text;
 	struct err err;
@@ -52,12 +54,18 @@ static void read_state(struct daemon *daemon, const char *path)
 		daemon->state_hash = map_hash(1, buf_text(&text), text.n);
 	buf_fini(&text);
 	if (r == 0 || r == -ENOENT)
-		return;
+		return true;
 
 	(void)err_wrap(&err, "%s", path);
+	if (r != -EINVAL && r != -EFBIG) {
+		report(daemon, "saved state cannot be read, none is kept",
+		       &err);
+		return false;
+	}
 	report(daemon, "saved state cannot be used, starting afresh", &err);
 	if (atomic_file_set_aside(path, daemon_wall_ms() / 1000, &err) < 0)
 		report(daemon, "damaged state file stays where it is", &err);
+	return true;
 }
 
 /* A document with nothing in it need not be written if there is none. */
@@ -102,7 +110,8 @@ int daemon_state_open(struct daemon *daemon)
 		report(daemon, "state is not kept", &err);
 		return 0;
 	}
-	read_state(daemon, path);
+	if (!read_state(daemon, path))
+		return 0;
 	daemon->state_file =
 		atomic_file_new(&daemon->loop, path, STATE_FILE_MODE);
 	return daemon->state_file ? 0 : UV_ENOMEM;

@@ -267,7 +267,9 @@ static void begin(struct bounce *bounce)
 		                              .project = bounce->project,
 		                              .stop_timeout_ms = -1 };
 
-	if (step->kind == STEP_LOG) {
+	if (step->kind == STEP_LOG && bounce->dry_run) {
+		complete_with(bounce, STEP_DRY_RUN, "would log");
+	} else if (step->kind == STEP_LOG) {
 		log_warn(bouncer->log,
 		         step->message ? step->message : "log step",
 		         LOG_STR("monitor", bounce->monitor),

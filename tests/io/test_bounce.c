@@ -510,6 +510,7 @@ static void test_run_is_told_why(void **state)
 
 static void test_dry_run_touches_nothing(void **state)
 {
+	static const struct step log_step = { .kind = STEP_LOG };
 	struct fake_target *target;
 	struct world world;
 	struct job job;
@@ -521,6 +522,11 @@ static void test_dry_run_touches_nothing(void **state)
 	test_loop_until(&world.loop, &job.done);
 	assert_int_equal(job.bounce.result, STEP_DRY_RUN);
 	assert_string_equal(job.bounce.detail, "would restart web");
+
+	start(&world, &job, &log_step, "web");
+	job.bounce.dry_run = true;
+	test_loop_until(&world.loop, &job.done);
+	assert_int_equal(job.bounce.result, STEP_DRY_RUN);
 	assert_int_equal(target->n_restarts, 0);
 	assert_int_equal(world.n_saves, 0);
 	world_fini(&world);
