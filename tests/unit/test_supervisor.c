@@ -286,9 +286,10 @@ static void test_source_unknown_holds_all(void **state)
 	reading(world, 2, 0, 0);
 	reading_begin(world, READING_TIMEOUT, 500000);
 	for (unsigned i = 0; i < 2; i++)
-		supervisor_observe(&world->supervisor, &world->monitors[i],
-		                   &(struct observation){ OBSERVATION_UNKNOWN },
-		                   ZERO + 500000);
+		supervisor_observe(
+			&world->supervisor, &world->monitors[i],
+			&(struct observation){ OBSERVATION_UNKNOWN, 0 },
+			ZERO + 500000);
 	supervisor_reading_end(&world->supervisor, &world->group,
 	                       ZERO + 500000);
 	expect_said(world, "");
