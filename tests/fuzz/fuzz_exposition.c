@@ -43,7 +43,7 @@ static const struct exposition_callbacks callbacks = { wanted, on_sample };
 /* A copy of each piece, so that reading beyond one is noticed. */
 static void feed(struct exposition *scan, const uint8_t *p, size_t n)
 {
-	char *copy = malloc(n + !n);
+	char *copy = malloc(n > 0 ? n : 1);
 
 	assert(copy);
 	memcpy(copy, p, n);
