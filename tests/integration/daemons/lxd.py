@@ -5,11 +5,12 @@ import os
 
 from .http import Client, Refused
 from .process import (Process, Unavailable, end_leftovers, find_program,
-                      need_root, unmount_below)
+                      need_root, unmount_below, wait_until)
 from .rootfs import lxd_image
 
 READY_SECONDS = 60
 OPERATION_SECONDS = 60
+REMOVED_SECONDS = 60
 IMAGE_ALIAS = "bb"
 
 # LXD shuts an instance down with SIGPWR, which busybox does not know: such an
@@ -130,13 +131,18 @@ class Lxd:
         return [log for log in logs if "/exec" in log]
 
     def remove(self, name, project=None):
+        """What a test set in motion may still be under way: until it is."""
+        wait_until(lambda: self._removed(name, project), REMOVED_SECONDS,
+                   f"{name} removed", every=0.5)
+
+    def _removed(self, name, project):
         try:
             if self.state(name, project) != "Stopped":
                 self.change_state(name, "stop", force=True, project=project)
             self.api("DELETE", f"/instances/{name}", project=project)
         except Refused as refused:
-            if refused.status != 404:
-                raise
+            return refused.status == 404
+        return True
 
     def remove_all(self):
         for name, project in self._instances:
