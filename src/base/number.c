@@ -58,6 +58,12 @@ static int parse_special(struct slice text, double *valuep)
 	return 0;
 }
 
+static bool is_decimal(char c)
+{
+	return (c >= '0' && c <= '9') || c == '.' || c == '+' || c == '-' ||
+	       c == 'e' || c == 'E';
+}
+
 int number_parse_double(struct slice text, double *valuep)
 {
 	char copy[512]; /* no sane decimal is longer */
@@ -67,7 +73,7 @@ int number_parse_double(struct slice text, double *valuep)
 	if (text.n == 0 || text.n >= sizeof(copy))
 		return -EINVAL;
 	for (size_t i = 0; i < text.n; i++) {
-		if (!strchr("0123456789+-.eE", text.p[i]) || !text.p[i])
+		if (!is_decimal(text.p[i]))
 			return parse_special(text, valuep);
 	}
 	memcpy(copy, text.p, text.n);

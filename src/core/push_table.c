@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include "base/mem.h"
+#include "base/number.h"
 
 #define PUSH_TIME_FAMILY    "push_time_seconds"
 #define FIRST_SUBSCRIPTIONS 16
 #define MAX_UNIX_SECONDS    253402300800.0 /* the year 10000 begins */
+#define UNREAD              INT64_MIN /* the text of a time, not yet looked at */
 
 struct push_family {
 	uint32_t id;
@@ -152,12 +154,30 @@ struct push_family *push_table_family(const struct push_table *table,
 	return family && family->wanted[document] ? family : NULL;
 }
 
+/* The number is read when the first who waits for it is found: most samples
+ * of a large gateway concern nobody. */
+static int64_t seen_ms(struct push_table *table)
+{
+	double seconds;
+
+	if (table->seen_ms != UNREAD)
+		return table->seen_ms;
+	table->seen_ms = 0;
+	/* NaN is on neither side */
+	if (number_parse_double(table->seen_text, &seconds) == 0 &&
+	    seconds > 0 && seconds < MAX_UNIX_SECONDS)
+		table->seen_ms = (int64_t)(seconds * 1000);
+	return table->seen_ms;
+}
+
 static void on_match(void *context, uint32_t at)
 {
 	struct push_table *table = context;
 	struct push_subscription *subscription = &table->subscriptions[at];
-	int64_t ms = table->seen_ms;
+	int64_t ms = seen_ms(table);
 
+	if (ms <= 0)
+		return;
 	if (subscription->n_seen == 0) {
 		subscription->youngest_ms = ms;
 		subscription->oldest_ms = ms;
@@ -181,12 +201,12 @@ void push_table_see(struct push_table *table, struct push_family *family,
 void push_table_see_seconds(struct push_table *table,
                             struct push_family *family,
                             const struct label *labels, size_t n_labels,
-                            double unix_seconds)
+                            struct slice unix_seconds)
 {
-	/* NaN is on neither side */
-	if (unix_seconds > 0 && unix_seconds < MAX_UNIX_SECONDS)
-		push_table_see(table, family, PUSH_DOCUMENT_TEXT, labels,
-		               n_labels, (int64_t)(unix_seconds * 1000));
+	table->seen_ms = UNREAD;
+	table->seen_text = unix_seconds;
+	label_index_match(&table->index, scope_of(family, PUSH_DOCUMENT_TEXT),
+	                  labels, n_labels, on_match, table);
 }
 
 /* --- concluding ---------------------------------------------------------- */

@@ -65,6 +65,7 @@ struct push_table {
 	uint32_t n_families;
 	struct label_index index;
 	int64_t seen_ms; /* what is being matched */
+	struct slice seen_text;
 };
 
 /* Cannot fail and allocates nothing. @seed as for map_init(). */
@@ -92,12 +93,13 @@ void push_table_see(struct push_table *table, struct push_family *family,
                     enum push_document document, const struct label *labels,
                     size_t n_labels, int64_t unix_ms);
 
-/* The same with a value in seconds; NaN, infinite, and beyond the year 9999
- * (milliseconds by mistake) are none either. */
+/* The same with the text of a value in seconds, read only if somebody waits
+ * for it; what is no number, NaN, infinite, and beyond the year 9999
+ * (milliseconds by mistake) are no sign of life either. */
 void push_table_see_seconds(struct push_table *table,
                             struct push_family *family,
                             const struct label *labels, size_t n_labels,
-                            double unix_seconds);
+                            struct slice unix_seconds);
 
 /* How to end a reading. */
 struct push_conclusion {

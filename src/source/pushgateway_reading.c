@@ -31,12 +31,9 @@ static void *text_wanted(void *context, struct slice name)
 static void on_sample(void *context, const struct exposition_sample *sample)
 {
 	struct pushgateway_reading *reading = context;
-	double seconds;
 
-	if (exposition_value(sample, &seconds) == 0)
-		push_table_see_seconds(reading->table, sample->family,
-		                       sample->labels, sample->n_labels,
-		                       seconds);
+	push_table_see_seconds(reading->table, sample->family, sample->labels,
+	                       sample->n_labels, sample->value);
 }
 
 static void *api_wanted(void *context, struct slice name)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include "base/number.h"
 #include "core/push_table.h"
 
 #define NOW     1000000 /* ms, by the gateway */
@@ -16,6 +17,17 @@ struct told {
 	int64_t ages[N_MAX]; /* by number; UNKNOWN, MISSING */
 	uint32_t n;
 };
+
+static void see_seconds(struct push_table *table, struct push_family *family,
+                        const struct label *labels, size_t n_labels,
+                        double seconds)
+{
+	char text[NUMBER_TEXT_MAX];
+	size_t n = number_format_double(seconds, text);
+
+	push_table_see_seconds(table, family, labels, n_labels,
+	                       slice_make(text, n));
+}
 
 static void on_observation(void *context, uint32_t number,
                            const struct observation *observation)
@@ -66,8 +78,8 @@ static void see(struct push_table *table, const char *instance, int64_t age_ms)
 		table, PUSH_DOCUMENT_TEXT, slice_from("push_time_seconds"));
 
 	assert_non_null(family);
-	push_table_see_seconds(table, family, labels, ARRAY_SIZE(labels),
-	                       (double)(NOW - age_ms) / 1000);
+	see_seconds(table, family, labels, ARRAY_SIZE(labels),
+	            (double)(NOW - age_ms) / 1000);
 }
 
 static void test_match(void **state)
@@ -160,7 +172,7 @@ static void test_documents(void **state)
 	push_table_begin(&table);
 	family = push_table_family(&table, PUSH_DOCUMENT_TEXT,
 	                           slice_from("fam"));
-	push_table_see_seconds(&table, family, &job_a, 1, 999);
+	see_seconds(&table, family, &job_a, 1, 999);
 	family =
 		push_table_family(&table, PUSH_DOCUMENT_API, slice_from("fam"));
 	push_table_see(&table, family, PUSH_DOCUMENT_API, &job_a, 1, NOW - 70);
@@ -188,9 +200,9 @@ static void test_no_times(void **state)
 	push_table_begin(&table);
 	family = push_table_family(&table, PUSH_DOCUMENT_TEXT, slice_from("t"));
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-		push_table_see_seconds(&table, family, &job_a, 1, values[i]);
+		see_seconds(&table, family, &job_a, 1, values[i]);
 	assert_int_equal(conclude(&table, false).ages[0], MISSING);
-	push_table_see_seconds(&table, family, &job_a, 1, 0.001);
+	see_seconds(&table, family, &job_a, 1, 0.001);
 	assert_int_equal(conclude(&table, false).ages[0], NOW - 1);
 	push_table_fini(&table);
 }
