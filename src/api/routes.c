@@ -7,64 +7,116 @@
 
 #define PATH_MAX_DECODED 1024
 
+/* What a route may be asked for; a set of bits. */
+enum method {
+	METHOD_GET = 1 << 0, /* and HEAD */
+	METHOD_POST = 1 << 1,
+	METHOD_PUT = 1 << 2,
+	METHOD_DELETE = 1 << 3,
+};
+
+static const struct {
+	const char *name;
+	enum method method;
+} methods[] = {
+	{ "GET", METHOD_GET },       { "HEAD", METHOD_GET },
+	{ "POST", METHOD_POST },     { "PUT", METHOD_PUT },
+	{ "DELETE", METHOD_DELETE },
+};
+
 static const struct route {
 	const char *path;
-	bool prefix; /* the rest of the path goes to the handler */
+	bool prefix;      /* the rest of the path goes to the handler */
+	unsigned methods; /* enum method */
 	void (*handle)(struct api *api, struct http_exchange *exchange,
 	               struct slice rest);
 } routes[] = {
-	{ "/", false, api_page },
-	{ "/metrics", false, api_metrics },
-	{ "/-/healthy", false, api_healthy },
-	{ "/-/ready", false, api_ready },
-	{ "/api/v1/monitors", false, api_monitors },
-	{ "/api/v1/monitors/", true, api_monitor },
-	{ "/api/v1/journal", false, api_journal },
+	{ "/", false, METHOD_GET, api_page },
+	{ "/metrics", false, METHOD_GET, api_metrics },
+	{ "/-/healthy", false, METHOD_GET, api_healthy },
+	{ "/-/ready", false, METHOD_GET, api_ready },
+	{ "/api/v1/monitors", false, METHOD_GET, api_monitors },
+	{ "/api/v1/monitors/", true, METHOD_GET, api_monitor },
+	{ "/api/v1/journal", false, METHOD_GET, api_journal },
 };
 
-static const struct route *find_route(struct slice path, struct slice *restp)
+static bool route_matches(const struct route *route, struct slice path)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
-		size_t n = strlen(routes[i].path);
+	return route->prefix ? path.n > strlen(route->path) &&
+	                               slice_starts(path, route->path)
+	                     : slice_is(path, route->path);
+}
 
-		*restp = slice_make("", 0);
-		if (slice_is(path, routes[i].path) && !routes[i].prefix)
-			return &routes[i];
-		if (!routes[i].prefix || path.n <= n ||
-		    !slice_starts(path, routes[i].path))
+static unsigned method_of(struct slice name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		if (slice_is(name, methods[i].name))
+			return methods[i].method;
+	}
+	return 0;
+}
+
+/* The first row for @path and @method; else NULL, and in @allowedp what the
+ * path may be asked for. */
+static const struct route *find_route(struct slice path, unsigned method,
+                                      unsigned *allowedp)
+{
+	*allowedp = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		if (!route_matches(&routes[i], path))
 			continue;
-		*restp = slice_skip(path, n);
-		return &routes[i];
+		if (routes[i].methods & method)
+			return &routes[i];
+		*allowedp |= routes[i].methods;
 	}
 	return NULL;
 }
 
+static void refuse_method(struct http_exchange *exchange, unsigned allowed)
+{
+	struct buf headers;
+	struct buf body;
+
+	buf_init(&headers, API_PIECE_SIZE);
+	buf_init(&body, API_PIECE_SIZE);
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		if (allowed & methods[i].method)
+			(void)buf_printf(
+				&headers, "%s%s",
+				headers.n ? ", " : "Allow: ", methods[i].name);
+	}
+	(void)buf_puts(&headers, "\r\n");
+	(void)buf_puts(&body, "{\"error\":\"this path cannot be asked for "
+	                      "that; see Allow\"}\n");
+	http_respond(exchange, 405, "application/json", buf_text(&headers),
+	             &body);
+	buf_fini(&headers);
+}
+
 void api_handle(void *context, struct http_exchange *exchange)
 {
-	struct slice method = exchange->message->method;
+	struct api *api = context;
 	char decoded[PATH_MAX_DECODED];
 	const struct route *route;
-	struct slice rest;
+	unsigned allowed;
+	struct slice path;
 
 	if (api_decode(exchange->path, decoded, sizeof(decoded)) < 0) {
 		api_error(exchange, 400, "the path is malformed or too long");
 		return;
 	}
-	route = find_route(slice_from(decoded), &rest);
-	if (!route) {
+	path = slice_from(decoded);
+	route = find_route(path, method_of(exchange->message->method),
+	                   &allowed);
+	if (route)
+		route->handle(api, exchange,
+		              route->prefix
+		                      ? slice_skip(path, strlen(route->path))
+		                      : slice_from(""));
+	else if (allowed)
+		refuse_method(exchange, allowed);
+	else
 		api_error(exchange, 404, "there is nothing here; see /");
-		return;
-	}
-	if (!slice_is(method, "GET") && !slice_is(method, "HEAD")) {
-		struct buf body;
-
-		buf_init(&body, API_PIECE_SIZE);
-		(void)buf_puts(&body, "{\"error\":\"only GET and HEAD\"}\n");
-		http_respond(exchange, 405, "application/json",
-		             "Allow: GET, HEAD\r\n", &body);
-		return;
-	}
-	route->handle(context, exchange, rest);
 }
 
 uint64_t api_now_ms(const struct api *api)
