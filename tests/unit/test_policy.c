@@ -34,22 +34,21 @@ struct row {
 #define AGE(ms)                                                 \
 	{                                                       \
 		.kind = POLICY_EVENT_OBSERVED, .observation = { \
-			OBSERVATION_AGE,                        \
-			ms                                      \
+			.kind = OBSERVATION_AGE,                \
+			.age_ms = ms                            \
 		}                                               \
 	}
 #define MISSING                                                 \
 	{                                                       \
 		.kind = POLICY_EVENT_OBSERVED, .observation = { \
-			OBSERVATION_MISSING,                    \
-			0                                       \
+			.kind = OBSERVATION_MISSING,            \
+			.age_ms = OBSERVATION_NEVER             \
 		}                                               \
 	}
 #define UNKNOWN                                                 \
 	{                                                       \
 		.kind = POLICY_EVENT_OBSERVED, .observation = { \
-			OBSERVATION_UNKNOWN,                    \
-			0                                       \
+			.kind = OBSERVATION_UNKNOWN             \
 		}                                               \
 	}
 #define DEADLINE                              \
