@@ -224,6 +224,24 @@ static void write_reloads(const struct api *api, struct buf *out)
 	      api->reload_ok);
 }
 
+static void write_refusals(const struct api *api, struct buf *out)
+{
+	static const char name[] = "bouncer_api_refused_total";
+	static const char *const reasons[N_API_REFUSALS] = {
+		[API_REFUSED_TOKEN] = "token",
+		[API_REFUSED_ACCESS] = "access",
+	};
+
+	exposition_family(out, name, "counter",
+	                  "Requests that were not allowed, by reason.");
+	for (unsigned i = 0; i < N_API_REFUSALS; i++) {
+		const struct exposition_label label = { "reason", reasons[i] };
+
+		exposition_sample(out, name, "", &label, 1,
+		                  (double)api->n_refused[i]);
+	}
+}
+
 static void write_daemon(const struct api *api, struct buf *out)
 {
 	static const struct exposition_label version = { "version",
@@ -243,6 +261,7 @@ static void write_daemon(const struct api *api, struct buf *out)
 	        "Entries written to the journal.",
 	        (double)(api->journal->next_seq - 1));
 	write_reloads(api, out);
+	write_refusals(api, out);
 	exposition_histogram(out, "bouncer_source_fetch_duration_seconds",
 	                     "How long reading a source took.",
 	                     &api->supervisor->reading_seconds);
