@@ -37,7 +37,8 @@ static void write_age(const struct api *api, const struct monitor *monitor,
 	uint64_t age_ms;
 
 	/* no sample rather than a wrong one */
-	if (monitor->last.kind != OBSERVATION_AGE)
+	if (monitor->last.kind != OBSERVATION_AGE &&
+	    monitor->last.kind != OBSERVATION_FAILED)
 		return;
 	age_ms = monitor->last.age_ms + api_now_ms(api) - monitor->last_ms;
 	one(out, family, monitor->name, NULL, NULL, (double)age_ms / 1000);

@@ -5,6 +5,9 @@
 #include "base/macros.h"
 #include "core/policy_private.h"
 
+/* A step that does nothing costs nothing, and must not be tried in a circle. */
+#define NOTHING_WAIT_MS 1000
+
 #define BIT(state) (1u << POLICY_##state)
 
 /* From each state, the states that may follow. */
@@ -88,6 +91,11 @@ void turn_move(struct turn *turn, enum policy_state to, const char *reason)
 	policy->held = 0;
 }
 
+void turn_look_by(struct turn *turn, uint64_t at_ms)
+{
+	turn->policy->deadline_ms = MIN(turn->policy->deadline_ms, at_ms);
+}
+
 void turn_hold(struct turn *turn, uint32_t held)
 {
 	turn->commands.newly_held |= held & ~turn->policy->held;
@@ -155,7 +163,8 @@ static void verify_bad(struct turn *turn)
 {
 	struct policy *policy = turn->policy;
 
-	if (turn->now_ms < policy->ended_ms + turn->rules->verify_ms) {
+	if (turn->now_ms < policy->ended_ms + turn->rules->verify_ms &&
+	    !turn->failed_anew) {
 		policy->deadline_ms = policy->ended_ms + turn->rules->verify_ms;
 		return;
 	}
@@ -280,6 +289,9 @@ static void guards(struct turn *turn, uint32_t held)
 		policy->deadline_ms = MAX(grace_end_ms, policy->cool_until_ms);
 	}
 	turn_hold(turn, held);
+	/* nobody says when those outside let go */
+	if (turn->rules->exact && (held & ~(GUARD_GRACE | GUARD_COOLDOWN)))
+		turn_look_by(turn, turn->now_ms + POLICY_LOOK_AGAIN_MS);
 	if (held)
 		return;
 
@@ -302,6 +314,8 @@ static void step_was_nothing(struct turn *turn, const char *reason,
 	policy_budget_refund(turn);
 	policy->step = 0;
 	policy_cool_down(turn);
+	policy->cool_until_ms =
+		MAX(policy->cool_until_ms, turn->now_ms + NOTHING_WAIT_MS);
 	turn_move(turn, POLICY_COOLING, reason);
 	turn_hold(turn, guard);
 	policy->deadline_ms = policy->cool_until_ms;
@@ -379,6 +393,7 @@ static void pause_or_resume(struct turn *turn, bool pause)
 		policy->bad_since_ms = POLICY_NEVER;
 		policy->step = 0;
 		turn_move(turn, POLICY_STARTING, "resumed");
+		turn->commands.observe = turn->rules->exact;
 	}
 }
 
@@ -387,7 +402,7 @@ struct policy_commands policy_step(struct policy *policy,
                                    const struct policy_event *event,
                                    uint64_t now_ms, struct rng *rng)
 {
-	struct turn turn = { policy, rules, now_ms, rng, { 0 } };
+	struct turn turn = { policy, rules, now_ms, rng, { 0 }, false };
 
 	switch (event->kind) {
 	case POLICY_EVENT_OBSERVED:
@@ -405,6 +420,9 @@ struct policy_commands policy_step(struct policy *policy,
 			step_ended(&turn, event->outcome);
 		else
 			step_ended_unheeded(&turn, event->outcome);
+		/* what was said meanwhile is not said again */
+		turn.commands.observe |=
+			rules->exact && policy->state != POLICY_PAUSED;
 		break;
 	case POLICY_EVENT_PAUSE:
 	case POLICY_EVENT_RESUME:

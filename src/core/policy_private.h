@@ -18,7 +18,15 @@ struct turn {
 	uint64_t now_ms;
 	struct rng *rng;
 	struct policy_commands commands;
+	bool failed_anew; /* the job failed after the last step's end */
 };
+
+/* With exact rules: when to look again at what only an outer guard holds, or
+ * at a source that is unknown. */
+#define POLICY_LOOK_AGAIN_MS 5000
+
+/* Arms the deadline, unless an earlier one is armed. */
+void turn_look_by(struct turn *turn, uint64_t at_ms);
 
 /* Enters a state; what held and was awaited in the one before is over. */
 void turn_move(struct turn *turn, enum policy_state to, const char *reason);
