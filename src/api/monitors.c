@@ -32,6 +32,8 @@ static const char *last_word(const struct monitor *monitor)
 		return "age";
 	case OBSERVATION_MISSING:
 		return "missing";
+	case OBSERVATION_FAILED:
+		return "failed";
 	case OBSERVATION_UNKNOWN:
 	default:
 		return "unknown";

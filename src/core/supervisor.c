@@ -313,6 +313,7 @@ static enum check_result check_result(const struct monitor *monitor)
 	case OBSERVATION_MISSING:
 		return CHECK_MISSING;
 	case OBSERVATION_AGE:
+	case OBSERVATION_FAILED:
 	default:
 		return policy_is_bad(&monitor->policy) ? CHECK_BREACH
 		                                       : CHECK_GOOD;

@@ -136,9 +136,10 @@ static void reading(struct world *world, unsigned n, unsigned n_bad,
 {
 	reading_begin(world, READING_OK, at_ms);
 	for (unsigned i = 0; i < n; i++) {
-		struct observation observation = { OBSERVATION_AGE,
-			                           i < n_bad ? 61000 + at_ms
-			                                     : 0 };
+		struct observation observation = {
+			.kind = OBSERVATION_AGE,
+			.age_ms = i < n_bad ? 61000 + at_ms : 0,
+		};
 
 		supervisor_observe(&world->supervisor, &world->monitors[i],
 		                   &observation, ZERO + at_ms);
@@ -199,7 +200,8 @@ static void test_one_bounce_per_target(void **state)
 	expect_said(world, "");
 	reading_begin(world, READING_OK, 61000);
 	supervisor_observe(&world->supervisor, &world->monitors[1],
-	                   &(struct observation){ OBSERVATION_AGE, 999999 },
+	                   &(struct observation){ .kind = OBSERVATION_AGE,
+	                                          .age_ms = 999999 },
 	                   ZERO + 61000);
 	supervisor_reading_end(&world->supervisor, &world->group, ZERO + 61000);
 	expect_said(world, "run m1 ");
@@ -288,7 +290,7 @@ static void test_source_unknown_holds_all(void **state)
 	for (unsigned i = 0; i < 2; i++)
 		supervisor_observe(
 			&world->supervisor, &world->monitors[i],
-			&(struct observation){ OBSERVATION_UNKNOWN, 0 },
+			&(struct observation){ .kind = OBSERVATION_UNKNOWN },
 			ZERO + 500000);
 	supervisor_reading_end(&world->supervisor, &world->group,
 	                       ZERO + 500000);
