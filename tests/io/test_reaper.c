@@ -18,14 +18,19 @@
 
 #define MANY 500 /* more than a batch */
 
-static struct test_loop loop;
-static struct reaper reaper;
+/* The reaper stands before the loop: libuv calls those who wait for a signal
+ * in the order of their addresses, and so the reaper looks before libuv has
+ * taken its own children away. */
+static struct {
+	struct reaper reaper;
+	struct test_loop loop;
+} world;
 static bool closed;
 
 static int set_up(void **state)
 {
 	(void)state;
-	test_loop_init(&loop);
+	test_loop_init(&world.loop);
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	closed = false;
 	return 0;
@@ -39,10 +44,10 @@ static void on_closed(void *context)
 static int tear_down(void **state)
 {
 	(void)state;
-	reaper_close(&reaper, on_closed, &closed);
+	reaper_close(&world.reaper, on_closed, &closed);
 	assert_false(closed);
-	test_loop_until(&loop, &closed);
-	test_loop_fini(&loop);
+	test_loop_until(&world.loop, &closed);
+	test_loop_fini(&world.loop);
 	/* nobody is left over, dead or alive */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
@@ -80,13 +85,13 @@ static void await_reaped(uint64_t n)
 {
 	uint64_t end = uv_hrtime() + LOOP_WAIT_MS * UINT64_C(1000000);
 
-	while (reaper.n_reaped < n) {
+	while (world.reaper.n_reaped < n) {
 		if (uv_hrtime() > end)
-			fail_msg("%u of %u reaped", (unsigned)reaper.n_reaped,
-			         (unsigned)n);
-		test_loop_for(&loop, 5);
+			fail_msg("%u of %u reaped",
+			         (unsigned)world.reaper.n_reaped, (unsigned)n);
+		test_loop_for(&world.loop, 5);
 	}
-	assert_int_equal(reaper.n_reaped, n);
+	assert_int_equal(world.reaper.n_reaped, n);
 }
 
 /* Until @n children are dead and not taken away: peeks, one by one. */
@@ -106,17 +111,17 @@ static void test_is_needed_by_who_gets_orphans(void **state)
 	assert_true(reaper_is_needed());
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 	assert_false(reaper_is_needed());
-	assert_int_equal(reaper_open(&reaper, &loop.uv), 0);
+	assert_int_equal(reaper_open(&world.reaper, &world.loop.uv), 0);
 }
 
 static void test_reaps_one(void **state)
 {
 	int fd;
 
-	assert_int_equal(reaper_open(&reaper, &loop.uv), 0);
+	assert_int_equal(reaper_open(&world.reaper, &world.loop.uv), 0);
 	fd = inherit(1);
-	test_loop_for(&loop, 20);
-	assert_int_equal(reaper.n_reaped, 0);
+	test_loop_for(&world.loop, 20);
+	assert_int_equal(world.reaper.n_reaped, 0);
 	assert_int_equal(close(fd), 0);
 	await_reaped(1);
 }
@@ -125,7 +130,7 @@ static void test_reaps_many_at_once(void **state)
 {
 	int fd;
 
-	assert_int_equal(reaper_open(&reaper, &loop.uv), 0);
+	assert_int_equal(reaper_open(&world.reaper, &world.loop.uv), 0);
 	fd = inherit(MANY);
 	assert_int_equal(close(fd), 0);
 	await_reaped(MANY);
@@ -143,8 +148,8 @@ static void test_reaps_who_died_before(void **state)
 			_exit(1);
 	}
 	await_dead(pids, ARRAY_SIZE(pids));
-	assert_int_equal(reaper_open(&reaper, &loop.uv), 0);
-	assert_int_equal(reaper.n_reaped, ARRAY_SIZE(pids));
+	assert_int_equal(reaper_open(&world.reaper, &world.loop.uv), 0);
+	assert_int_equal(world.reaper.n_reaped, ARRAY_SIZE(pids));
 }
 
 /* --- beside children of libuv ------------------------------------------- */
@@ -183,7 +188,7 @@ static void spawn(struct own *own, char *script)
 	};
 
 	*own = (struct own){ .status = -2 };
-	assert_int_equal(uv_spawn(&loop.uv, &own->process, &options), 0);
+	assert_int_equal(uv_spawn(&world.loop.uv, &own->process, &options), 0);
 }
 
 /* Ours stands first in the queue, orphans and others of ours behind it; all
@@ -193,7 +198,7 @@ static void test_own_children_in_between(void **state)
 	struct own owns[3];
 	pid_t pids[6];
 
-	assert_int_equal(reaper_open(&reaper, &loop.uv), 0);
+	assert_int_equal(reaper_open(&world.reaper, &world.loop.uv), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(owns); i++) {
 		char script[24];
 
@@ -207,7 +212,7 @@ static void test_own_children_in_between(void **state)
 	}
 	await_dead(pids, ARRAY_SIZE(pids));
 	for (size_t i = 0; i < ARRAY_SIZE(owns); i++) {
-		test_loop_until(&loop, &owns[i].closed);
+		test_loop_until(&world.loop, &owns[i].closed);
 		assert_int_equal(owns[i].status, (int)i + 7);
 	}
 	await_reaped(ARRAY_SIZE(owns));
@@ -234,16 +239,17 @@ static void test_orphans_of_commands(void **state)
 	};
 	struct command commands[20] = { 0 };
 
-	assert_int_equal(reaper_open(&reaper, &loop.uv), 0);
+	assert_int_equal(reaper_open(&world.reaper, &world.loop.uv), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		commands[i].call.argv = argv;
 		commands[i].call.max_output = 100;
-		assert_int_equal(process_spawn(&loop.uv, &commands[i].call,
+		assert_int_equal(process_spawn(&world.loop.uv,
+		                               &commands[i].call,
 		                               on_command_done),
 		                 0);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		test_loop_until(&loop, &commands[i].done);
+		test_loop_until(&world.loop, &commands[i].done);
 		assert_int_equal(commands[i].call.err.code, 0);
 		assert_int_equal(commands[i].call.exit_status, 3);
 		process_call_fini(&commands[i].call);
@@ -257,14 +263,15 @@ static void test_a_command_that_does_not_start(void **state)
 	static const char *const argv[] = { "/no/such/program", NULL };
 	struct command command = { .call = { .argv = argv } };
 
-	assert_int_equal(reaper_open(&reaper, &loop.uv), 0);
+	assert_int_equal(reaper_open(&world.reaper, &world.loop.uv), 0);
 	assert_int_equal(
-		process_spawn(&loop.uv, &command.call, on_command_done), 0);
-	test_loop_until(&loop, &command.done);
+		process_spawn(&world.loop.uv, &command.call, on_command_done),
+		0);
+	test_loop_until(&world.loop, &command.done);
 	assert_int_equal(command.call.err.code, UV_ENOENT);
 	process_call_fini(&command.call);
-	test_loop_for(&loop, 20);
-	assert_int_equal(reaper.n_reaped, 0);
+	test_loop_for(&world.loop, 20);
+	assert_int_equal(world.reaper.n_reaped, 0);
 }
 
 #define TEST(name) \
