@@ -10,6 +10,7 @@ from daemons.compose import Compose
 from daemons.docker import IMAGE
 from daemons.http import Client
 from daemons.images import import_program
+from daemons.lxd import GRACEFUL
 from daemons.process import Unavailable, find_program, free_port, wait_until
 
 import pytest
@@ -19,24 +20,28 @@ EXAMPLES = os.path.join(ROOT, "examples")
 
 # Times of the examples are for people; a test is in a hurry.
 HURRY = {"check_interval": "200ms", "start_grace": "0s"}
-LIMIT = {"max_age": "3s", "verify_within": "20s", "stop_timeout": "1s"}
+LIMITS = {"max_age": "3s", "verify_within": "20s", "stop_timeout": "1s"}
 
 
-def hurried(path, **global_keys):
+def hurried(path, limits=None, **global_keys):
     """The example's configuration with other times and these keys."""
     with open(path, encoding="utf-8") as text:
         config = yaml.safe_load(text)
     config["global"].update({**HURRY, **global_keys})
     for one in config["monitors"]:
-        one.update(LIMIT)
+        one.update({**LIMITS, **(limits or {})})
     return yaml.safe_dump(config)
+
+
+def example(name):
+    return os.path.join(EXAMPLES, name)
 
 
 def copied(name, directory):
     """The example in a directory of the test's; everybody may read it, as
     users of containers must."""
     copy = os.path.join(directory, name)
-    shutil.copytree(os.path.join(EXAMPLES, name), copy)
+    shutil.copytree(example(name), copy)
     os.chmod(directory, 0o755)
     return copy
 
@@ -121,6 +126,51 @@ def test_compose(dockerd, project):
         pytest.skip(str(reason))
     import_program(dockerd, "pushgateway", gateway, "pushgateway")
     port = free_port()
-    project("compose", hurried(os.path.join(EXAMPLES, "compose/config.yml")),
+    project("compose", hurried(example("compose/config.yml")),
             BOUNCER_PORT=str(port))
     hangs_and_comes_back(dockerd, reached(port), "Importer", "importer")
+
+
+# --- LXD ---------------------------------------------------------------------
+
+def test_lxd(lxd, pushgateway, bouncer):
+    """The service's restart is tried first, and the instance's second."""
+    lxd.add_project("mail")
+    lxd.launch("weewx", config=GRACEFUL)
+    lxd.launch("archive", project="mail", config=GRACEFUL)
+    before = lxd.pid("weewx"), lxd.pid("archive", project="mail")
+    pushgateway.push("weewx")
+    pushgateway.push("archive")
+    running = bouncer(hurried(example("lxd/config.yml"),
+                              {"verify_within": "3s"}, push_gw=pushgateway.url, storm_share=0,
+                              socket_lxd=lxd.socket, state_dir="none"))
+    running.wait_for(lambda b: len(b.steps("WeeWX", "ok")) > 1,
+                     what="two steps of WeeWX")
+    running.wait_step("Mail archive", "ok")
+    assert [step["step"] for step in running.steps("WeeWX")[:2]] == [
+        "exec", "restart"]
+    pushgateway.push("weewx")
+    pushgateway.push("archive")
+    running.wait_recovered("WeeWX")
+    running.wait_recovered("Mail archive")
+    assert lxd.pid("weewx") not in (0, before[0])
+    assert lxd.pid("archive", project="mail") not in (0, before[1])
+
+
+def test_lxd_drop_in_names_the_group():
+    """systemd reads it; the unit itself must not name the group."""
+    with open(example("lxd/bouncer.service.conf"), encoding="utf-8") as text:
+        lines = text.read().splitlines()
+    assert "[Service]" in lines and "SupplementaryGroups=lxd" in lines
+
+
+# --- sidecar -----------------------------------------------------------------
+
+def test_sidecar(dockerd, project):
+    """Nothing but the bouncer and its neighbour, who share a network."""
+    port = free_port()
+    project("sidecar", hurried(example("sidecar/config.yml")),
+            BOUNCER_PORT=str(port))
+    running = reached(port)
+    hangs_and_comes_back(dockerd, running, "Sensor", "sensor")
+    assert running.metric("sensor_load", job="sensor") is not None
