@@ -8,6 +8,8 @@
  */
 #include "api/routes.h"
 
+#include <sys/resource.h>
+
 #include "core/exposition_writer.h"
 
 /* --- per monitor -------------------------------------------------------- */
@@ -187,6 +189,7 @@ static unsigned count_open_files(void)
 static void write_process(const struct api *api, struct buf *out)
 {
 	uv_rusage_t usage;
+	struct rlimit limit;
 	size_t resident = 0;
 
 	if (uv_getrusage(&usage) == 0)
@@ -202,6 +205,11 @@ static void write_process(const struct api *api, struct buf *out)
 		      "Resident memory, in bytes.", (double)resident);
 	gauge(out, "process_open_fds", "Open file descriptors.",
 	      count_open_files());
+	/* also if there is none: then it is huge */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		gauge(out, "process_max_fds",
+		      "Largest number of open file descriptors.",
+		      (double)limit.rlim_cur);
 	gauge(out, "process_start_time_seconds",
 	      "Start of the process, as Unix time.",
 	      (double)api->start_wall_ms / 1000);
