@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * metrics: GET /metrics, the text exposition of what has been recorded.
- *
- * A family per row of the table; those about monitors are written monitor by
- * monitor, so that a hundred thousand of them need no large buffer. Counters
- * are there from the start, at 0.
+ * Those about monitors are written monitor by monitor, so that a hundred
+ * thousand of them need no large buffer. Counters are there from the start,
+ * at 0.
  */
-#include "api/routes.h"
+#include "api/metrics.h"
 
+#include "api/routes.h"
 #include "core/exposition_writer.h"
+#include "source/builtin.h"
 
 /* --- per monitor -------------------------------------------------------- */
 
@@ -160,188 +160,271 @@ static void write_source_bytes(const struct group *group, const char *family,
 
 /* --- the daemon --------------------------------------------------------- */
 
-static void gauge(struct buf *out, const char *name, const char *help,
-                  double value)
+static void plain(struct buf *out, const char *family, double value)
 {
-	exposition_family(out, name, "gauge", help);
-	exposition_sample(out, name, "", NULL, 0, value);
+	exposition_sample(out, family, "", NULL, 0, value);
 }
 
-static void counter(struct buf *out, const char *name, const char *help,
-                    double value)
+static void write_refusals(const struct api *api, const char *family,
+                           struct buf *out)
 {
-	exposition_family(out, name, "counter", help);
-	exposition_sample(out, name, "", NULL, 0, value);
-}
-
-static unsigned count_open_files(void)
-{
-	uv_fs_t request;
-	int r = uv_fs_scandir(NULL, &request, "/proc/self/fd", 0, NULL);
-
-	uv_fs_req_cleanup(&request);
-	return r > 0 ? (unsigned)r : 0;
-}
-
-static void write_process(const struct api *api, struct buf *out)
-{
-	uv_rusage_t usage;
-	size_t resident = 0;
-
-	if (uv_getrusage(&usage) == 0)
-		counter(out, "process_cpu_seconds_total",
-		        "User and system CPU time spent, in seconds.",
-		        (double)(usage.ru_utime.tv_sec +
-		                 usage.ru_stime.tv_sec) +
-		                (double)(usage.ru_utime.tv_usec +
-		                         usage.ru_stime.tv_usec) /
-		                        1e6);
-	if (uv_resident_set_memory(&resident) == 0)
-		gauge(out, "process_resident_memory_bytes",
-		      "Resident memory, in bytes.", (double)resident);
-	gauge(out, "process_open_fds", "Open file descriptors.",
-	      count_open_files());
-	gauge(out, "process_start_time_seconds",
-	      "Start of the process, as Unix time.",
-	      (double)api->start_wall_ms / 1000);
-}
-
-static void write_reloads(const struct api *api, struct buf *out)
-{
-	static const char name[] = "bouncer_config_reloads_total";
-
-	exposition_family(out, name, "counter",
-	                  "Reloads of the configuration, by result.");
-	for (unsigned i = 0; i < 2; i++) {
-		const struct exposition_label label = { "result",
-			                                i ? "ok" : "failed" };
-
-		exposition_sample(out, name, "", &label, 1,
-		                  (double)api->n_reloads[i]);
-	}
-	gauge(out, "bouncer_config_last_reload_successful",
-	      "Whether the last load of the configuration succeeded.",
-	      api->reload_ok);
-}
-
-static void write_refusals(const struct api *api, struct buf *out)
-{
-	static const char name[] = "bouncer_api_refused_total";
 	static const char *const reasons[N_API_REFUSALS] = {
 		[API_REFUSED_TOKEN] = "token",
 		[API_REFUSED_ACCESS] = "access",
 	};
 
-	exposition_family(out, name, "counter",
-	                  "Requests that were not allowed, by reason.");
 	for (unsigned i = 0; i < N_API_REFUSALS; i++) {
 		const struct exposition_label label = { "reason", reasons[i] };
 
-		exposition_sample(out, name, "", &label, 1,
+		exposition_sample(out, family, "", &label, 1,
 		                  (double)api->n_refused[i]);
 	}
 }
 
-static void write_daemon(const struct api *api, struct buf *out)
+static void write_build(const struct api *api, const char *family,
+                        struct buf *out)
 {
 	static const struct exposition_label version = { "version",
 		                                         BOUNCER_VERSION };
 
-	exposition_family(out, "bouncer_build_info", "gauge",
-	                  "The program's version; always 1.");
-	exposition_sample(out, "bouncer_build_info", "", &version, 1, 1);
-	gauge(out, "bouncer_monitors", "Monitors configured.", api->n_monitors);
-	gauge(out, "bouncer_bounces_running",
-	      "Steps of bounces that wait in line or run.",
-	      api->supervisor->n_acting);
-	gauge(out, "bouncer_targets_owed",
-	      "Targets that are down because of us and will be brought back.",
-	      api->n_owed);
-	counter(out, "bouncer_journal_entries_total",
-	        "Entries written to the journal.",
-	        (double)(api->journal->next_seq - 1));
-	write_reloads(api, out);
-	write_refusals(api, out);
-	exposition_histogram(out, "bouncer_source_fetch_duration_seconds",
-	                     "How long reading a source took.",
-	                     &api->supervisor->reading_seconds);
-	exposition_histogram(out, "bouncer_bounce_duration_seconds",
-	                     "From the start of a bounce to the end of its "
-	                     "last step.",
-	                     &api->supervisor->bounce_seconds);
-	write_process(api, out);
+	exposition_sample(out, family, "", &version, 1, 1);
 }
 
-/* --- the whole ---------------------------------------------------------- */
+static void write_monitors(const struct api *api, const char *family,
+                           struct buf *out)
+{
+	plain(out, family, api->n_monitors);
+}
 
-static const struct family {
-	const char *name;
-	const char *type;
-	const char *help;
-	void (*monitor)(const struct api *api, const struct monitor *monitor,
-	                const char *family, struct buf *out);
-	void (*source)(const struct group *group, const char *family,
-	               struct buf *out);
-} families[] = {
-	{ "bouncer_source_up", "gauge",
-	  "Whether the last reading of the source was good.", NULL,
-	  write_source_up },
-	{ "bouncer_source_storm", "gauge",
-	  "Whether the storm guard holds the bounces of this source.", NULL,
-	  write_source_storm },
-	{ "bouncer_source_fetches_total", "counter",
-	  "Readings of the source, by result.", NULL, write_source_fetches },
-	{ "bouncer_source_fetch_bytes_total", "counter",
-	  "Bytes of bodies read from the source.", NULL, write_source_bytes },
-	{ "bouncer_monitor_state", "gauge",
-	  "1 for the state in which the monitor is, else 0.", write_state,
-	  NULL },
-	{ "bouncer_monitor_age_seconds", "gauge",
-	  "Time since the last sign of life, by the source's clock.", write_age,
-	  NULL },
-	{ "bouncer_monitor_limit_seconds", "gauge",
-	  "The age beyond which the monitor is in breach.", write_limit, NULL },
-	{ "bouncer_checks_total", "counter",
-	  "Observations of the monitor, by result.", write_checks, NULL },
-	{ "bouncer_bounces_total", "counter", "Bounces that ended, by result.",
-	  write_bounces, NULL },
-	{ "bouncer_steps_total", "counter",
-	  "Steps of bounces that ended, by result.", write_steps, NULL },
-	{ "bouncer_held_total", "counter",
-	  "How often a guard began to hold a bounce back.", write_held, NULL },
+static void write_running(const struct api *api, const char *family,
+                          struct buf *out)
+{
+	plain(out, family, api->supervisor->n_acting);
+}
+
+static void write_owed(const struct api *api, const char *family,
+                       struct buf *out)
+{
+	plain(out, family, api->n_owed);
+}
+
+static void write_journal(const struct api *api, const char *family,
+                          struct buf *out)
+{
+	plain(out, family, (double)(api->journal->next_seq - 1));
+}
+
+static void write_reloads(const struct api *api, const char *family,
+                          struct buf *out)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct exposition_label label = { "result",
+			                                i ? "ok" : "failed" };
+
+		exposition_sample(out, family, "", &label, 1,
+		                  (double)api->n_reloads[i]);
+	}
+}
+
+static void write_reload_ok(const struct api *api, const char *family,
+                            struct buf *out)
+{
+	plain(out, family, api->reload_ok);
+}
+
+static void write_readings(const struct api *api, const char *family,
+                           struct buf *out)
+{
+	exposition_buckets(out, family, &api->supervisor->reading_seconds);
+}
+
+static void write_bouncing(const struct api *api, const char *family,
+                           struct buf *out)
+{
+	exposition_buckets(out, family, &api->supervisor->bounce_seconds);
+}
+
+/* --- the built-in gateway ----------------------------------------------- */
+
+static struct push_store_counts counts(const struct api *api)
+{
+	return push_store_counts(builtin_store(api->builtin));
+}
+
+static void write_pushed_groups(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	plain(out, family, counts(api).n_groups);
+}
+
+static void write_pushed_series(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	plain(out, family, (double)counts(api).n_series);
+}
+
+static void write_pushed_bytes(const struct api *api, const char *family,
+                               struct buf *out)
+{
+	plain(out, family, (double)counts(api).n_bytes);
+}
+
+static void write_pushes(const struct api *api, const char *family,
+                         struct buf *out)
+{
+	for (unsigned i = 0; i < N_API_PUSH_RESULTS; i++) {
+		const struct exposition_label label = {
+			"result",
+			api_push_result_name((enum api_push_result)i),
+		};
+
+		exposition_sample(out, family, "", &label, 1,
+		                  (double)api->n_pushes[i]);
+	}
+}
+
+static void write_push_seconds(const struct api *api, const char *family,
+                               struct buf *out)
+{
+	exposition_buckets(out, family, &api->push_seconds);
+}
+
+/* --- the process -------------------------------------------------------- */
+
+static void write_cpu(const struct api *api, const char *family,
+                      struct buf *out)
+{
+	uv_rusage_t usage;
+
+	if (uv_getrusage(&usage) < 0)
+		return;
+	plain(out, family,
+	      (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	              (double)(usage.ru_utime.tv_usec +
+	                       usage.ru_stime.tv_usec) /
+	                      1e6);
+}
+
+static void write_resident(const struct api *api, const char *family,
+                           struct buf *out)
+{
+	size_t resident = 0;
+
+	if (uv_resident_set_memory(&resident) == 0)
+		plain(out, family, (double)resident);
+}
+
+static void write_open_files(const struct api *api, const char *family,
+                             struct buf *out)
+{
+	uv_fs_t request;
+	int r = uv_fs_scandir(NULL, &request, "/proc/self/fd", 0, NULL);
+
+	uv_fs_req_cleanup(&request);
+	if (r >= 0)
+		plain(out, family, r);
+}
+
+static void write_start(const struct api *api, const char *family,
+                        struct buf *out)
+{
+	plain(out, family, (double)api->start_wall_ms / 1000);
+}
+
+/* --- the table ---------------------------------------------------------- */
+
+static const struct api_family families[] = {
+	{ "bouncer_api_refused_total", METRIC_COUNTER,
+	  "Requests that were not allowed, by reason.",
+	  .daemon = write_refusals },
+	{ "bouncer_bounce_duration_seconds", METRIC_HISTOGRAM,
+	  "From the start of a bounce to the end of its last step.",
+	  .daemon = write_bouncing },
+	{ "bouncer_bounces_running", METRIC_GAUGE,
+	  "Steps of bounces that wait in line or run.",
+	  .daemon = write_running },
+	{ "bouncer_bounces_total", METRIC_COUNTER,
+	  "Bounces that ended, by result.", .monitor = write_bounces },
+	{ "bouncer_build_info", METRIC_GAUGE,
+	  "The program's version; always 1.", .daemon = write_build },
+	{ "bouncer_checks_total", METRIC_COUNTER,
+	  "Observations of the monitor, by result.", .monitor = write_checks },
+	{ "bouncer_config_last_reload_successful", METRIC_GAUGE,
+	  "Whether the last load of the configuration succeeded.",
+	  .daemon = write_reload_ok },
+	{ "bouncer_config_reloads_total", METRIC_COUNTER,
+	  "Reloads of the configuration, by result.", .daemon = write_reloads },
+	{ "bouncer_gateway_bytes", METRIC_GAUGE,
+	  "Bytes of pushed samples, as they are stored.",
+	  .gateway = write_pushed_bytes },
+	{ "bouncer_gateway_groups", METRIC_GAUGE,
+	  "Groups that have been pushed.", .gateway = write_pushed_groups },
+	{ "bouncer_gateway_push_duration_seconds", METRIC_HISTOGRAM,
+	  "Time spent on a push once all of it was there.",
+	  .gateway = write_push_seconds },
+	{ "bouncer_gateway_pushes_total", METRIC_COUNTER,
+	  "Pushes and pings, by result.", .gateway = write_pushes },
+	{ "bouncer_gateway_series", METRIC_GAUGE,
+	  "Series that have been pushed.", .gateway = write_pushed_series },
+	{ "bouncer_held_total", METRIC_COUNTER,
+	  "How often a guard began to hold a bounce back.",
+	  .monitor = write_held },
+	{ "bouncer_journal_entries_total", METRIC_COUNTER,
+	  "Entries written to the journal.", .daemon = write_journal },
+	{ "bouncer_monitor_age_seconds", METRIC_GAUGE,
+	  "Time since the last sign of life, by the source's clock.",
+	  .monitor = write_age },
+	{ "bouncer_monitor_limit_seconds", METRIC_GAUGE,
+	  "The age beyond which the monitor is in breach.",
+	  .monitor = write_limit },
+	{ "bouncer_monitor_state", METRIC_GAUGE,
+	  "1 for the state in which the monitor is, else 0.",
+	  .monitor = write_state },
+	{ "bouncer_monitors", METRIC_GAUGE, "Monitors configured.",
+	  .daemon = write_monitors },
+	{ "bouncer_source_fetch_bytes_total", METRIC_COUNTER,
+	  "Bytes of bodies read from the source.",
+	  .source = write_source_bytes },
+	{ "bouncer_source_fetch_duration_seconds", METRIC_HISTOGRAM,
+	  "How long reading a source took.", .daemon = write_readings },
+	{ "bouncer_source_fetches_total", METRIC_COUNTER,
+	  "Readings of the source, by result.",
+	  .source = write_source_fetches },
+	{ "bouncer_source_storm", METRIC_GAUGE,
+	  "Whether the storm guard holds the bounces of this source.",
+	  .source = write_source_storm },
+	{ "bouncer_source_up", METRIC_GAUGE,
+	  "Whether the last reading of the source was good.",
+	  .source = write_source_up },
+	{ "bouncer_steps_total", METRIC_COUNTER,
+	  "Steps of bounces that ended, by result.", .monitor = write_steps },
+	{ "bouncer_targets_owed", METRIC_GAUGE,
+	  "Targets that are down because of us and will be brought back.",
+	  .daemon = write_owed },
+	{ "process_cpu_seconds_total", METRIC_COUNTER,
+	  "User and system CPU time spent, in seconds.", .daemon = write_cpu },
+	{ "process_open_fds", METRIC_GAUGE, "Open file descriptors.",
+	  .daemon = write_open_files },
+	{ "process_resident_memory_bytes", METRIC_GAUGE,
+	  "Resident memory, in bytes.", .daemon = write_resident },
+	{ "process_start_time_seconds", METRIC_GAUGE,
+	  "Start of the process, as Unix time.", .daemon = write_start },
 };
 
-/* `part` is the family; the daemon's own come first, as part 0. */
-static void write_metrics(struct api_stream *stream, struct buf *out)
+const struct api_family *api_families(size_t *np)
 {
-	const struct api *api = stream->api;
-	const struct family *family;
-
-	if (stream->part == 0) {
-		write_daemon(api, out);
-		stream->part++;
-		return;
-	}
-	family = &families[stream->part - 1];
-	if (stream->next == 0)
-		exposition_family(out, family->name, family->type,
-		                  family->help);
-	for (uint32_t i = 0; family->source && i < api->n_groups; i++)
-		family->source(api->groups[i], family->name, out);
-	if (family->monitor && stream->next < api->n_monitors)
-		family->monitor(api, api->monitors[stream->next++],
-		                family->name, out);
-	if (family->monitor && stream->next < api->n_monitors)
-		return;
-	stream->next = 0;
-	stream->ended = stream->part == ARRAY_SIZE(families);
-	stream->part++;
+	*np = ARRAY_SIZE(families);
+	return families;
 }
 
-void api_metrics(struct api *api, struct http_exchange *exchange,
-                 struct slice rest)
+int api_reserve_families(struct push_store *store)
 {
-	(void)rest;
-	api_stream_respond(api, exchange, EXPOSITION_CONTENT_TYPE,
-	                   write_metrics);
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		int r = push_store_reserve(store, families[i].name,
+		                           families[i].type);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }

@@ -100,6 +100,12 @@ struct config_global {
 	uint64_t shutdown_timeout_ms; /* running steps may still finish */
 };
 
+struct config_gateway {
+	bool enabled;
+	uint64_t max_body;
+	bool admin_api;
+};
+
 struct config {
 	struct config_global global;
 	const struct config_monitor *monitors; /* in the order of the file */

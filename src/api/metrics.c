@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics: GET /metrics, one text exposition of what has been recorded and of
+ * what was pushed to the built-in gateway.
+ *
+ * Two lists of families, both sorted by name, are merged; a family that is in
+ * both comes once, with our own samples first. It is made in pieces while it
+ * is sent, so that pushes have their turn; what was pushed is seen as it was
+ * when the request came (core/push_store.h).
+ */
+#include "api/metrics.h"
+
+#include <errno.h>
+#include "api/gateway.h"
+#include "api/routes.h"
+#include "base/mem.h"
+#include "core/exposition_writer.h"
+
+enum stage {
+	NEXT_FAMILY,
+	OWN_SAMPLES,
+	PUSHED_SAMPLES,
+	ENDED,
+};
+
+struct metrics_stream {
+	struct api *api;
+	uint64_t generation;
+	enum stage stage;
+	size_t own;           /* the present or the next family of ours */
+	uint32_t monitor;     /* the next one */
+	struct api_view view; /* without one if there is no gateway */
+	bool has_pushed;      /* `pushed` is the present or the next one */
+	struct push_view_family pushed;
+};
+
+static const struct api_family *own_family(const struct metrics_stream *stream)
+{
+	size_t n;
+	const struct api_family *families = api_families(&n);
+
+	return stream->own < n ? &families[stream->own] : NULL;
+}
+
+static void next_pushed(struct metrics_stream *stream)
+{
+	stream->has_pushed = stream->view.view &&
+	                     push_view_next(stream->view.view, &stream->pushed);
+}
+
+/* As strcmp(): which of the two comes first. */
+static int compare(const struct api_family *own,
+                   const struct metrics_stream *stream)
+{
+	struct slice pushed = stream->pushed.name;
+	size_t n;
+	int order;
+
+	if (!own || !stream->has_pushed)
+		return own ? -1 : 1;
+	n = strlen(own->name);
+	order = memcmp(own->name, pushed.p, MIN(n, pushed.n));
+	return order ? order : (n > pushed.n) - (n < pushed.n);
+}
+
+/* Inside HELP only these two are escaped. */
+static void write_help(struct buf *out, struct slice name, struct slice help)
+{
+	if (help.n == 0)
+		return;
+	(void)buf_puts(out, "# HELP ");
+	(void)buf_append(out, name.p, name.n);
+	(void)buf_putc(out, ' ');
+	for (size_t i = 0; i < help.n; i++) {
+		if (help.p[i] == '\n')
+			(void)buf_puts(out, "\\n");
+		else if (help.p[i] == '\\')
+			(void)buf_puts(out, "\\\\");
+		else
+			(void)buf_putc(out, help.p[i]);
+	}
+	(void)buf_putc(out, '\n');
+}
+
+static void write_pushed_head(const struct push_view_family *family,
+                              struct buf *out)
+{
+	write_help(out, family->name, family->help);
+	(void)buf_puts(out, "# TYPE ");
+	(void)buf_append(out, family->name.p, family->name.n);
+	(void)buf_putc(out, ' ');
+	(void)buf_puts(out, metric_type_name(family->type));
+	(void)buf_putc(out, '\n');
+}
+
+static void begin_family(struct metrics_stream *stream, struct buf *out)
+{
+	const struct api_family *own = own_family(stream);
+
+	if (!own && !stream->has_pushed) {
+		stream->stage = ENDED;
+	} else if (compare(own, stream) > 0) {
+		write_pushed_head(&stream->pushed, out);
+		stream->stage = PUSHED_SAMPLES;
+	} else if (own->gateway && !stream->api->builtin) {
+		stream->own++;
+	} else {
+		exposition_family(out, own->name, metric_type_name(own->type),
+		                  own->help);
+		stream->stage = OWN_SAMPLES;
+	}
+}
+
+static void write_own(struct metrics_stream *stream, struct buf *out)
+{
+	const struct api_family *own = own_family(stream);
+	const struct api *api = stream->api;
+
+	if (own->monitor && stream->monitor < api->n_monitors) {
+		own->monitor(api, api->monitors[stream->monitor++], own->name,
+		             out);
+		return;
+	}
+	for (uint32_t i = 0; own->source && i < api->n_groups; i++)
+		own->source(api->groups[i], own->name, out);
+	if (own->daemon)
+		own->daemon(api, own->name, out);
+	if (own->gateway)
+		own->gateway(api, own->name, out);
+
+	stream->stage = compare(own, stream) ? NEXT_FAMILY : PUSHED_SAMPLES;
+	stream->monitor = 0;
+	stream->own++;
+}
+
+static void write_some(struct metrics_stream *stream, struct buf *out)
+{
+	switch (stream->stage) {
+	case NEXT_FAMILY:
+		begin_family(stream, out);
+		break;
+	case OWN_SAMPLES:
+		write_own(stream, out);
+		break;
+	case PUSHED_SAMPLES:
+		if (!push_view_write(stream->view.view, out, API_PIECE_SIZE))
+			break;
+		next_pushed(stream);
+		stream->stage = NEXT_FAMILY;
+		break;
+	case ENDED:
+	default:
+		break;
+	}
+}
+
+static void produce(void *state, struct buf *out)
+{
+	struct metrics_stream *stream = state;
+
+	if (!out) {
+		api_view_close(&stream->view);
+		mem_free(stream);
+		return;
+	}
+	/* after a reload the places of monitors no longer mean the same, or
+	 * the gateway is gone: cut it short, so that nobody takes it for the
+	 * whole */
+	if (stream->stage != ENDED &&
+	    (stream->generation != stream->api->generation ||
+	     (stream->has_pushed && !stream->view.view)))
+		out->failed = -ECANCELED;
+	while (stream->stage != ENDED && out->n < API_PIECE_SIZE &&
+	       !out->failed)
+		write_some(stream, out);
+}
+
+void api_metrics(struct api *api, struct http_exchange *exchange,
+                 struct slice rest)
+{
+	struct metrics_stream *stream = mem_calloc(1, sizeof(*stream));
+
+	if (!stream) {
+		http_respond_text(exchange, 500, "out of memory");
+		return;
+	}
+	if (api->builtin && !api_view_open(api, exchange, &stream->view)) {
+		mem_free(stream);
+		return;
+	}
+	stream->api = api;
+	stream->generation = api->generation;
+	next_pushed(stream);
+	http_respond_stream(exchange, 200, EXPOSITION_CONTENT_TYPE, NULL,
+	                    produce, stream);
+}
