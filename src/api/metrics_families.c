@@ -6,6 +6,7 @@
  */
 #include "api/metrics.h"
 
+#include <sys/resource.h>
 #include "api/routes.h"
 #include "core/exposition_writer.h"
 #include "source/builtin.h"
@@ -37,7 +38,8 @@ static void write_age(const struct api *api, const struct monitor *monitor,
 	uint64_t age_ms;
 
 	/* no sample rather than a wrong one */
-	if (monitor->last.kind != OBSERVATION_AGE)
+	if (monitor->last.kind != OBSERVATION_AGE &&
+	    monitor->last.kind != OBSERVATION_FAILED)
 		return;
 	age_ms = monitor->last.age_ms + api_now_ms(api) - monitor->last_ms;
 	one(out, family, monitor->name, NULL, NULL, (double)age_ms / 1000);
@@ -325,6 +327,16 @@ static void write_open_files(const struct api *api, const char *family,
 		plain(out, family, r);
 }
 
+/* Also if there is none: then it is huge. */
+static void write_max_files(const struct api *api, const char *family,
+                            struct buf *out)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		plain(out, family, (double)limit.rlim_cur);
+}
+
 static void write_start(const struct api *api, const char *family,
                         struct buf *out)
 {
@@ -403,6 +415,9 @@ static const struct api_family families[] = {
 	  .daemon = write_owed },
 	{ "process_cpu_seconds_total", METRIC_COUNTER,
 	  "User and system CPU time spent, in seconds.", .daemon = write_cpu },
+	{ "process_max_fds", METRIC_GAUGE,
+	  "Largest number of open file descriptors.",
+	  .daemon = write_max_files },
 	{ "process_open_fds", METRIC_GAUGE, "Open file descriptors.",
 	  .daemon = write_open_files },
 	{ "process_resident_memory_bytes", METRIC_GAUGE,
