@@ -390,6 +390,7 @@ static int open_parts(struct daemon *daemon)
 	daemon->deadline_ms = DEADLINE_NEVER;
 	daemon->api = (struct api){
 		.loop = &daemon->loop,
+		.log = daemon->log,
 		.supervisor = &daemon->supervisor,
 		.journal = &daemon->journal,
 		.start_wall_ms = daemon_wall_ms(),

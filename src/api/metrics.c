@@ -8,6 +8,8 @@
  */
 #include "api/routes.h"
 
+#include <sys/resource.h>
+
 #include "core/exposition_writer.h"
 
 /* --- per monitor -------------------------------------------------------- */
@@ -37,7 +39,8 @@ static void write_age(const struct api *api, const struct monitor *monitor,
 	uint64_t age_ms;
 
 	/* no sample rather than a wrong one */
-	if (monitor->last.kind != OBSERVATION_AGE)
+	if (monitor->last.kind != OBSERVATION_AGE &&
+	    monitor->last.kind != OBSERVATION_FAILED)
 		return;
 	age_ms = monitor->last.age_ms + api_now_ms(api) - monitor->last_ms;
 	one(out, family, monitor->name, NULL, NULL, (double)age_ms / 1000);
@@ -186,6 +189,7 @@ static unsigned count_open_files(void)
 static void write_process(const struct api *api, struct buf *out)
 {
 	uv_rusage_t usage;
+	struct rlimit limit;
 	size_t resident = 0;
 
 	if (uv_getrusage(&usage) == 0)
@@ -201,6 +205,11 @@ static void write_process(const struct api *api, struct buf *out)
 		      "Resident memory, in bytes.", (double)resident);
 	gauge(out, "process_open_fds", "Open file descriptors.",
 	      count_open_files());
+	/* also if there is none: then it is huge */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		gauge(out, "process_max_fds",
+		      "Largest number of open file descriptors.",
+		      (double)limit.rlim_cur);
 	gauge(out, "process_start_time_seconds",
 	      "Start of the process, as Unix time.",
 	      (double)api->start_wall_ms / 1000);
@@ -224,6 +233,24 @@ static void write_reloads(const struct api *api, struct buf *out)
 	      api->reload_ok);
 }
 
+static void write_refusals(const struct api *api, struct buf *out)
+{
+	static const char name[] = "bouncer_api_refused_total";
+	static const char *const reasons[N_API_REFUSALS] = {
+		[API_REFUSED_TOKEN] = "token",
+		[API_REFUSED_ACCESS] = "access",
+	};
+
+	exposition_family(out, name, "counter",
+	                  "Requests that were not allowed, by reason.");
+	for (unsigned i = 0; i < N_API_REFUSALS; i++) {
+		const struct exposition_label label = { "reason", reasons[i] };
+
+		exposition_sample(out, name, "", &label, 1,
+		                  (double)api->n_refused[i]);
+	}
+}
+
 static void write_daemon(const struct api *api, struct buf *out)
 {
 	static const struct exposition_label version = { "version",
@@ -243,6 +270,7 @@ static void write_daemon(const struct api *api, struct buf *out)
 	        "Entries written to the journal.",
 	        (double)(api->journal->next_seq - 1));
 	write_reloads(api, out);
+	write_refusals(api, out);
 	exposition_histogram(out, "bouncer_source_fetch_duration_seconds",
 	                     "How long reading a source took.",
 	                     &api->supervisor->reading_seconds);
