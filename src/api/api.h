@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * api: the HTTP routes. They read what policies and actions have recorded and
- * change nothing.
+ * api: the HTTP routes. They read what policies and actions have recorded;
+ * what they change goes through the daemon's operations.
  *
- * A route is a row of the table in routes.c. What can be long (metrics, all
- * monitors, the journal) is produced piece by piece while it is sent.
+ * A route is a row of the table in routes.c, with who may ask for it. What can
+ * be long (metrics, all monitors, the journal) is produced piece by piece
+ * while it is sent.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+#include "api/auth.h"
 #include "core/supervisor.h"
 #include "io/http_server.h"
+
+/* Why a request was turned away. */
+enum api_refusal {
+	API_REFUSED_TOKEN,  /* wrong or missing */
+	API_REFUSED_ACCESS, /* nothing that could be sent would do */
+	N_API_REFUSALS,
+};
 
 /* What the routes may see; filled and kept true by the daemon, borrowed. */
 struct api {
 	uv_loop_t *loop;
+	const struct log *log;
 	const struct supervisor *supervisor;
 	const struct journal *journal;
 	struct monitor *const *monitors; /* in the order of the file */
@@ -29,6 +39,12 @@ struct api {
 	bool reload_ok;        /* the last one */
 	uint32_t n_owed;       /* targets that are down because of us */
 	bool stopping;
+
+	const struct auth *control_auth; /* NULL: only the control socket */
+	const struct auth *push_auth;    /* NULL: whoever can reach us */
+	uint64_t n_refused[N_API_REFUSALS];
+	uint64_t refused_log_ms; /* the last line about it */
+	uint32_t n_refused_unsaid;
 };
 
 /* Monotonic now, and the Unix time of a monotonic one. */
@@ -37,3 +53,5 @@ int64_t api_wall_ms(const struct api *api, uint64_t at_ms);
 
 /* For http_server_new(); @context is the struct api. */
 void api_handle(void *context, struct http_exchange *exchange);
+/* The same for the control socket: who can open it may do everything. */
+void api_handle_control(void *context, struct http_exchange *exchange);

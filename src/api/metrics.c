@@ -39,7 +39,8 @@ static void write_age(const struct api *api, const struct monitor *monitor,
 	uint64_t age_ms;
 
 	/* no sample rather than a wrong one */
-	if (monitor->last.kind != OBSERVATION_AGE)
+	if (monitor->last.kind != OBSERVATION_AGE &&
+	    monitor->last.kind != OBSERVATION_FAILED)
 		return;
 	age_ms = monitor->last.age_ms + api_now_ms(api) - monitor->last_ms;
 	one(out, family, monitor->name, NULL, NULL, (double)age_ms / 1000);
@@ -232,6 +233,24 @@ static void write_reloads(const struct api *api, struct buf *out)
 	      api->reload_ok);
 }
 
+static void write_refusals(const struct api *api, struct buf *out)
+{
+	static const char name[] = "bouncer_api_refused_total";
+	static const char *const reasons[N_API_REFUSALS] = {
+		[API_REFUSED_TOKEN] = "token",
+		[API_REFUSED_ACCESS] = "access",
+	};
+
+	exposition_family(out, name, "counter",
+	                  "Requests that were not allowed, by reason.");
+	for (unsigned i = 0; i < N_API_REFUSALS; i++) {
+		const struct exposition_label label = { "reason", reasons[i] };
+
+		exposition_sample(out, name, "", &label, 1,
+		                  (double)api->n_refused[i]);
+	}
+}
+
 static void write_daemon(const struct api *api, struct buf *out)
 {
 	static const struct exposition_label version = { "version",
@@ -251,6 +270,7 @@ static void write_daemon(const struct api *api, struct buf *out)
 	        "Entries written to the journal.",
 	        (double)(api->journal->next_seq - 1));
 	write_reloads(api, out);
+	write_refusals(api, out);
 	exposition_histogram(out, "bouncer_source_fetch_duration_seconds",
 	                     "How long reading a source took.",
 	                     &api->supervisor->reading_seconds);

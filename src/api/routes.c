@@ -6,6 +6,8 @@
 #include "base/mem.h"
 
 #define PATH_MAX_DECODED 1024
+#define REFUSED_LOG_MS   10000 /* a line about refusals, at most */
+#define PATH_MAX_LOGGED  128
 
 /* What a route may be asked for; a set of bits. */
 enum method {
@@ -24,20 +26,28 @@ static const struct {
 	{ "DELETE", METHOD_DELETE },
 };
 
+/* Who may ask; on the control socket everybody may. */
+enum access {
+	ACCESS_READ,    /* anyone */
+	ACCESS_PUSH,    /* push_auth, if there is one */
+	ACCESS_CONTROL, /* control_auth; without one nobody */
+};
+
 static const struct route {
 	const char *path;
 	bool prefix;      /* the rest of the path goes to the handler */
 	unsigned methods; /* enum method */
+	enum access access;
 	void (*handle)(struct api *api, struct http_exchange *exchange,
 	               struct slice rest);
 } routes[] = {
-	{ "/", false, METHOD_GET, api_page },
-	{ "/metrics", false, METHOD_GET, api_metrics },
-	{ "/-/healthy", false, METHOD_GET, api_healthy },
-	{ "/-/ready", false, METHOD_GET, api_ready },
-	{ "/api/v1/monitors", false, METHOD_GET, api_monitors },
-	{ "/api/v1/monitors/", true, METHOD_GET, api_monitor },
-	{ "/api/v1/journal", false, METHOD_GET, api_journal },
+	{ "/", false, METHOD_GET, ACCESS_READ, api_page },
+	{ "/metrics", false, METHOD_GET, ACCESS_READ, api_metrics },
+	{ "/-/healthy", false, METHOD_GET, ACCESS_READ, api_healthy },
+	{ "/-/ready", false, METHOD_GET, ACCESS_READ, api_ready },
+	{ "/api/v1/monitors", false, METHOD_GET, ACCESS_READ, api_monitors },
+	{ "/api/v1/monitors/", true, METHOD_GET, ACCESS_READ, api_monitor },
+	{ "/api/v1/journal", false, METHOD_GET, ACCESS_READ, api_journal },
 };
 
 static bool route_matches(const struct route *route, struct slice path)
@@ -93,9 +103,81 @@ static void refuse_method(struct http_exchange *exchange, unsigned allowed)
 	buf_fini(&headers);
 }
 
-void api_handle(void *context, struct http_exchange *exchange)
+/* --- access -------------------------------------------------------------- */
+
+static void note_refusal(struct api *api, struct http_exchange *exchange,
+                         enum api_refusal refusal)
 {
-	struct api *api = context;
+	uint64_t now_ms = api_now_ms(api);
+	struct slice path = exchange->path;
+
+	api->n_refused[refusal]++;
+	if (api->refused_log_ms &&
+	    now_ms < api->refused_log_ms + REFUSED_LOG_MS) {
+		api->n_refused_unsaid++;
+		return;
+	}
+	path.n = MIN(path.n, PATH_MAX_LOGGED);
+	log_warn(api->log,
+	         refusal == API_REFUSED_TOKEN
+	                 ? "request refused: wrong or missing token"
+	                 : "request refused: only for the control socket",
+	         LOG_SLICE("method", exchange->message->method),
+	         LOG_SLICE("path", path),
+	         LOG_INT("left_out", api->n_refused_unsaid));
+	api->refused_log_ms = MAX(now_ms, 1);
+	api->n_refused_unsaid = 0;
+}
+
+static void refuse_token(struct api *api, struct http_exchange *exchange,
+                         const struct auth *auth)
+{
+	bool users = auth && auth_has_users(auth);
+	struct buf body;
+
+	note_refusal(api, exchange, API_REFUSED_TOKEN);
+	buf_init(&body, API_PIECE_SIZE);
+	(void)buf_puts(&body, "{\"error\":\"wrong or missing token; send the "
+	                      "header Authorization: Bearer TOKEN\"}\n");
+	http_respond(exchange, 401, "application/json",
+	             users ? "WWW-Authenticate: Bearer realm=\"bouncer\"\r\n"
+	                     "WWW-Authenticate: Basic realm=\"bouncer\"\r\n"
+	                   : "WWW-Authenticate: Bearer realm=\"bouncer\"\r\n",
+	             &body);
+}
+
+void api_refuse_token(struct api *api, struct http_exchange *exchange)
+{
+	refuse_token(api, exchange, api->push_auth);
+}
+
+/* True if the request may go on; else it has been answered. */
+static bool admit(struct api *api, struct http_exchange *exchange,
+                  enum access access)
+{
+	const struct auth *auth =
+		access == ACCESS_CONTROL ? api->control_auth : api->push_auth;
+
+	if (access == ACCESS_READ || (access == ACCESS_PUSH && !auth))
+		return true;
+	if (auth && auth_admits(auth, exchange->message))
+		return true;
+	if (auth) {
+		refuse_token(api, exchange, auth);
+		return false;
+	}
+	note_refusal(api, exchange, API_REFUSED_ACCESS);
+	api_error(exchange, 403,
+	          "not on this address; use the control socket or set "
+	          "auth.token_file");
+	return false;
+}
+
+/* --- dispatch ------------------------------------------------------------ */
+
+static void handle(struct api *api, struct http_exchange *exchange,
+                   bool control)
+{
 	char decoded[PATH_MAX_DECODED];
 	const struct route *route;
 	unsigned allowed;
@@ -108,6 +190,8 @@ void api_handle(void *context, struct http_exchange *exchange)
 	path = slice_from(decoded);
 	route = find_route(path, method_of(exchange->message->method),
 	                   &allowed);
+	if (route && !control && !admit(api, exchange, route->access))
+		return;
 	if (route)
 		route->handle(api, exchange,
 		              route->prefix
@@ -118,6 +202,18 @@ void api_handle(void *context, struct http_exchange *exchange)
 	else
 		api_error(exchange, 404, "there is nothing here; see /");
 }
+
+void api_handle(void *context, struct http_exchange *exchange)
+{
+	handle(context, exchange, false);
+}
+
+void api_handle_control(void *context, struct http_exchange *exchange)
+{
+	handle(context, exchange, true);
+}
+
+/* --- what the routes share ----------------------------------------------- */
 
 uint64_t api_now_ms(const struct api *api)
 {

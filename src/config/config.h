@@ -18,6 +18,7 @@
 #include "base/macros.h"
 #include "base/slice.h"
 #include "core/policy.h"
+#include "core/quiet.h"
 #include "core/step.h"
 
 #define CONFIG_MAX_FILE      (64u << 20) /* bytes */
@@ -76,6 +77,8 @@ struct config_monitor {
 	uint8_t n_steps; /* at least one */
 	bool dry_run;    /* global.dry_run included */
 	bool paused;     /* global.paused included */
+	const struct quiet_window *quiet;
+	uint8_t n_quiet;
 };
 
 struct config_global {
@@ -98,10 +101,15 @@ struct config_global {
 	uint32_t storm_min;       /* monitors */
 	uint64_t storm_window_ms;
 	uint64_t shutdown_timeout_ms; /* running steps may still finish */
+	const char *control_socket;   /* a path; NULL: none */
+	bool control_is_default;      /* nobody asked for that path */
+	const char *control_group;    /* NULL: the daemon's own */
+	const char *timezone;         /* NULL: the machine's */
 };
 
 struct config {
 	struct config_global global;
+	const char *token_file; /* who may control on addr; NULL: nobody */
 	const struct config_monitor *monitors; /* in the order of the file */
 	size_t n_monitors;
 	const char *file; /* its name as given */

@@ -89,11 +89,13 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 	map_init(&resolve.strings, 0);
 	map_init(&resolve.names, 0);
 	resolve_global(&resolve, &raw->global);
+	resolve_auth(&resolve, &raw->auth);
 	resolve_monitors(&resolve, raw);
 	map_fini(&resolve.strings);
 	map_fini(&resolve.names);
 
 	config->global = resolve.global;
+	config->token_file = resolve.token_file;
 	config->monitors = resolve.monitors;
 	config->n_monitors = raw->n_monitors;
 	return resolve.failed;

@@ -31,6 +31,11 @@ struct rules_given {
 	uint32_t max_bounces;
 };
 
+struct quiet_given {
+	const struct quiet_window *windows;
+	uint8_t n;
+};
+
 struct resolve {
 	struct arena *memory; /* of the result */
 	struct problems *problems;
@@ -40,7 +45,9 @@ struct resolve {
 
 	struct config_global global;
 	struct rules_given rules; /* of `global` */
-	bool dry_run;             /* all of them */
+	struct quiet_given quiet;
+	const char *token_file;
+	bool dry_run; /* all of them */
 	bool paused;
 	struct config_monitor *monitors;
 	struct map strings; /* every text is kept once */
@@ -66,6 +73,16 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 const char *resolve_text(struct resolve *resolve, const char *text);
 
 void resolve_global(struct resolve *resolve, struct raw_global *raw);
+
+void resolve_control(struct resolve *resolve, const struct reader *reader,
+                     const struct raw_global *raw);
+
+/* Replaces what is in @given, if the section has the key. */
+void resolve_quiet(struct resolve *resolve, const struct reader *reader,
+                   const char *const *texts, unsigned n,
+                   struct quiet_given *given);
+
+void resolve_auth(struct resolve *resolve, const struct raw_auth *raw);
 
 void resolve_rules(const struct reader *reader, const struct raw_rules *raw,
                    struct rules_given *rules);

@@ -188,6 +188,12 @@ void resolve_global(struct resolve *resolve, struct raw_global *raw)
 	read_log(&reader, raw, global);
 	read_limits(&reader, raw, global);
 	read_addresses(resolve, &reader, raw);
+	resolve_control(resolve, &reader, raw);
+	if (replaced[key_index("control_socket")])
+		global->control_is_default =
+			replaced[key_index("control_socket")]->fallback;
+	resolve_quiet(resolve, &reader, raw->quiet, raw->n_quiet,
+	              &resolve->quiet);
 
 	resolve->rules = (struct rules_given){
 		.for_ms = RULE_UNSET,

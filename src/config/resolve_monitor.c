@@ -215,6 +215,7 @@ void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
 	struct reader reader = { .problems = resolve->problems,
 		                 .place = place };
 	struct rules_given given = resolve->rules;
+	struct quiet_given quiet = resolve->quiet;
 	bool dry_run = false;
 	bool paused = false;
 
@@ -227,6 +228,9 @@ void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
 	monitor->dry_run = dry_run || resolve->dry_run;
 	monitor->paused = paused || resolve->paused;
 
+	resolve_quiet(resolve, &reader, raw->quiet, raw->n_quiet, &quiet);
+	monitor->quiet = quiet.windows;
+	monitor->n_quiet = quiet.n;
 	resolve_rules(&reader, &raw->rules, &given);
 	read_source(resolve, &reader, raw, monitor);
 	read_what_to_do(resolve, &reader, raw, or_else(given.timeout_ms, 0),

@@ -52,6 +52,11 @@ struct raw_global {
 	const char *shutdown_timeout;
 	const char *dry_run;
 	const char *paused;
+	const char *control_socket;
+	const char *control_group;
+	const char *timezone;
+	const char **quiet; /* not a flag, nor in the environment */
+	unsigned n_quiet;
 	struct raw_rules rules;
 };
 
@@ -88,11 +93,18 @@ struct raw_monitor {
 	const char *signal;
 	const char *dry_run;
 	const char *paused;
+	const char **quiet;
+	unsigned n_quiet;
 	struct raw_rules rules;
+};
+
+struct raw_auth {
+	const char *token_file;
 };
 
 struct raw_config {
 	struct raw_global global;
+	struct raw_auth auth;
 	struct raw_monitor *monitors;
 	unsigned n_monitors;
 };
@@ -101,7 +113,8 @@ struct raw_config {
 
 extern const cyaml_schema_value_t schema_config;
 
-/* The fields of the section `global`, ended by a NULL key; each is text. */
+/* The fields of the section `global` that are text, ended by a NULL key; these
+ * are flags and variables, too. */
 extern const cyaml_schema_field_t schema_global[];
 
 /* Only true and false: a flag may stand without a value. */
