@@ -57,8 +57,7 @@ def test_every_example_has_a_readme_that_names_its_files():
                   encoding="utf-8") as text:
             readme = text.read()
         for file in os.listdir(os.path.join(EXAMPLES, name)):
-            assert file == "README.md" or f"`{file}`" in readme or (
-                file in readme), (name, file)
+            assert file == "README.md" or file in readme, (name, file)
 
 
 # --- compose -----------------------------------------------------------------
