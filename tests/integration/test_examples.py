@@ -9,6 +9,7 @@ import signal
 
 from daemons.bouncer import ROOT, Bouncer, program
 from daemons.compose import Compose
+from daemons.container import build_image
 from daemons.docker import IMAGE
 from daemons.http import Client
 from daemons.images import import_program
@@ -77,7 +78,7 @@ def project(dockerd, tmp_path_factory):
             compose = Compose(dockerd, copy, {
                 "DOCKER_SOCKET": dockerd.socket,
                 "DOCKER_GID": str(os.stat(dockerd.socket).st_gid),
-                "BOUNCER_IMAGE": "bouncer", "BUSYBOX_IMAGE": IMAGE,
+                "BOUNCER_IMAGE": image, "BUSYBOX_IMAGE": IMAGE,
                 "PUSHGATEWAY_IMAGE": "pushgateway", **variables})
         except Unavailable as reason:
             pytest.skip(str(reason))
@@ -85,8 +86,10 @@ def project(dockerd, tmp_path_factory):
         compose.up()
         return compose
 
-    import_program(dockerd, "bouncer", program(), "bouncer",
-                   ["var/lib/bouncer", "run/bouncer"])
+    try:
+        image = build_image(dockerd)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
     yield start
     for compose in started:
         print(compose.log_tail())
