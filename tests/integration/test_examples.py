@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 
 from daemons.bouncer import ROOT, Bouncer, program
 from daemons.compose import Compose
@@ -23,6 +24,7 @@ import yaml
 EXAMPLES = os.path.join(ROOT, "examples")
 
 RUN_SECONDS = 30
+QUICKSTART_SECONDS = 300    # packages may have to be installed
 
 # Times of the examples are for people; a test is in a hurry.
 HURRY = {"check_interval": "200ms", "start_grace": "0s"}
@@ -148,9 +150,9 @@ def test_lxd(lxd, pushgateway, bouncer):
     before = lxd.pid("weewx"), lxd.pid("archive", project="mail")
     pushgateway.push("weewx")
     pushgateway.push("archive")
-    running = bouncer(hurried(example("lxd/config.yml"),
-                              {"verify_within": "3s"}, push_gw=pushgateway.url, storm_share=0,
-                              socket_lxd=lxd.socket, state_dir="none"))
+    running = bouncer(hurried(
+        example("lxd/config.yml"), {"verify_within": "3s"}, storm_share=0,
+        push_gw=pushgateway.url, socket_lxd=lxd.socket, state_dir="none"))
     running.wait_for(lambda b: len(b.steps("WeeWX", "ok")) > 1,
                      what="two steps of WeeWX")
     running.wait_step("Mail archive", "ok")
@@ -297,3 +299,38 @@ def test_cron_curl_lines(cron, bouncer):
     ran = Process(["/bin/sh", "-c", script], f"{cron.directory}/curl.log")
     assert ran.wait(RUN_SECONDS) == 0, ran.log_tail()
     running.wait_state("Backup", "good")
+
+
+# --- quickstart --------------------------------------------------------------
+
+def ended_story(*args):
+    """All that the script said, which ended well."""
+    if os.geteuid() != 0:
+        pytest.skip("the quickstart may want to install packages as root")
+    done = subprocess.run(
+        [example("quickstart/run.sh"), *args], text=True, check=False,
+        env={**os.environ, "BOUNCER": program()}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=QUICKSTART_SECONDS)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def assert_in_order(story, *parts):
+    at = 0
+    for part in parts:
+        assert part in story[at:], f"no {part!r} from here on: {story[at:]}"
+        at = story.index(part, at) + len(part)
+
+
+def test_quickstart():
+    assert_in_order(ended_story(), "the exporter is process", "-> good",
+                    "the exporter hangs", "-> bouncing", "(run ok)",
+                    "recovered", "pushes again", "everything is stopped")
+
+
+def test_quickstart_with_docker(dockerd):
+    """The fixture is there to know that a dockerd runs on this machine."""
+    assert_in_order(ended_story("--docker"), "the exporter is a container",
+                    "-> good", "the exporter hangs", "(restart ok)",
+                    "recovered", "pushes again", "everything is stopped")
