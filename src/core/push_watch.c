@@ -515,17 +515,17 @@ static uint64_t since(int64_t now_ms, int64_t then_ms)
 	return now_ms > then_ms ? (uint64_t)(now_ms - then_ms) : 0;
 }
 
-/* When the group was last heard of; false: never. */
+/* When the group was last heard of; false: never. What was only ever heard
+ * to fail is no younger than anything. */
 static bool group_age(const struct push_group *group, struct push_time now,
                       struct sign *sign)
 {
+	sign->age_ms = OBSERVATION_NEVER;
 	if (group->pushed.wall_ms)
 		sign->age_ms = since(now.mono_ms, group->pushed.mono_ms);
-	else if (group->beat.start.wall_ms)
+	else if (!group->beat.failed && group->beat.start.wall_ms)
 		sign->age_ms = since(now.mono_ms, group->beat.start.mono_ms);
-	else
-		return group->beat.failed;
-	return true;
+	return sign->age_ms != OBSERVATION_NEVER || group->beat.failed;
 }
 
 /* The beats of the group, which are told by their number: of their times only
