@@ -47,7 +47,15 @@ static const struct route {
 	{ "/-/ready", false, METHOD_GET, ACCESS_READ, api_ready },
 	{ "/api/v1/monitors", false, METHOD_GET, ACCESS_READ, api_monitors },
 	{ "/api/v1/monitors/", true, METHOD_GET, ACCESS_READ, api_monitor },
+	{ "/api/v1/monitors/", true, METHOD_POST, ACCESS_CONTROL,
+	  api_monitor_order },
 	{ "/api/v1/journal", false, METHOD_GET, ACCESS_READ, api_journal },
+	{ "/api/v1/stream", false, METHOD_GET, ACCESS_READ, api_events },
+	{ "/api/v1/daemon", false, METHOD_GET, ACCESS_READ, api_daemon },
+	{ "/api/v1/health", false, METHOD_GET, ACCESS_READ, api_health },
+	{ "/api/v1/pause", false, METHOD_POST, ACCESS_CONTROL, api_pause },
+	{ "/api/v1/resume", false, METHOD_POST, ACCESS_CONTROL, api_resume },
+	{ "/api/v1/reload", false, METHOD_POST, ACCESS_CONTROL, api_reload },
 };
 
 static bool route_matches(const struct route *route, struct slice path)
