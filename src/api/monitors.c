@@ -130,7 +130,8 @@ static void write_state(const struct api *api, struct json_writer *json,
 	json_write_key(json, "observation");
 	json_write_string(json, last_word(monitor));
 	json_write_key(json, "age_seconds");
-	if (monitor->last.kind == OBSERVATION_AGE)
+	if (monitor->last.kind == OBSERVATION_AGE ||
+	    monitor->last.kind == OBSERVATION_FAILED)
 		json_write_seconds(json, monitor->last.age_ms +
 		                                 (now_ms - monitor->last_ms));
 	else

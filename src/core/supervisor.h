@@ -56,8 +56,14 @@ enum bounce_result {
 /* The monitors of one source: they share its readings and its storms. */
 struct group {
 	const char *name; /* the gateway's URL; borrowed */
+	bool own;         /* the owner's: we are the source, so it is always
+	                     up, and a reading is whatever was pushed: neither
+	                     counted nor timed */
 	struct list monitors;
 	uint32_t n_monitors;
+	struct list troubled;       /* those that are bad or wait */
+	uint32_t n_bad;             /* the last word on them was bad */
+	uint32_t n_waiting;         /* would bounce; a guard holds */
 	bool storm;                 /* the guard holds */
 	bool reading;               /* between begin and end */
 	bool up;                    /* the last reading was good */
@@ -89,9 +95,12 @@ struct monitor {
 	uint64_t bounce_ms;      /* start of the present or last bounce */
 	int64_t bounce_wall_ms;  /* the same, Unix time; 0: never */
 	struct deadline deadline;
-	struct list node;     /* of the group */
-	struct list all_node; /* of the supervisor */
-	bool acting;          /* a step of ours is queued or runs */
+	struct list node;         /* of the group */
+	struct list all_node;     /* of the supervisor */
+	struct list trouble_node; /* of the group's troubled */
+	bool bad;                 /* counted in the group's n_bad */
+	bool waiting;             /* … and n_waiting */
+	bool acting;              /* a step of ours is queued or runs */
 
 	uint32_t n_checks[N_CHECK_RESULTS];
 	uint32_t n_bounces[N_BOUNCE_RESULTS];
@@ -157,7 +166,8 @@ int supervisor_add(struct supervisor *supervisor, struct monitor *monitor,
 void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor);
 
 /* One reading of (a part of) a group: between begin and end policies only
- * take note; at the end the storm is judged and bounces may start. */
+ * take note; at the end the storm is judged and bounces may start. The end
+ * costs what is in trouble, not what the group has. */
 void supervisor_reading_begin(struct supervisor *supervisor,
                               struct group *group,
                               const struct reading *reading, uint64_t now_ms);

@@ -20,8 +20,9 @@
  *
  * HEAD is answered as GET, without the body. A client that has closed its
  * half still gets its answer. At the limit of connections a kept one that has
- * been idle longest gives way to the new one; if none is idle, the new one
- * gets 503. When descriptors run out, accepting pauses for a while.
+ * been idle longest gives way to the new one, else one that has never said a
+ * word for HTTP_SERVER_SILENT_MS; if there is none, the new one gets 503. When
+ * descriptors run out, accepting pauses for a while.
  *
  * The program must ignore SIGPIPE.
  */
@@ -39,9 +40,11 @@
 #define HTTP_SERVER_MAX_CONNECTIONS   512
 #define HTTP_SERVER_HEAD_TIMEOUT_MS   10000
 #define HTTP_SERVER_BODY_TIMEOUT_MS   30000
+#define HTTP_SERVER_BODY_TOTAL_MS     300000
 #define HTTP_SERVER_IDLE_TIMEOUT_MS   75000
 #define HTTP_SERVER_WRITE_TIMEOUT_MS  30000
 #define HTTP_SERVER_LINGER_MS         2000 /* for the peer's own close */
+#define HTTP_SERVER_SILENT_MS         1000 /* before a new one gives way */
 #define HTTP_SERVER_MAX_LISTENERS     8
 #define HTTP_SERVER_MAX_HEADERS_BYTES 8192   /* of an answer */
 #define HTTP_SERVER_MAX_PIECE         262144 /* bytes from a producer at once */
@@ -67,6 +70,7 @@ struct http_server_options {
 	uint64_t max_body;         /* 413 beyond; 0: no body accepted */
 	uint64_t head_timeout_ms;  /* first byte to end of head; 0: as above */
 	uint64_t body_timeout_ms;  /* between two reads of a body */
+	uint64_t body_total_ms;    /* for the whole of it, however it drips */
 	uint64_t idle_timeout_ms;  /* between exchanges */
 	uint64_t write_timeout_ms; /* the peer reads nothing at all */
 	uint32_t unix_mode; /* of unix sockets; 0: as the umask leaves it */

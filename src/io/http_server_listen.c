@@ -47,9 +47,7 @@ static void server_back_off(struct http_server *server, int code)
 	server->backoff_ms = MIN(server->backoff_ms * 2, BACKOFF_LONGEST_MS);
 	server->backoff_ms = MAX(server->backoff_ms, BACKOFF_FIRST_MS);
 
-	if (!list_empty(&server->idle_peers))
-		peer_close(container_of(server->idle_peers.next, struct peer,
-		                        idle_node));
+	(void)server_make_room(server);
 	for (size_t i = 0; i < server->n_listeners; i++)
 		(void)uv_poll_stop(&server->listeners[i].poll);
 	(void)uv_timer_start(&server->timer, on_backed_off, server->backoff_ms,
