@@ -55,6 +55,7 @@ void daemon_arm(struct daemon *daemon)
 		return;
 	daemon->api.n_owed = promises_n_owed(daemon->promises);
 	daemon_drained(daemon);
+	daemon_notify_changed(daemon);
 	if (next_ms == daemon->deadline_ms)
 		return;
 	daemon->deadline_ms = next_ms;
@@ -177,6 +178,7 @@ static void daemon_reload(struct daemon *daemon)
 	struct buf problems;
 	int r;
 
+	daemon_notify_reloading(daemon);
 	buf_init(&problems, 1 << 20);
 	r = config_load(options->file, options->overrides, options->n_overrides,
 	                &config, &problems);
@@ -198,6 +200,7 @@ static void daemon_reload(struct daemon *daemon)
 	else
 		record(daemon, LOG_LEVEL_ERROR,
 		       "reload failed, nothing changed", err.message);
+	daemon_notify_ready(daemon);
 	daemon_state_save(daemon, NULL);
 	daemon_arm(daemon);
 }
@@ -247,6 +250,7 @@ static void close_promises(struct daemon *daemon)
 
 static void close_io(struct daemon *daemon)
 {
+	daemon_notify_close(daemon);
 	daemon->n_pending += 3;
 	http_client_close(daemon->client, daemon_closed_one, daemon);
 	uv_close((uv_handle_t *)&daemon->stop_timer, on_timer_closed);
@@ -316,6 +320,7 @@ static void daemon_stop(struct daemon *daemon, const char *why)
 			? daemon->config->config->global.shutdown_timeout_ms
 			: 0;
 
+	daemon_notify_stopping(daemon);
 	daemon->stopping = true;
 	daemon->api.stopping = true;
 	daemon->supervisor.stopping = true;
@@ -385,6 +390,7 @@ static int open_parts(struct daemon *daemon)
 	daemon->deadline_ms = DEADLINE_NEVER;
 	daemon->api = (struct api){
 		.loop = &daemon->loop,
+		.log = daemon->log,
 		.supervisor = &daemon->supervisor,
 		.journal = &daemon->journal,
 		.start_wall_ms = daemon_wall_ms(),
@@ -415,6 +421,8 @@ static int open_parts(struct daemon *daemon)
 	if (r == 0)
 		r = open_signals(daemon);
 	if (r == 0)
+		r = daemon_notify_open(daemon);
+	if (r == 0)
 		r = daemon_state_open(daemon);
 	return r;
 }
@@ -437,6 +445,7 @@ static int begin(struct daemon *daemon, struct err *err)
 	daemon->started = true;
 	(void)snprintf(text, sizeof(text), "%u monitors", daemon->n_watched);
 	record(daemon, LOG_LEVEL_INFO, "started", text);
+	daemon_notify_ready(daemon);
 	daemon_arm(daemon);
 	return 0;
 }

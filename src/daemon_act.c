@@ -44,15 +44,15 @@ static struct daemon_step *step_new(struct watched *watched,
 		                                 : monitor->name,
 		.project = config->project,
 		.monitor = monitor->name,
-		.reason = monitor->policy.missing ? "missing for too long"
-		                                  : "last push is too old",
+		.reason = policy_breach_words(&monitor->policy),
 		.age_ms = policy_age(&monitor->policy,
 		                     daemon_now(watched->daemon)),
 		.attempt = monitor->policy.n_failed + 1,
 		.dry_run = monitor->dry_run,
 		.stopped_before = stopped_before(monitor),
 	};
-	if (monitor->last.kind == OBSERVATION_AGE)
+	if (monitor->last.kind == OBSERVATION_AGE ||
+	    monitor->last.kind == OBSERVATION_FAILED)
 		step->bounce.age_ms = monitor->last.age_ms;
 	return step;
 }

@@ -7,6 +7,7 @@
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
  *     daemon_state.c    what survives our own restart
+ *     daemon_notify.c   service manager and orphans
  */
 #pragma once
 
@@ -23,6 +24,8 @@
 #include "io/http_client.h"
 #include "io/http_server.h"
 #include "io/log_sink.h"
+#include "io/notify.h"
+#include "io/reaper.h"
 #include "runtime/runtime.h"
 #include "source/pushgateway.h"
 #include "source/source.h"
@@ -123,6 +126,11 @@ struct daemon {
 	bool state_failing;
 	struct saved_state *saved; /* read at start */
 
+	struct notify notify;
+	uv_timer_t status_timer; /* the next status line */
+	struct reaper reaper;
+	bool reaping; /* orphans come to us */
+
 	uv_timer_t deadline; /* the supervisor's next */
 	uint64_t deadline_ms;
 	uv_timer_t stop_timer; /* limit of an orderly end */
@@ -202,3 +210,17 @@ void daemon_state_save(struct daemon *daemon, struct promise_wait *wait);
 /* Writes what is left to write and closes; daemon_closed_one() for each close
  * that it counts in n_pending. */
 void daemon_state_close(struct daemon *daemon);
+
+/* --- daemon_notify.c ----------------------------------------------------- */
+
+/* 0, or a negative code for no memory; a service manager that cannot be told
+ * is logged. */
+int daemon_notify_open(struct daemon *daemon) MUST_CHECK;
+/* Started, or reloaded with whatever result. */
+void daemon_notify_ready(struct daemon *daemon);
+void daemon_notify_reloading(struct daemon *daemon);
+void daemon_notify_stopping(struct daemon *daemon);
+/* The status line may have changed: it is sent soon, if it has. */
+void daemon_notify_changed(struct daemon *daemon);
+/* daemon_closed_one() for each close that it counts in n_pending. */
+void daemon_notify_close(struct daemon *daemon);

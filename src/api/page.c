@@ -66,6 +66,8 @@ static void write_row(const struct api *api, const struct monitor *monitor,
 	else
 		write_cell(out, monitor->last.kind == OBSERVATION_MISSING
 		                        ? "missing"
+		                : monitor->last.kind == OBSERVATION_FAILED
+		                        ? "failed"
 		                        : "unknown");
 	write_cell(out, duration_format(monitor->rules->max_age_ms, text));
 	(void)buf_printf(out, "<td>%s ",

@@ -72,10 +72,14 @@ static bool check_list(struct check *check, const struct place *place,
 			           kind_name(node),
 			           entry->mapping.fields[0].key);
 		else
-			problem_at(check->problems, place,
-			           "expected a list, found %s; write it as "
-			           "[program, argument]",
-			           kind_name(node));
+			problem_at(
+				check->problems, place,
+				"expected a list, found %s; write it as %s",
+				kind_name(node),
+				place->key && slice_is(slice_from(place->key),
+			                               "quiet")
+					? "[\"Sun 02:00-04:00\"]"
+					: "[program, argument]");
 		return false;
 	}
 	if (node->n > schema->sequence.max) {

@@ -62,6 +62,25 @@ static void read_docker_host(struct environment *environment,
 }
 
 /* Systemd gives a list with colons when the unit asks for several. */
+static int read_runtime_directory(struct environment *environment,
+                                  const char *const *envp)
+{
+	static const char name[] = "/control.sock";
+	const char *value = find(envp, "RUNTIME_DIRECTORY");
+	size_t n = value ? strcspn(value, ":") : 0;
+	char *path;
+
+	if (n == 0)
+		return 0;
+	path = arena_alloc(&environment->memory, n + sizeof(name));
+	if (!path)
+		return -ENOMEM;
+	memcpy(path, value, n);
+	memcpy(path + n, name, sizeof(name));
+	add(environment, "control_socket", path, "RUNTIME_DIRECTORY", true);
+	return 0;
+}
+
 static int read_state_directory(struct environment *environment,
                                 const char *const *envp)
 {
@@ -95,6 +114,8 @@ int environment_read(struct environment *environment, const char *const *envp)
 			add(environment, key, value, name, false);
 	}
 	read_docker_host(environment, envp);
+	if (read_runtime_directory(environment, envp) < 0)
+		return -ENOMEM;
 	return read_state_directory(environment, envp);
 }
 

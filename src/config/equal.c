@@ -33,6 +33,7 @@ static bool rules_equal(const struct policy_rules *a,
                         const struct policy_rules *b)
 {
 	return a->max_age_ms == b->max_age_ms && a->for_ms == b->for_ms &&
+	       a->max_runtime_ms == b->max_runtime_ms && a->exact == b->exact &&
 	       a->cooldown_ms == b->cooldown_ms &&
 	       a->verify_ms == b->verify_ms && a->window_ms == b->window_ms &&
 	       a->backoff_max_ms == b->backoff_max_ms &&
@@ -72,10 +73,25 @@ static bool action_equal(const struct config_monitor *a,
 	return true;
 }
 
+static bool quiet_equal(const struct config_monitor *a,
+                        const struct config_monitor *b)
+{
+	if (a->n_quiet != b->n_quiet)
+		return false;
+	for (size_t i = 0; i < a->n_quiet; i++) {
+		if (a->quiet[i].days != b->quiet[i].days ||
+		    a->quiet[i].from != b->quiet[i].from ||
+		    a->quiet[i].to != b->quiet[i].to)
+			return false;
+	}
+	return true;
+}
+
 bool config_monitor_equal(const struct config_monitor *a,
                           const struct config_monitor *b)
 {
 	return text_equal(a->name, b->name) && watch_equal(a, b) &&
 	       action_equal(a, b) && rules_equal(&a->rules, &b->rules) &&
-	       a->dry_run == b->dry_run && a->paused == b->paused;
+	       quiet_equal(a, b) && a->dry_run == b->dry_run &&
+	       a->paused == b->paused;
 }

@@ -31,6 +31,11 @@ struct rules_given {
 	uint32_t max_bounces;
 };
 
+struct quiet_given {
+	const struct quiet_window *windows;
+	uint8_t n;
+};
+
 struct resolve {
 	struct arena *memory; /* of the result */
 	struct problems *problems;
@@ -39,8 +44,11 @@ struct resolve {
 	size_t n_overrides;
 
 	struct config_global global;
+	struct config_gateway gateway;
 	struct rules_given rules; /* of `global` */
-	bool dry_run;             /* all of them */
+	struct quiet_given quiet;
+	const char *token_file;
+	bool dry_run; /* all of them */
 	bool paused;
 	struct config_monitor *monitors;
 	struct map strings; /* every text is kept once */
@@ -67,6 +75,19 @@ const char *resolve_text(struct resolve *resolve, const char *text);
 
 void resolve_global(struct resolve *resolve, struct raw_global *raw);
 
+/* When it is known who asks for the gateway. */
+void resolve_gateway(struct resolve *resolve, const struct raw_gateway *raw);
+
+void resolve_control(struct resolve *resolve, const struct reader *reader,
+                     const struct raw_global *raw);
+
+/* Replaces what is in @given, if the section has the key. */
+void resolve_quiet(struct resolve *resolve, const struct reader *reader,
+                   const char *const *texts, unsigned n,
+                   struct quiet_given *given);
+
+void resolve_auth(struct resolve *resolve, const struct raw_auth *raw);
+
 void resolve_rules(const struct reader *reader, const struct raw_rules *raw,
                    struct rules_given *rules);
 
@@ -77,6 +98,10 @@ void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
 void resolve_steps(struct resolve *resolve, const struct raw_monitor *raw,
                    const struct reader *reader, uint64_t timeout_ms,
                    struct config_monitor *monitor);
+
+/* A list of names and values at @place, which is there; kept in the result. */
+void resolve_label_list(struct resolve *resolve, const struct place *place,
+                        const struct config_label **labelsp, uint8_t *np);
 
 /* What to watch: the labels of its group. */
 void resolve_labels(struct resolve *resolve, const struct raw_monitor *raw,

@@ -52,6 +52,11 @@ struct raw_global {
 	const char *shutdown_timeout;
 	const char *dry_run;
 	const char *paused;
+	const char *control_socket;
+	const char *control_group;
+	const char *timezone;
+	const char **quiet; /* not a flag, nor in the environment */
+	unsigned n_quiet;
 	struct raw_rules rules;
 };
 
@@ -68,6 +73,7 @@ struct raw_step {
 struct raw_monitor {
 	const char *name;
 	const char *max_age;
+	const char *max_runtime;
 	const char *type;
 	const char *container_name;
 	const char *project;
@@ -88,11 +94,37 @@ struct raw_monitor {
 	const char *signal;
 	const char *dry_run;
 	const char *paused;
+	const char **quiet;
+	unsigned n_quiet;
 	struct raw_rules rules;
+};
+
+struct raw_auth {
+	const char *token_file;
+};
+
+struct raw_ttl {
+	/* labels: any keys, so it is read from the tree */
+	const char *ttl;
+};
+
+struct raw_gateway {
+	const char *snapshot_interval;
+	const char *max_body;
+	const char *max_group_size;
+	const char *max_series;
+	const char *max_groups;
+	const char *admin_api;
+	const char *token_file;
+	const char *basic_auth_file;
+	struct raw_ttl *ttl;
+	unsigned n_ttl;
 };
 
 struct raw_config {
 	struct raw_global global;
+	struct raw_gateway gateway;
+	struct raw_auth auth;
 	struct raw_monitor *monitors;
 	unsigned n_monitors;
 };
@@ -101,7 +133,8 @@ struct raw_config {
 
 extern const cyaml_schema_value_t schema_config;
 
-/* The fields of the section `global`, ended by a NULL key; each is text. */
+/* The fields of the section `global` that are text, ended by a NULL key; these
+ * are flags and variables, too. */
 extern const cyaml_schema_field_t schema_global[];
 
 /* Only true and false: a flag may stand without a value. */

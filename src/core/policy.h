@@ -26,6 +26,30 @@
  * observations: when a deadline passes the policy asks for one (`observe`).
  * WAITING starts nothing by itself; the caller puts the question with
  * POLICY_EVENT_GUARDS when it has looked at all that went bad together.
+ *
+ * Bad is: a sign of life older than max_age, missing for longer than that, a
+ * run that takes longer than max_runtime, and, at once, a job that reports a
+ * failure.
+ *
+ *   - A failure stays until the job reports something good; that it began
+ *     again is not good yet. In VERIFYING a failure reported after the end of
+ *     the step is the answer: the step did not help. The old one, which the
+ *     step was for, answers nothing; if nothing better is heard within
+ *     `verify`, the step did not help, as with silence after a bounce.
+ *   - Where a source was not there to hear (away_ms), that time does not count,
+ *     and the limits are longer by start_grace: who pushed in vain has that
+ *     long to do it again.
+ *
+ * An operator's order starts a bounce from any state but BOUNCING, whatever the
+ * guards say, and costs no budget. In PAUSED only the first step is run, and it
+ * stays paused.
+ *
+ * With `exact` rules nobody looks at intervals. The policy therefore always
+ * has a deadline where time alone can change its mind: the moment at which a
+ * limit passes; a later look where an outer guard holds or the source is
+ * unknown. A limit's deadline is lazy: a push moves the limit but leaves the
+ * earlier deadline armed, which then asks `observe` and is armed anew; a push
+ * costs no timer.
  */
 #pragma once
 
@@ -41,6 +65,7 @@
 /* Immutable, owned by the configuration. All times in milliseconds. */
 struct policy_rules {
 	uint64_t max_age_ms;      /* older is a breach */
+	uint64_t max_runtime_ms;  /* a run that lasts longer, too; 0: none */
 	uint64_t for_ms;          /* a breach must last so long first */
 	uint64_t cooldown_ms;     /* between two bounces, at least */
 	uint64_t verify_ms;       /* good again within this: recovered */
@@ -50,6 +75,8 @@ struct policy_rules {
 	uint32_t backoff_percent; /* growth per failed bounce: 200 doubles */
 	uint8_t max_bounces;      /* per window, then gave up */
 	uint8_t n_steps;          /* of the ladder, at least one */
+	bool exact;               /* the source tells of every push, and when
+	                             it is asked; nothing else looks */
 };
 
 enum policy_state {
@@ -77,16 +104,29 @@ enum policy_guard {
 	GUARD_PAUSE = 1 << 6,
 	GUARD_UNKNOWN = 1 << 7, /* source unknown */
 	GUARD_DRY_RUN = 1 << 8,
+	GUARD_QUIET = 1 << 9, /* a window in which nothing is bounced */
 };
-#define N_POLICY_GUARDS 9
+#define N_POLICY_GUARDS 10
+
+/* Why the last word was bad. */
+enum policy_breach {
+	POLICY_BREACH_NONE,
+	POLICY_BREACH_AGE,
+	POLICY_BREACH_MISSING,
+	POLICY_BREACH_FAILED,  /* the job says so */
+	POLICY_BREACH_RUNTIME, /* it began and does not end */
+	N_POLICY_BREACHES,
+};
 
 enum policy_event_kind {
 	POLICY_EVENT_OBSERVED,   /* .observation */
 	POLICY_EVENT_DEADLINE,   /* `deadline_ms` has come */
-	POLICY_EVENT_GUARDS,     /* .held: the outer guards that hold now */
+	POLICY_EVENT_GUARDS,     /* .held: the outer guards that hold now,
+	                            .quiet_until_ms */
 	POLICY_EVENT_STEP_ENDED, /* .outcome */
 	POLICY_EVENT_PAUSE,
 	POLICY_EVENT_RESUME,
+	POLICY_EVENT_ORDER, /* an operator wants a bounce now */
 };
 
 /* How the step that was asked for ended. */
@@ -103,6 +143,7 @@ struct policy_event {
 	enum policy_event_kind kind;
 	struct observation observation;
 	uint32_t held;
+	uint64_t quiet_until_ms; /* with GUARD_QUIET; or POLICY_NEVER */
 	enum policy_outcome outcome;
 };
 
@@ -120,12 +161,15 @@ struct policy {
 	uint64_t seen_ms;       /* when the thing was last listed, or NEVER */
 	uint64_t push_ms;       /* its last sign of life, or NEVER */
 	uint64_t excused_ms;    /* outage since then */
+	uint64_t away_ms;       /* the same, as the source counts it */
 	uint64_t ended_ms;      /* end of the last step, or NEVER */
 	uint64_t cool_until_ms; /* 0: no cooldown */
 	uint8_t step;           /* present place on the ladder */
 	uint8_t n_bounces;      /* entries of `bounces` */
+	uint8_t breach;         /* enum policy_breach, of the last word */
 	bool missing;           /* the last word was *missing* */
 	bool good_seen;         /* good while bouncing */
+	bool ordered;           /* the step is an operator's order */
 	int32_t bounces[POLICY_MAX_BOUNCES]; /* starts; s after created_ms */
 };
 
@@ -176,11 +220,14 @@ struct policy_commands policy_step(struct policy *policy,
 
 /* The age that counts at @now_ms: the time since the last sign of life (or,
  * when missing, since it was last listed) less the time for which the source
- * could not be read; 0 if nothing is known. */
+ * could not be read or was away; 0 if nothing is known. */
 uint64_t policy_age(const struct policy *policy, uint64_t now_ms);
 
 /* The last word on it was bad. */
 bool policy_is_bad(const struct policy *policy);
+
+/* Why, in words: "job reports a failure"; "good" if it was not. */
+const char *policy_breach_words(const struct policy *policy);
 
 void policy_save(const struct policy *policy, struct policy_saved *saved);
 /* On a fresh policy only. A cooldown still runs; what gave up stays so until

@@ -227,7 +227,9 @@ static struct observation judge(struct push_subscription *subscription,
 	if (missing)
 		return (struct observation){
 			.kind = damaged ? OBSERVATION_UNKNOWN
-			                : OBSERVATION_MISSING
+			                : OBSERVATION_MISSING,
+			.age_ms = OBSERVATION_NEVER,
+			.exit_code = -1,
 		};
 
 	then_ms = subscription->match == PUSH_MATCH_ANY
@@ -236,6 +238,7 @@ static struct observation judge(struct push_subscription *subscription,
 	return (struct observation){
 		.kind = OBSERVATION_AGE,
 		.age_ms = now_ms > then_ms ? (uint64_t)(now_ms - then_ms) : 0,
+		.exit_code = -1,
 	};
 }
 

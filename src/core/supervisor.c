@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <stdio.h>
 #include "base/duration.h"
+#include "base/mem.h"
+#include "core/supervisor_private.h"
 
-#define DETAIL_SIZE 160
+#define DETAIL_SIZE 320 /* more than all its numbers take */
 
 static const double bounce_bounds[] = { 0.1, 0.25, 0.5, 1,   2.5, 5,
 	                                10,  30,   60,  120, 300 };
@@ -50,11 +52,13 @@ void supervisor_init(struct supervisor *supervisor,
 		.log = log,
 		.journal = journal,
 		.rng = { seed },
+		.local = quiet_local_libc,
 		.bounce_seconds = { .bounds = bounce_bounds,
 		                    .n_bounds = ARRAY_SIZE(bounce_bounds) },
 		.reading_seconds = { .bounds = reading_bounds,
 		                     .n_bounds = ARRAY_SIZE(reading_bounds) },
 	};
+	list_init(&supervisor->monitors);
 	deadlines_init(&supervisor->deadlines);
 }
 
@@ -62,12 +66,35 @@ void supervisor_fini(struct supervisor *supervisor)
 {
 	assert(supervisor->n_monitors == 0);
 	deadlines_fini(&supervisor->deadlines);
+	mem_free(supervisor->pause_all);
+	supervisor->pause_all = NULL;
 }
 
 void group_init(struct group *group, const char *name)
 {
 	*group = (struct group){ .name = name, .read_ms = GROUP_NEVER_READ };
 	list_init(&group->monitors);
+	list_init(&group->troubled);
+}
+
+/* Keeps the group's counts true; after whatever may have changed a policy. */
+static void recount(struct monitor *monitor)
+{
+	struct group *group = monitor->group;
+	bool bad = policy_is_bad(&monitor->policy);
+	bool waiting = monitor->policy.state == POLICY_WAITING;
+	bool before = monitor->bad || monitor->waiting;
+
+	if (bad == monitor->bad && waiting == monitor->waiting)
+		return;
+	group->n_bad += (uint32_t)bad - (uint32_t)monitor->bad;
+	group->n_waiting += (uint32_t)waiting - (uint32_t)monitor->waiting;
+	monitor->bad = bad;
+	monitor->waiting = waiting;
+	if (!before)
+		list_append(&group->troubled, &monitor->trouble_node);
+	else if (!bad && !waiting)
+		list_unlink(&monitor->trouble_node);
 }
 
 int supervisor_add(struct supervisor *supervisor, struct monitor *monitor,
@@ -81,12 +108,16 @@ int supervisor_add(struct supervisor *supervisor, struct monitor *monitor,
 		return r;
 	supervisor->n_monitors++;
 	monitor->deadline = (struct deadline){ 0 };
+	list_init(&monitor->trouble_node);
+	monitor->bad = false;
+	monitor->waiting = false;
 	if (!keep_policy)
 		policy_init(&monitor->policy, now_ms);
-	deadlines_arm(&supervisor->deadlines, &monitor->deadline,
-	              monitor->policy.deadline_ms);
+	list_append(&supervisor->monitors, &monitor->all_node);
 	list_append(&monitor->group->monitors, &monitor->node);
 	monitor->group->n_monitors++;
+	recount(monitor);
+	supervisor_settle(supervisor, monitor, now_ms);
 	return 0;
 }
 
@@ -95,12 +126,35 @@ void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor)
 	assert(!monitor->acting);
 	deadlines_arm(&supervisor->deadlines, &monitor->deadline,
 	              DEADLINE_NEVER);
+	mem_free(monitor->pause);
+	monitor->pause = NULL;
+	list_unlink(&monitor->all_node);
 	list_unlink(&monitor->node);
+	list_unlink(&monitor->trouble_node);
 	monitor->group->n_monitors--;
+	monitor->group->n_bad -= monitor->bad;
+	monitor->group->n_waiting -= monitor->waiting;
 	supervisor->n_monitors--;
 }
 
 /* --- what is recorded --------------------------------------------------- */
+
+/* What the job itself has said, " " first; its length. */
+static int describe_run(const struct monitor *monitor, char *out, size_t size)
+{
+	const struct observation *last = &monitor->last;
+	char runs[DURATION_TEXT_MAX];
+	char limit[DURATION_TEXT_MAX];
+
+	if (last->kind == OBSERVATION_FAILED && last->exit_code >= 0)
+		return snprintf(out, size, " exit_code=%d", last->exit_code);
+	if (last->running_ms && monitor->rules->max_runtime_ms)
+		return snprintf(
+			out, size, " runs=%s max_runtime=%s",
+			duration_format(last->running_ms, runs),
+			duration_format(monitor->rules->max_runtime_ms, limit));
+	return 0;
+}
 
 /* The numbers behind a decision, as they stand now. */
 static void describe(const struct monitor *monitor, uint64_t now_ms, char *out)
@@ -112,15 +166,19 @@ static void describe(const struct monitor *monitor, uint64_t now_ms, char *out)
 	uint64_t age_ms = monitor->last.age_ms;
 	int n;
 
-	if (monitor->last.kind != OBSERVATION_AGE)
+	if (monitor->last.kind != OBSERVATION_AGE &&
+	    monitor->last.kind != OBSERVATION_FAILED)
 		age_ms = policy_age(policy, now_ms);
 	n = snprintf(out, DETAIL_SIZE, "%s=%s limit=%s",
 	             policy->missing ? "missing_for" : "age",
 	             duration_format(age_ms, age),
 	             duration_format(monitor->rules->max_age_ms, limit));
-	if (policy->excused_ms)
-		n += snprintf(out + n, DETAIL_SIZE - (size_t)n, " excused=%s",
-		              duration_format(policy->excused_ms, excused));
+	if (policy->excused_ms + policy->away_ms)
+		n += snprintf(
+			out + n, DETAIL_SIZE - (size_t)n, " excused=%s",
+			duration_format(policy->excused_ms + policy->away_ms,
+		                        excused));
+	n += describe_run(monitor, out + n, DETAIL_SIZE - (size_t)n);
 	if (policy->state == POLICY_BOUNCING || policy->n_failed)
 		(void)snprintf(out + n, DETAIL_SIZE - (size_t)n,
 		               " bounces=%u/%u failed=%u", policy->n_bounces,
@@ -147,8 +205,10 @@ static void record_move(struct supervisor *supervisor, struct monitor *monitor,
 	journal_add(supervisor->journal,
 	            (int64_t)now_ms + supervisor->wall_offset_ms, JOURNAL_STATE,
 	            monitor->name, from, to, move->reason, detail);
-	/* a source that goes down says so once, not once per monitor */
-	if (move->to == POLICY_UNKNOWN || move->from == POLICY_UNKNOWN)
+	/* a source that goes down says so once, not once per monitor; so does
+	 * who pauses all */
+	if (move->to == POLICY_UNKNOWN || move->from == POLICY_UNKNOWN ||
+	    supervisor->all_at_once)
 		log_debug(supervisor->log, move->reason,
 		          LOG_STR("monitor", monitor->name),
 		          LOG_STR("from", from), LOG_STR("to", to),
@@ -211,6 +271,28 @@ static void bounce_ended(struct supervisor *supervisor, struct monitor *monitor,
 			(double)(policy->ended_ms - monitor->bounce_ms) / 1000);
 }
 
+void supervisor_arm(struct supervisor *supervisor, struct monitor *monitor)
+{
+	uint64_t at_ms = monitor->policy.deadline_ms;
+
+	if (monitor->pause)
+		at_ms = MIN(at_ms, monitor->pause->until_ms);
+	deadlines_arm(&supervisor->deadlines, &monitor->deadline, at_ms);
+}
+
+static struct policy_commands decide(struct supervisor *supervisor,
+                                     struct monitor *monitor,
+                                     const struct policy_event *event,
+                                     uint64_t now_ms)
+{
+	struct policy_commands commands =
+		policy_step(&monitor->policy, monitor->rules, event, now_ms,
+	                    &supervisor->rng);
+
+	recount(monitor);
+	return commands;
+}
+
 static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
                       const struct policy_commands *commands, uint64_t now_ms)
 {
@@ -218,9 +300,9 @@ static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
 
 	for (uint8_t i = 0; i < commands->n_moves; i++)
 		record_move(supervisor, monitor, &commands->moves[i], now_ms);
-	record_held(supervisor, monitor, commands->newly_held, now_ms);
-	deadlines_arm(&supervisor->deadlines, &monitor->deadline,
-	              monitor->policy.deadline_ms);
+	if (commands->newly_held)
+		record_held(supervisor, monitor, commands->newly_held, now_ms);
+	supervisor_arm(supervisor, monitor);
 
 	if (commands->recovered)
 		bounce_ended(supervisor, monitor, BOUNCE_RECOVERED);
@@ -246,6 +328,23 @@ static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
 	ops->run_step(ops->context, monitor);
 }
 
+uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
+                                const struct monitor *monitor, uint64_t now_ms)
+{
+	int64_t wall_s = ((int64_t)now_ms + supervisor->wall_offset_ms) / 1000;
+	int64_t until_s;
+
+	if (monitor->n_quiet == 0)
+		return 0;
+	until_s = quiet_until(monitor->quiet, monitor->n_quiet,
+	                      supervisor->local, wall_s);
+	if (until_s == wall_s)
+		return 0;
+	return until_s == QUIET_NEVER ? POLICY_NEVER
+	                              : (uint64_t)(until_s * 1000 -
+	                                           supervisor->wall_offset_ms);
+}
+
 static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
                        uint64_t now_ms)
 {
@@ -259,17 +358,19 @@ static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
 	if (monitor->acting || !target_free(monitor->target, monitor,
 	                                    monitor->rules->verify_ms, now_ms))
 		event.held |= GUARD_TARGET;
-	commands = policy_step(&monitor->policy, monitor->rules, &event, now_ms,
-	                       &supervisor->rng);
+	event.quiet_until_ms =
+		supervisor_quiet_until(supervisor, monitor, now_ms);
+	if (event.quiet_until_ms)
+		event.held |= GUARD_QUIET;
+	commands = decide(supervisor, monitor, &event, now_ms);
 	carry_out(supervisor, monitor, &commands, now_ms);
 }
 
-static void feed(struct supervisor *supervisor, struct monitor *monitor,
-                 const struct policy_event *event, uint64_t now_ms)
+void supervisor_feed(struct supervisor *supervisor, struct monitor *monitor,
+                     const struct policy_event *event, uint64_t now_ms)
 {
 	struct policy_commands commands =
-		policy_step(&monitor->policy, monitor->rules, event, now_ms,
-	                    &supervisor->rng);
+		decide(supervisor, monitor, event, now_ms);
 
 	carry_out(supervisor, monitor, &commands, now_ms);
 	if (commands.ask_guards && !monitor->group->reading)
@@ -287,6 +388,11 @@ void supervisor_reading_begin(struct supervisor *supervisor,
 	             group->result == READING_OK;
 
 	group->reading = true;
+	if (group->own) {
+		group->up = true;
+		group->read_ms = now_ms;
+		return;
+	}
 	group->n_readings[reading->result]++;
 	group->n_bytes += reading->n_bytes;
 	histogram_observe(&supervisor->reading_seconds,
@@ -313,6 +419,7 @@ static enum check_result check_result(const struct monitor *monitor)
 	case OBSERVATION_MISSING:
 		return CHECK_MISSING;
 	case OBSERVATION_AGE:
+	case OBSERVATION_FAILED:
 	default:
 		return policy_is_bad(&monitor->policy) ? CHECK_BREACH
 		                                       : CHECK_GOOD;
@@ -327,26 +434,25 @@ void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
 
 	monitor->last = *observation;
 	monitor->last_ms = now_ms;
-	feed(supervisor, monitor, &event, now_ms);
+	supervisor_feed(supervisor, monitor, &event, now_ms);
 	monitor->n_checks[check_result(monitor)]++;
 }
 
 static void judge_storm(struct supervisor *supervisor, struct group *group,
                         uint64_t now_ms)
 {
-	struct storm_count count = { .n_monitors = group->n_monitors };
+	struct storm_count count = { .n_monitors = group->n_monitors,
+		                     .n_bad = group->n_bad };
 	uint64_t window_ms = supervisor->storm_rules.window_ms;
 	bool before = group->storm;
 	char detail[DETAIL_SIZE];
 
-	LIST_FOR_EACH (node, &group->monitors) {
+	LIST_FOR_EACH (node, &group->troubled) {
 		const struct monitor *monitor =
-			container_of(node, struct monitor, node);
+			container_of(node, struct monitor, trouble_node);
 
-		if (!policy_is_bad(&monitor->policy))
-			continue;
-		count.n_bad++;
-		if (monitor->policy.bad_since_ms + window_ms >= now_ms)
+		if (monitor->bad &&
+		    monitor->policy.bad_since_ms + window_ms >= now_ms)
 			count.n_recent++;
 	}
 	group->storm = storm_judge(&supervisor->storm_rules, &count, before);
@@ -367,9 +473,15 @@ void supervisor_reading_end(struct supervisor *supervisor, struct group *group,
                             uint64_t now_ms)
 {
 	group->reading = false;
+	if (list_empty(&group->troubled) && !group->storm)
+		return;
 	judge_storm(supervisor, group, now_ms);
-	LIST_FOR_EACH (node, &group->monitors)
-		ask_guards(supervisor, container_of(node, struct monitor, node),
+	if (group->n_waiting == 0)
+		return;
+	/* asking moves nobody but whom it asks */
+	LIST_FOR_EACH_SAFE (node, &group->troubled)
+		ask_guards(supervisor,
+		           container_of(node, struct monitor, trouble_node),
 		           now_ms);
 }
 
@@ -445,8 +557,7 @@ void supervisor_step_ended(struct supervisor *supervisor,
 	       LOG_MS("took", report->duration_ms),
 	       LOG_STR("detail", report->detail));
 
-	commands = policy_step(&monitor->policy, monitor->rules, &event, now_ms,
-	                       &supervisor->rng);
+	commands = decide(supervisor, monitor, &event, now_ms);
 	count_bounce(supervisor, monitor, event.outcome);
 	carry_out(supervisor, monitor, &commands, now_ms);
 	if (commands.ask_guards && !monitor->group->reading)
@@ -459,7 +570,7 @@ void supervisor_pause(struct supervisor *supervisor, struct monitor *monitor,
 	struct policy_event event = { .kind = pause ? POLICY_EVENT_PAUSE
 		                                    : POLICY_EVENT_RESUME };
 
-	feed(supervisor, monitor, &event, now_ms);
+	supervisor_feed(supervisor, monitor, &event, now_ms);
 	if (pause && monitor->acting)
 		supervisor->ops->cancel_step(supervisor->ops->context, monitor);
 }
@@ -471,12 +582,24 @@ void supervisor_tick(struct supervisor *supervisor, uint64_t now_ms)
 	};
 	struct deadline *due;
 
-	while ((due = deadlines_pop(&supervisor->deadlines, now_ms)))
-		feed(supervisor, container_of(due, struct monitor, deadline),
-		     &event, now_ms);
+	supervisor_end_pause_of_all(supervisor, now_ms);
+	while ((due = deadlines_pop(&supervisor->deadlines, now_ms))) {
+		struct monitor *monitor =
+			container_of(due, struct monitor, deadline);
+
+		supervisor_end_pause(supervisor, monitor, now_ms);
+		if (monitor->policy.deadline_ms <= now_ms)
+			supervisor_feed(supervisor, monitor, &event, now_ms);
+		else
+			supervisor_arm(supervisor, monitor);
+	}
 }
 
 uint64_t supervisor_next(const struct supervisor *supervisor)
 {
-	return deadlines_next(&supervisor->deadlines);
+	uint64_t next_ms = deadlines_next(&supervisor->deadlines);
+
+	return supervisor->pause_all
+	               ? MIN(next_ms, supervisor->pause_all->until_ms)
+	               : next_ms;
 }

@@ -18,6 +18,8 @@ static void fill_options(struct http_server_options *options)
 	                                      HTTP_SERVER_HEAD_TIMEOUT_MS);
 	options->body_timeout_ms = or_default(options->body_timeout_ms,
 	                                      HTTP_SERVER_BODY_TIMEOUT_MS);
+	options->body_total_ms =
+		or_default(options->body_total_ms, HTTP_SERVER_BODY_TOTAL_MS);
 	options->idle_timeout_ms = or_default(options->idle_timeout_ms,
 	                                      HTTP_SERVER_IDLE_TIMEOUT_MS);
 	options->write_timeout_ms = or_default(options->write_timeout_ms,
@@ -40,6 +42,7 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct log *log,
 	server->context = context;
 	list_init(&server->peers);
 	list_init(&server->idle_peers);
+	list_init(&server->fresh_peers);
 	list_init(&server->exchanges);
 	list_init(&server->spare_exchanges);
 	(void)uv_timer_init(loop, &server->timer);
@@ -139,6 +142,8 @@ void http_server_close(struct http_server *server, uint64_t linger_ms,
 		                       peer->stage != PEER_WRITING &&
 		                       peer->stage != PEER_LINGERING))
 			peer_close(peer);
+		else if (peer->exchange && peer->exchange->asleep)
+			http_wake(&peer->exchange->shown); /* its end */
 	}
 	(void)uv_timer_start(&server->timer, on_lingered, linger_ms, 0);
 	server_maybe_closed(server);

@@ -20,13 +20,15 @@
  *
  * HEAD is answered as GET, without the body. A client that has closed its
  * half still gets its answer. At the limit of connections a kept one that has
- * been idle longest gives way to the new one; if none is idle, the new one
- * gets 503. When descriptors run out, accepting pauses for a while.
+ * been idle longest gives way to the new one, else one that has never said a
+ * word for HTTP_SERVER_SILENT_MS; if there is none, the new one gets 503. When
+ * descriptors run out, accepting pauses for a while.
  *
  * The program must ignore SIGPIPE.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -38,9 +40,11 @@
 #define HTTP_SERVER_MAX_CONNECTIONS   512
 #define HTTP_SERVER_HEAD_TIMEOUT_MS   10000
 #define HTTP_SERVER_BODY_TIMEOUT_MS   30000
+#define HTTP_SERVER_BODY_TOTAL_MS     300000
 #define HTTP_SERVER_IDLE_TIMEOUT_MS   75000
 #define HTTP_SERVER_WRITE_TIMEOUT_MS  30000
 #define HTTP_SERVER_LINGER_MS         2000 /* for the peer's own close */
+#define HTTP_SERVER_SILENT_MS         1000 /* before a new one gives way */
 #define HTTP_SERVER_MAX_LISTENERS     8
 #define HTTP_SERVER_MAX_HEADERS_BYTES 8192   /* of an answer */
 #define HTTP_SERVER_MAX_PIECE         262144 /* bytes from a producer at once */
@@ -66,8 +70,12 @@ struct http_server_options {
 	uint64_t max_body;         /* 413 beyond; 0: no body accepted */
 	uint64_t head_timeout_ms;  /* first byte to end of head; 0: as above */
 	uint64_t body_timeout_ms;  /* between two reads of a body */
+	uint64_t body_total_ms;    /* for the whole of it, however it drips */
 	uint64_t idle_timeout_ms;  /* between exchanges */
 	uint64_t write_timeout_ms; /* the peer reads nothing at all */
+	uint32_t unix_mode; /* of unix sockets; 0: as the umask leaves it */
+	bool has_group;     /* and who they belong to: */
+	uint32_t unix_group;
 };
 
 struct http_exchange {
@@ -92,7 +100,8 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct log *log,
  *
  * May be called several times. A host name is not resolved here: numeric
  * addresses, an empty host (dual stack, else IPv4), or unix:/path. A stale
- * unix socket (nobody listens) is replaced; a live one is -EADDRINUSE.
+ * unix socket (nobody listens) is replaced; a live one is -EADDRINUSE. With
+ * unix_mode there is no moment at which the socket is open to anybody else.
  * Returns 0 or a negative code with words.
  */
 int http_server_listen(struct http_server *server, struct slice address,
@@ -137,3 +146,20 @@ void http_respond_text(struct http_exchange *exchange, uint16_t status,
 void http_respond_stream(struct http_exchange *exchange, uint16_t status,
                          const char *content_type, const char *headers,
                          http_producer_cb producer, void *state);
+
+/*
+ * http_respond_live() - answer with what is yet to happen
+ *
+ * As http_respond_stream(), but an empty piece means that there is nothing for
+ * now: the producer is asked again after http_wake(). The answer ends when the
+ * client closes, or with the first empty piece after the server began to
+ * close. The connection is not kept.
+ */
+void http_respond_live(struct http_exchange *exchange, uint16_t status,
+                       const char *content_type, const char *headers,
+                       http_producer_cb producer, void *state);
+
+/* There is something again. Only between http_respond_live() and the
+ * producer's last call, and not from inside the producer; the producer may run
+ * before this returns. Harmless while the last piece is still on its way. */
+void http_wake(struct http_exchange *exchange);

@@ -151,6 +151,7 @@ static void peer_idle(struct peer *peer)
 
 	peer_enter(peer, PEER_IDLE);
 	if (peer->fresh) {
+		list_append(&server->fresh_peers, &peer->idle_node);
 		peer_arm(peer, server->options.head_timeout_ms);
 	} else {
 		list_append(&server->idle_peers, &peer->idle_node);
@@ -172,6 +173,24 @@ static void peer_say_continue(struct peer *peer)
 		peer_close(peer);
 }
 
+/* Slowly is well, but it must end. */
+static void peer_await_body(struct peer *peer)
+{
+	const struct http_server_options *options = &peer->server->options;
+	uint64_t now_ms = uv_now(peer->server->loop);
+
+	if (peer->stage != PEER_BODY) {
+		peer_enter(peer, PEER_BODY);
+		peer->body_until_ms = now_ms + options->body_total_ms;
+	}
+	peer_arm(peer, peer->body_until_ms > now_ms
+	                       ? MIN(options->body_timeout_ms,
+	                             peer->body_until_ms - now_ms)
+	                       : 0);
+	if (peer->exchange->expects_continue)
+		peer_say_continue(peer);
+}
+
 /* More of the request must come. */
 static void peer_await(struct peer *peer)
 {
@@ -187,12 +206,8 @@ static void peer_await(struct peer *peer)
 		peer_enter(peer, PEER_HEAD);
 		peer_arm(peer, options->head_timeout_ms);
 	}
-	if (exchange->has_head) {
-		peer_enter(peer, PEER_BODY);
-		peer_arm(peer, options->body_timeout_ms);
-		if (exchange->expects_continue)
-			peer_say_continue(peer);
-	}
+	if (exchange->has_head)
+		peer_await_body(peer);
 }
 
 static void peer_dispatch(struct peer *peer)
@@ -334,6 +349,13 @@ void peer_answering(struct peer *peer)
 	peer_enter(peer, PEER_WRITING);
 }
 
+void peer_sleeps(struct peer *peer)
+{
+	(void)uv_timer_stop(&peer->timer);
+	/* what it sends is dropped, as when lingering */
+	peer_start_reading(peer);
+}
+
 void peer_answered(struct peer *peer)
 {
 	bool keep = peer->exchange->keep;
@@ -356,16 +378,38 @@ void peer_answered(struct peer *peer)
 
 /* --- the beginning -------------------------------------------------------------------- */
 
-/* Makes room if it can; false if the new connection is one too many. */
+/* It may just not have got to its request, unless that is long ago. */
+static bool peer_is_silent(const struct peer *peer)
+{
+	uint64_t left_ms = uv_timer_get_due_in(&peer->timer);
+
+	return left_ms + HTTP_SERVER_SILENT_MS <=
+	       peer->server->options.head_timeout_ms;
+}
+
+bool server_make_room(struct http_server *server)
+{
+	struct peer *peer;
+
+	if (!list_empty(&server->idle_peers)) {
+		peer_close(container_of(server->idle_peers.next, struct peer,
+		                        idle_node));
+		return true;
+	}
+	if (list_empty(&server->fresh_peers))
+		return false;
+	peer = container_of(server->fresh_peers.next, struct peer, idle_node);
+	if (!peer_is_silent(peer))
+		return false;
+	peer_close(peer);
+	return true;
+}
+
+/* False if the new connection is one too many. */
 static bool server_admits(struct http_server *server)
 {
-	if (server->n_peers < server->options.max_connections)
-		return true;
-	if (list_empty(&server->idle_peers))
-		return false;
-	peer_close(
-		container_of(server->idle_peers.next, struct peer, idle_node));
-	return true;
+	return server->n_peers < server->options.max_connections ||
+	       server_make_room(server);
 }
 
 static struct peer *peer_new(struct http_server *server, bool local)

@@ -38,7 +38,7 @@
 enum peer_stage {
 	PEER_IDLE,      /* timer: idle, or head for the first request */
 	PEER_HEAD,      /* timer: head */
-	PEER_BODY,      /* timer: body, from the last read */
+	PEER_BODY,      /* timer: body, from the last read, and in total */
 	PEER_HANDLING,  /* the handler has it: no timer, no reading */
 	PEER_WRITING,   /* timer: write, from the last progress */
 	PEER_LINGERING, /* timer: linger */
@@ -66,8 +66,9 @@ struct peer {
 	struct buf pending;        /* read, but of later requests */
 	size_t n_taken;            /* bytes of `pending` that are done with */
 	size_t n_unsent;           /* of the answer, at the last look */
+	uint64_t body_until_ms;    /* by then the body must be whole */
 	struct list node;          /* server's peers */
-	struct list idle_node;     /* server's idle ones */
+	struct list idle_node;     /* server's idle or fresh ones */
 };
 
 /* A request in work and its answer. */
@@ -87,6 +88,8 @@ struct exchange {
 	bool bodiless; /* HEAD, 204, 304 */
 	bool chunked;
 	bool last;                 /* nothing follows what is being sent */
+	bool live;                 /* an empty piece is not the end */
+	bool asleep;               /* it was empty */
 	unsigned n_at_once;        /* pieces since the loop had its turn */
 	struct buf head;           /* the answer's; later the chunk's size */
 	struct buf body;           /* whole, or the present piece */
@@ -121,10 +124,11 @@ struct http_server {
 	bool timer_open;
 
 	struct list peers;
-	size_t n_peers;         /* without those that are closing */
-	size_t n_excess;        /* beyond the limit; not in n_peers */
-	struct list idle_peers; /* kept ones, longest idle first */
-	struct list exchanges;  /* lent out, or in the handler's hands */
+	size_t n_peers;          /* without those that are closing */
+	size_t n_excess;         /* beyond the limit; not in n_peers */
+	struct list idle_peers;  /* kept ones, longest idle first */
+	struct list fresh_peers; /* that have said nothing yet, oldest first */
+	struct list exchanges;   /* lent out, or in the handler's hands */
 	struct list spare_exchanges;
 	size_t n_spare;
 
@@ -153,11 +157,15 @@ void listener_close(struct listener *listener);
 /* Takes @fd over, whatever happens. 0 or a negative code. */
 int peer_accept(struct http_server *server, int fd, bool local);
 void peer_close(struct peer *peer); /* idempotent */
+/* Closes the connection that can best be spared. False if there is none. */
+bool server_make_room(struct http_server *server);
 /* The answer begins to go out; it must wait for the peer to read; it has gone
  * out, and it is the next request's turn, or the end. */
 void peer_answering(struct peer *peer);
 void peer_waits(struct peer *peer);
 void peer_answered(struct peer *peer);
+/* There is nothing to send for now; but does the peer close? */
+void peer_sleeps(struct peer *peer);
 
 /* --- http_server_exchange.c --- */
 

@@ -9,7 +9,9 @@
  * Any label's name may end in `@base64`: its value is then base64 in the
  * URL-safe alphabet, padding optional; `=` alone is the empty value. A label
  * that comes twice has its last value, but `job` keeps the first. A label with
- * an empty value is left out: it names the same group as its absence.
+ * an empty value is left out: it names the same group as its absence. In the
+ * middle of a path (and anywhere in a ping's) an empty value must be written as
+ * `LABEL@base64/=`: else it is a variable that somebody forgot to set.
  *
  * Works on the path as it was sent; percent escapes are decoded here, part by
  * part, so that an escaped slash is part of a value and splits nothing. What

@@ -140,6 +140,7 @@ static void test_equal(void **state)
 		"match: all, steps: [{type: exec, command: [a, b]}, "
 		"{type: stop, signal: SIGINT, stop_timeout: 1s}, "
 		"{type: log, message: x}], dry_run: false, paused: false, "
+		"quiet: ['02:00-03:00'], "
 		"for: 1s, cooldown: 1s, verify_within: 5s, max_bounces: 3, "
 		"window: 2s, backoff_factor: 2, backoff_max: 3s, "
 		"start_grace: 1s, timeout: 1s";
@@ -169,6 +170,10 @@ static void test_equal(void **state)
 		{ ", {type: log, message: x}", "" },
 		{ "dry_run: false", "dry_run: true" },
 		{ "paused: false", "paused: true" },
+		{ "'02:00-03:00'", "" },
+		{ "02:00-03:00", "02:00-04:00" },
+		{ "02:00-03:00", "01:00-03:00" },
+		{ "02:00-03:00", "Sun 02:00-03:00" },
 		{ "for: 1s", "for: 2s" },
 		{ "cooldown: 1s", "cooldown: 2s" },
 		{ "verify_within: 5s", "verify_within: 6s" },

@@ -136,9 +136,10 @@ static void reading(struct world *world, unsigned n, unsigned n_bad,
 {
 	reading_begin(world, READING_OK, at_ms);
 	for (unsigned i = 0; i < n; i++) {
-		struct observation observation = { OBSERVATION_AGE,
-			                           i < n_bad ? 61000 + at_ms
-			                                     : 0 };
+		struct observation observation = {
+			.kind = OBSERVATION_AGE,
+			.age_ms = i < n_bad ? 61000 + at_ms : 0,
+		};
 
 		supervisor_observe(&world->supervisor, &world->monitors[i],
 		                   &observation, ZERO + at_ms);
@@ -199,7 +200,8 @@ static void test_one_bounce_per_target(void **state)
 	expect_said(world, "");
 	reading_begin(world, READING_OK, 61000);
 	supervisor_observe(&world->supervisor, &world->monitors[1],
-	                   &(struct observation){ OBSERVATION_AGE, 999999 },
+	                   &(struct observation){ .kind = OBSERVATION_AGE,
+	                                          .age_ms = 999999 },
 	                   ZERO + 61000);
 	supervisor_reading_end(&world->supervisor, &world->group, ZERO + 61000);
 	expect_said(world, "run m1 ");
@@ -288,7 +290,7 @@ static void test_source_unknown_holds_all(void **state)
 	for (unsigned i = 0; i < 2; i++)
 		supervisor_observe(
 			&world->supervisor, &world->monitors[i],
-			&(struct observation){ OBSERVATION_UNKNOWN, 0 },
+			&(struct observation){ .kind = OBSERVATION_UNKNOWN },
 			ZERO + 500000);
 	supervisor_reading_end(&world->supervisor, &world->group,
 	                       ZERO + 500000);
@@ -327,6 +329,203 @@ static void test_good_while_queued_cancels(void **state)
 	assert_int_equal(world->monitors[0].policy.state, POLICY_GOOD);
 	assert_int_equal(world->monitors[0].n_bounces[BOUNCE_CANCELLED], 1);
 	world_free(world, 1);
+}
+
+/* --- a source that tells of every push ------------------------------------ */
+
+static struct world *exact_world(unsigned n)
+{
+	struct world *world = world_new(n, false);
+
+	world->group.own = true;
+	world->rules.exact = true;
+	return world;
+}
+
+/* A reading that concerns one monitor. */
+static void push(struct world *world, unsigned i,
+                 struct observation observation, uint64_t at_ms)
+{
+	reading_begin(world, READING_OK, at_ms);
+	supervisor_observe(&world->supervisor, &world->monitors[i],
+	                   &observation, ZERO + at_ms);
+	supervisor_reading_end(&world->supervisor, &world->group, ZERO + at_ms);
+}
+
+static const struct observation fresh = { .kind = OBSERVATION_AGE,
+	                                  .exit_code = -1 };
+static const struct observation failed = { .kind = OBSERVATION_FAILED,
+	                                   .exit_code = 3 };
+
+static void test_own_readings_are_pushes(void **state)
+{
+	struct world *world = exact_world(2);
+
+	push(world, 0, fresh, 5);
+	assert_true(world->group.up);
+	assert_int_equal(world->group.read_ms, ZERO + 5);
+	assert_int_equal(world->group.n_readings[READING_OK], 0);
+	assert_true(world->supervisor.reading_seconds.sum == 0);
+	assert_int_equal(world->monitors[0].n_checks[CHECK_GOOD], 1);
+	assert_int_equal(world->monitors[1].n_checks[CHECK_GOOD], 0);
+	/* of the source nothing was written, only that the monitor is good */
+	assert_int_equal(world->journal.next_seq,
+	                 journal_first(&world->journal) + 1);
+	world_free(world, 2);
+}
+
+static void test_push_moves_no_deadline(void **state)
+{
+	struct world *world = exact_world(1);
+
+	for (unsigned i = 0; i < 60; i++) {
+		push(world, 0, fresh, i * 1000);
+		assert_int_equal(supervisor_next(&world->supervisor),
+		                 ZERO + 60001);
+	}
+	supervisor_tick(&world->supervisor, ZERO + 60000);
+	expect_said(world, "");
+	supervisor_tick(&world->supervisor, ZERO + 60001);
+	expect_said(world, "observe m0 ");
+	push(world, 0,
+	     (struct observation){ .kind = OBSERVATION_AGE, .age_ms = 1001 },
+	     60001);
+	assert_int_equal(supervisor_next(&world->supervisor), ZERO + 119001);
+	world_free(world, 1);
+}
+
+static void test_failure_bounces_at_once(void **state)
+{
+	struct world *world = exact_world(3);
+
+	push(world, 1, fresh, 0);
+	push(world, 2, failed, 1000);
+	expect_said(world, "run m2 ");
+	assert_int_equal(world->monitors[2].n_checks[CHECK_BREACH], 1);
+	assert_int_equal(world->group.n_bad, 1);
+	assert_int_equal(world->group.n_waiting, 0);
+	step_ended(world, 2, STEP_OK, 2000);
+	expect_said(world, "observe m2 ");
+	push(world, 2, fresh, 3000);
+	assert_int_equal(world->group.n_bad, 0);
+	assert_int_equal(world->monitors[2].n_bounces[BOUNCE_RECOVERED], 1);
+	world_free(world, 3);
+}
+
+/* One goes bad after the other, each with a reading of its own. */
+static void test_storm_of_pushes(void **state)
+{
+	struct world *world = exact_world(10);
+
+	world->rules.for_ms = 10000;
+	for (unsigned i = 0; i < 10; i++)
+		push(world, i, fresh, 0);
+	for (unsigned i = 0; i < 4; i++)
+		push(world, i, failed, 100 + i);
+	assert_false(world->group.storm);
+	push(world, 4, failed, 104);
+	assert_true(world->group.storm);
+	assert_int_equal(world->group.n_bad, 5);
+	supervisor_tick(&world->supervisor, ZERO + 10104);
+	expect_said(world, "observe m0 observe m1 observe m2 observe m3 "
+	                   "observe m4 ");
+	for (unsigned i = 0; i < 5; i++)
+		push(world, i, failed, 10104);
+	expect_said(world, "");
+	assert_int_equal(world->group.n_waiting, 5);
+	assert_int_equal(world->monitors[4].policy.held, GUARD_STORM);
+	/* one recovers: fewer than half, and a push of one lets the others go
+	 * on */
+	push(world, 0, fresh, 11000);
+	assert_false(world->group.storm);
+	expect_said(world, "run m1 run m2 run m3 run m4 ");
+	assert_int_equal(world->group.n_waiting, 0);
+	assert_int_equal(world->group.n_bad, 4);
+	world_free(world, 10);
+}
+
+static void test_held_by_target_is_let_go(void **state)
+{
+	struct world *world = world_new(2, true);
+
+	world->group.own = true;
+	world->rules.exact = true;
+	push(world, 0, failed, 0);
+	push(world, 1, failed, 0);
+	expect_said(world, "run m0 ");
+	step_ended(world, 0, STEP_OK, 1000);
+	push(world, 0, fresh, 1001);
+	buf_reset(&world->said);
+	/* nothing but its own deadline looks at m1 */
+	for (uint64_t at_ms = 5000; at_ms <= 65000; at_ms += 5000) {
+		supervisor_tick(&world->supervisor, ZERO + at_ms);
+		push(world, 1, failed, at_ms);
+	}
+	assert_non_null(strstr(buf_text(&world->said), "observe m1 run m1 "));
+	world_free(world, 2);
+}
+
+/* The counts are what a walk over all would find, whatever happens. */
+static void test_counts_stay_true(void **state)
+{
+	struct world *world = exact_world(20);
+	struct rng rng = { 5 };
+	uint64_t now_ms = 0;
+
+	world->rules.for_ms = 2000;
+	for (int turn = 0; turn < 5000; turn++) {
+		unsigned i = (unsigned)rng_below(&rng, 20);
+		uint32_t n_bad = 0;
+		uint32_t n_waiting = 0;
+
+		now_ms += rng_below(&rng, 3000);
+		switch (rng_below(&rng, 8)) {
+		case 0:
+			push(world, i, failed, now_ms);
+			break;
+		case 1:
+			push(world, i,
+			     (struct observation){
+				     .kind = OBSERVATION_UNKNOWN },
+			     now_ms);
+			break;
+		case 2:
+			if (world->monitors[i].acting)
+				step_ended(world, i, STEP_FAILED, now_ms);
+			break;
+		case 3:
+			supervisor_pause(
+				&world->supervisor, &world->monitors[i],
+				rng_below(&rng, 3) == 0, ZERO + now_ms);
+			break;
+		case 4:
+			if (world->monitors[i].acting)
+				break;
+			supervisor_remove(&world->supervisor,
+			                  &world->monitors[i]);
+			assert_int_equal(supervisor_add(&world->supervisor,
+			                                &world->monitors[i],
+			                                rng_below(&rng, 2),
+			                                ZERO + now_ms),
+			                 0);
+			break;
+		default:
+			push(world, i, fresh, now_ms);
+			break;
+		}
+		buf_reset(&world->said);
+		for (i = 0; i < 20; i++) {
+			const struct monitor *monitor = &world->monitors[i];
+
+			n_bad += policy_is_bad(&monitor->policy);
+			n_waiting += monitor->policy.state == POLICY_WAITING;
+			assert_int_equal(list_unlinked(&monitor->trouble_node),
+			                 !monitor->bad && !monitor->waiting);
+		}
+		assert_int_equal(world->group.n_bad, n_bad);
+		assert_int_equal(world->group.n_waiting, n_waiting);
+	}
+	world_free(world, 20);
 }
 
 static void test_journal_tells_the_story(void **state)
@@ -419,6 +618,12 @@ int main(void)
 		cmocka_unit_test(test_source_unknown_holds_all),
 		cmocka_unit_test(test_deadline_asks_for_observation),
 		cmocka_unit_test(test_good_while_queued_cancels),
+		cmocka_unit_test(test_own_readings_are_pushes),
+		cmocka_unit_test(test_push_moves_no_deadline),
+		cmocka_unit_test(test_failure_bounces_at_once),
+		cmocka_unit_test(test_storm_of_pushes),
+		cmocka_unit_test(test_held_by_target_is_let_go),
+		cmocka_unit_test(test_counts_stay_true),
 		cmocka_unit_test(test_journal_tells_the_story),
 		cmocka_unit_test(test_journal_ring),
 		cmocka_unit_test(test_deadlines_order),

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How often, and how soon after one another, bounces may be. */
+#include "core/policy_private.h"
+
+#include <assert.h>
+#include "base/macros.h"
+
+/* Waits after failures are lengthened by up to this share, so that monitors
+ * that failed together do not come back together. */
+#define JITTER_PERCENT 10
+
+static int32_t bounce_stamp(const struct policy *policy, uint64_t now_ms)
+{
+	return (int32_t)(((int64_t)now_ms - (int64_t)policy->created_ms) /
+	                 1000);
+}
+
+bool policy_budget_spent(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+	int64_t oldest = bounce_stamp(policy, turn->now_ms) -
+	                 (int64_t)(turn->rules->window_ms / 1000);
+	uint8_t n_kept = 0;
+
+	for (uint8_t i = 0; i < policy->n_bounces; i++) {
+		if (policy->bounces[i] > oldest)
+			policy->bounces[n_kept++] = policy->bounces[i];
+	}
+	policy->n_bounces = n_kept;
+	return n_kept >= turn->rules->max_bounces;
+}
+
+void policy_budget_take(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+
+	assert(policy->n_bounces < POLICY_MAX_BOUNCES);
+	policy->bounces[policy->n_bounces++] =
+		bounce_stamp(policy, turn->now_ms);
+}
+
+void policy_budget_refund(struct turn *turn)
+{
+	/* an order has paid nothing */
+	if (turn->policy->step == 0 && turn->policy->n_bounces > 0 &&
+	    !turn->policy->ordered)
+		turn->policy->n_bounces--;
+}
+
+/* How long to stay away after the step that has just ended. */
+static uint64_t wait_after_bounce(struct turn *turn)
+{
+	const struct policy_rules *rules = turn->rules;
+	uint64_t longest = MAX(rules->backoff_max_ms, rules->cooldown_ms);
+	uint64_t wait = rules->cooldown_ms;
+
+	if (turn->policy->n_failed == 0)
+		return wait;
+	wait = MAX(wait, 1000); /* never at once after a failure */
+	for (uint32_t i = 1; i < turn->policy->n_failed && wait < longest; i++)
+		wait = wait / 100 * rules->backoff_percent +
+		       wait % 100 * rules->backoff_percent / 100;
+	wait = MIN(wait, MAX(longest, 1000));
+	return wait + rng_below(turn->rng, wait / 100 * JITTER_PERCENT + 1);
+}
+
+void policy_cool_down(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+
+	policy->cool_until_ms = policy->ended_ms + wait_after_bounce(turn);
+}
