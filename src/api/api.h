@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <uv.h>
 #include "api/auth.h"
+#include "base/macros.h"
+#include "core/histogram.h"
 #include "core/supervisor.h"
 #include "io/http_server.h"
 
@@ -22,6 +24,20 @@ enum api_refusal {
 	API_REFUSED_ACCESS, /* nothing that could be sent would do */
 	N_API_REFUSALS,
 };
+
+/* What became of a push or a ping. */
+enum api_push_result {
+	API_PUSH_OK,
+	API_PUSH_REJECTED,
+	API_PUSH_TOO_LARGE,    /* when decompressed, or for its group */
+	API_PUSH_LIMITED,      /* there are too many groups or series */
+	API_PUSH_UNAUTHORIZED, /* wrong or missing token */
+	N_API_PUSH_RESULTS,
+};
+const char *api_push_result_name(enum api_push_result result);
+
+struct builtin;
+struct config_gateway;
 
 /* What the routes may see; filled and kept true by the daemon, borrowed. */
 struct api {
@@ -45,7 +61,20 @@ struct api {
 	uint64_t n_refused[N_API_REFUSALS];
 	uint64_t refused_log_ms; /* the last line about it */
 	uint32_t n_refused_unsaid;
+
+	const struct config_gateway *gateway; /* set while there is one */
+	struct builtin *builtin;              /* NULL: there is none */
+	struct api_pushes *pushes;            /* the routes' own */
+	uint64_t n_pushes[N_API_PUSH_RESULTS];
+	struct histogram push_seconds;
 };
+
+/* The routes of the built-in gateway begin to work: sets `builtin`, and tells
+ * its store which families are our own. 0 or -ENOMEM. */
+int api_open_gateway(struct api *api, struct builtin *builtin) MUST_CHECK;
+/* Before @builtin goes: clears `builtin`; answers that still read from its
+ * store are cut short. Harmless if there is none. */
+void api_close_gateway(struct api *api);
 
 /* Monotonic now, and the Unix time of a monotonic one. */
 uint64_t api_now_ms(const struct api *api);

@@ -26,6 +26,25 @@ void api_journal(struct api *api, struct http_exchange *exchange,
 void api_page(struct api *api, struct http_exchange *exchange,
               struct slice rest);
 
+/* Those of the built-in gateway. Where a row says so @rest is empty, and the
+ * path is read as it was sent. */
+void api_push(struct api *api, struct http_exchange *exchange,
+              struct slice rest);
+void api_push_delete(struct api *api, struct http_exchange *exchange,
+                     struct slice rest);
+void api_ping(struct api *api, struct http_exchange *exchange,
+              struct slice rest);
+void api_groups(struct api *api, struct http_exchange *exchange,
+                struct slice rest);
+void api_status(struct api *api, struct http_exchange *exchange,
+                struct slice rest);
+void api_wipe(struct api *api, struct http_exchange *exchange,
+              struct slice rest);
+void api_delete_groups(struct api *api, struct http_exchange *exchange,
+                       struct slice rest);
+void api_quit(struct api *api, struct http_exchange *exchange,
+              struct slice rest);
+
 /* An answer of the form {"error":"…"}. */
 void api_error(struct http_exchange *exchange, uint16_t status,
                const char *format, ...) PRINTF_LIKE(3, 4);
@@ -67,6 +86,11 @@ void api_stream_respond(struct api *api, struct http_exchange *exchange,
 /* The value of a query parameter, decoded into @out (NUL-terminated);
  * 1 if it is there, 0 if not, -EINVAL if it is malformed or too long. */
 int api_query(struct slice query, const char *name, char *out, size_t size);
+
+/* The next pair of @query, not decoded; false at its end. */
+bool api_query_next(struct slice *query, struct slice *name,
+                    struct slice *value);
+int api_query_decode(struct slice text, char *out, size_t size);
 
 /* Decodes %XX; 0, or -EINVAL if malformed, too long, or with a NUL. */
 int api_decode(struct slice text, char *out, size_t size);

@@ -100,7 +100,8 @@ struct push_store_counts {
 struct push_store *push_store_new(
 	uint64_t seed, const struct push_store_limits *limits,
 	const struct push_store_listener *listener) MUST_CHECK;
-void push_store_free(struct push_store *store); /* tells nobody */
+/* Tells nobody. Its views must be gone. */
+void push_store_free(struct push_store *store);
 
 void push_store_set_limits(struct push_store *store,
                            const struct push_store_limits *limits);
