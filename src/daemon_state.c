@@ -110,11 +110,27 @@ int daemon_state_open(struct daemon *daemon)
 		report(daemon, "state is not kept", &err);
 		return 0;
 	}
+	daemon->state_dir = mem_strdup(dir);
+	if (!daemon->state_dir)
+		return UV_ENOMEM;
 	if (!read_state(daemon, path))
 		return 0;
 	daemon->state_file =
 		atomic_file_new(&daemon->loop, path, STATE_FILE_MODE);
 	return daemon->state_file ? 0 : UV_ENOMEM;
+}
+
+int daemon_state_restore_pause(struct daemon *daemon)
+{
+	int64_t wall_ms = daemon_wall_ms();
+	int r = 0;
+
+	(void)daemon_now(daemon);
+	if (daemon->saved)
+		r = saved_state_pause(daemon->saved, NULL, wall_ms,
+		                      daemon->supervisor.wall_offset_ms,
+		                      &daemon->supervisor.pause_all);
+	return r < 0 ? r : 0;
 }
 
 void daemon_state_restore_promises(struct daemon *daemon)

@@ -126,6 +126,11 @@ static void on_lingered(uv_timer_t *timer)
 		peer_close(container_of(node, struct peer, node));
 }
 
+void http_server_set_max_body(struct http_server *server, uint64_t max_body)
+{
+	server->options.max_body = max_body;
+}
+
 void http_server_close(struct http_server *server, uint64_t linger_ms,
                        http_server_closed_cb closed, void *context)
 {
