@@ -142,6 +142,8 @@ void http_server_close(struct http_server *server, uint64_t linger_ms,
 		                       peer->stage != PEER_WRITING &&
 		                       peer->stage != PEER_LINGERING))
 			peer_close(peer);
+		else if (peer->exchange && peer->exchange->asleep)
+			http_wake(&peer->exchange->shown); /* its end */
 	}
 	(void)uv_timer_start(&server->timer, on_lingered, linger_ms, 0);
 	server_maybe_closed(server);

@@ -349,6 +349,13 @@ void peer_answering(struct peer *peer)
 	peer_enter(peer, PEER_WRITING);
 }
 
+void peer_sleeps(struct peer *peer)
+{
+	(void)uv_timer_stop(&peer->timer);
+	/* what it sends is dropped, as when lingering */
+	peer_start_reading(peer);
+}
+
 void peer_answered(struct peer *peer)
 {
 	bool keep = peer->exchange->keep;

@@ -88,6 +88,8 @@ struct exchange {
 	bool bodiless; /* HEAD, 204, 304 */
 	bool chunked;
 	bool last;                 /* nothing follows what is being sent */
+	bool live;                 /* an empty piece is not the end */
+	bool asleep;               /* it was empty */
 	unsigned n_at_once;        /* pieces since the loop had its turn */
 	struct buf head;           /* the answer's; later the chunk's size */
 	struct buf body;           /* whole, or the present piece */
@@ -162,6 +164,8 @@ bool server_make_room(struct http_server *server);
 void peer_answering(struct peer *peer);
 void peer_waits(struct peer *peer);
 void peer_answered(struct peer *peer);
+/* There is nothing to send for now; but does the peer close? */
+void peer_sleeps(struct peer *peer);
 
 /* --- http_server_exchange.c --- */
 
