@@ -112,7 +112,7 @@ static void too_many_readers_at_once(void **state)
 	struct push_view *views[PUSH_STORE_MAX_VIEWS];
 
 	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
-		views[i] = push_view_new(gateway.builtin.store);
+		views[i] = push_view_new(gateway.store);
 		assert_non_null(views[i]);
 	}
 	gateway_ask(&gateway, "GET", "/metrics", "", slice_from(""));
