@@ -103,6 +103,11 @@ void peer_waits(struct peer *peer)
 	peer_arm(peer, peer->server->options.write_timeout_ms);
 }
 
+void peer_rests(struct peer *peer)
+{
+	(void)uv_timer_stop(&peer->timer);
+}
+
 /* Slow is well; not at all is not. */
 static void peer_check_progress(struct peer *peer)
 {
