@@ -18,6 +18,7 @@
 #include "runtime/host.h"
 
 #define SERVER_LINGER_MS 1000
+#define SMALL_BODY       65536 /* bytes; who steers has little to say */
 /* libuv's pool is used for file writes and name look-ups only, both rare; a
  * hanging look-up must not keep the state from being written. */
 #define POOL_SIZE "2"
@@ -86,13 +87,19 @@ static void record(struct daemon *daemon, enum log_level level,
 	                  reason, detail, daemon_now(daemon));
 }
 
+static uint64_t max_body(const struct config *config)
+{
+	return config->gateway.enabled ? config->gateway.max_body : SMALL_BODY;
+}
+
 /* NULL in *serverp when nothing is to be served. */
-static int server_open(struct daemon *daemon,
-                       const struct config_global *global,
+static int server_open(struct daemon *daemon, const struct config *config,
                        struct http_server **serverp, struct err *err)
 {
+	const struct config_global *global = &config->global;
 	struct http_server_options options = {
 		.max_connections = global->max_connections,
+		.max_body = max_body(config),
 	};
 	struct http_server *server;
 	int r;
@@ -138,9 +145,11 @@ static int reload_apply(struct daemon *daemon, struct config *config,
 		moved = false;
 	}
 	if (moved)
-		r = server_open(daemon, &config->global, &server, err);
+		r = server_open(daemon, config, &server, err);
 	if (r == 0)
 		r = daemon_watch_apply(daemon, config, err);
+	if (r == 0 && !moved && daemon->server)
+		http_server_set_max_body(daemon->server, max_body(config));
 	if (!moved)
 		return r;
 
@@ -269,7 +278,11 @@ static void close_io(struct daemon *daemon)
 
 /* Each begins when all that the one before it closes is closed. */
 static void (*const stages[])(struct daemon *daemon) = {
-	close_bouncer, close_state, close_promises, daemon_runtime_close_all,
+	close_bouncer,
+	close_state,
+	close_promises,
+	daemon_runtime_close_all,
+	daemon_gateway_close, /* late: pushes come in until here */
 	close_io,
 };
 
@@ -434,7 +447,7 @@ static int begin(struct daemon *daemon, struct err *err)
 	char text[24];
 	int r;
 
-	r = server_open(daemon, &config->global, &daemon->server, err);
+	r = server_open(daemon, config, &daemon->server, err);
 	if (r == 0)
 		r = daemon_watch_apply(daemon, config, err);
 	if (r < 0) {
@@ -454,6 +467,7 @@ static void close_parts(struct daemon *daemon)
 {
 	daemon_watch_free(daemon);
 	saved_state_free(daemon->saved);
+	mem_free(daemon->state_dir);
 	supervisor_fini(&daemon->supervisor);
 	targets_fini(&daemon->targets);
 	journal_fini(&daemon->journal);

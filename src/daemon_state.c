@@ -76,7 +76,7 @@ static uint64_t empty_hash(void)
 	uint64_t hash;
 
 	buf_init(&text, SAVED_STATE_MAX);
-	saved_write_begin(&writer, &text, 0);
+	saved_write_begin(&writer, &text, 0, NULL);
 	saved_write_end(&writer);
 	hash = map_hash(1, buf_text(&text), text.n);
 	buf_fini(&text);
@@ -110,6 +110,9 @@ int daemon_state_open(struct daemon *daemon)
 		report(daemon, "state is not kept", &err);
 		return 0;
 	}
+	daemon->state_dir = mem_strdup(dir);
+	if (!daemon->state_dir)
+		return UV_ENOMEM;
 	if (!read_state(daemon, path))
 		return 0;
 	daemon->state_file =
@@ -143,15 +146,17 @@ static void write_document(struct daemon *daemon, struct buf *out)
 {
 	struct saved_writer writer;
 
-	saved_write_begin(&writer, out, daemon->supervisor.wall_offset_ms);
+	saved_write_begin(&writer, out, daemon->supervisor.wall_offset_ms,
+	                  daemon->supervisor.pause_all);
 	for (uint32_t i = 0; i < daemon->n_watched; i++) {
 		const struct monitor *monitor = &daemon->watched[i]->monitor;
 		struct policy_saved saved;
 
 		policy_save(&monitor->policy, &saved);
-		if (!policy_saved_empty(&saved))
+		if (!policy_saved_empty(&saved) || monitor->pause)
 			saved_write_monitor(&writer, monitor->name, &saved,
-			                    monitor->bounce_wall_ms);
+			                    monitor->bounce_wall_ms,
+			                    monitor->pause);
 	}
 	LIST_FOR_EACH (node, promises_list(daemon->promises)) {
 		const struct promise *promise =

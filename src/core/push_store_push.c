@@ -789,7 +789,7 @@ static void doom(struct push_job *job, const struct push_metric *metric)
 		     at = (at + 1) & mask) {
 			struct series_entry *slot = &table->entries[at];
 
-			if (slot->hash != hash || slot->id != metric->id + 1)
+			if (slot->hash != hash || slot->id != metric->id + 1u)
 				continue;
 			slot->id |= SERIES_MARK;
 			job->work->doomed[job->work->n_doomed++] =

@@ -136,6 +136,11 @@ static void on_lingered(uv_timer_t *timer)
 		peer_close(container_of(node, struct peer, node));
 }
 
+void http_server_set_max_body(struct http_server *server, uint64_t max_body)
+{
+	server->options.max_body = max_body;
+}
+
 void http_server_close(struct http_server *server, uint64_t linger_ms,
                        http_server_closed_cb closed, void *context)
 {
@@ -152,6 +157,8 @@ void http_server_close(struct http_server *server, uint64_t linger_ms,
 		                       peer->stage != PEER_WRITING &&
 		                       peer->stage != PEER_LINGERING))
 			peer_close(peer);
+		else if (peer->exchange && peer->exchange->asleep)
+			http_wake(&peer->exchange->shown); /* its end */
 	}
 	(void)uv_timer_start(&server->timer, on_lingered, linger_ms, 0);
 	server_maybe_closed(server);

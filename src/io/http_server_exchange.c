@@ -102,6 +102,8 @@ void exchange_release(struct exchange *exchange)
 	exchange->has_head = false;
 	exchange->expects_continue = false;
 	exchange->whole = false;
+	exchange->live = false;
+	exchange->asleep = false;
 	buf_spare(&exchange->request_body);
 	buf_spare(&exchange->head);
 	buf_fini(&exchange->body);

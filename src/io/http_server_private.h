@@ -89,6 +89,8 @@ struct exchange {
 	bool bodiless; /* HEAD, 204, 304 */
 	bool chunked;
 	bool last;                 /* nothing follows what is being sent */
+	bool live;                 /* an empty piece is not the end */
+	bool asleep;               /* it was empty */
 	unsigned n_at_once;        /* pieces since it had to queue */
 	struct list turn_node;     /* server's streams, until its turn comes */
 	struct buf head;           /* the answer's; later the chunk's size */
@@ -168,6 +170,8 @@ void peer_answering(struct peer *peer);
 void peer_waits(struct peer *peer);
 void peer_rests(struct peer *peer); /* it waits for us, not we for it */
 void peer_answered(struct peer *peer);
+/* There is nothing to send for now; but does the peer close? */
+void peer_sleeps(struct peer *peer);
 
 /* --- http_server_exchange.c --- */
 

@@ -56,7 +56,8 @@ static void exchange_answer(struct exchange *exchange, uint16_t status,
 
 	peer_answering(exchange->peer);
 	exchange->chunked = exchange->producer && !is_http_1_0(exchange);
-	if (server->closing || (exchange->producer && !exchange->chunked))
+	if (server->closing || exchange->live ||
+	    (exchange->producer && !exchange->chunked))
 		exchange->keep = false;
 	exchange->bodiless =
 		is_head_request(exchange) || status == 204 || status == 304;
@@ -97,12 +98,13 @@ static unsigned exchange_bytes(struct exchange *exchange, size_t n_sent,
                                uv_buf_t bytes[static MAX_BYTES])
 {
 	static char chunk_end[] = "\r\n";
+	bool has_chunk =
+		exchange->chunked && !exchange->bodiless && !exchange->asleep;
 	const struct slice pieces[MAX_BYTES] = {
 		buf_slice(&exchange->head),
 		slice_make(exchange->body.p,
 		           exchange->bodiless ? 0 : exchange->body.n),
-		slice_make(chunk_end,
-		           exchange->chunked && !exchange->bodiless ? 2 : 0),
+		slice_make(chunk_end, has_chunk ? 2 : 0),
 	};
 	unsigned n = 0;
 
@@ -152,7 +154,8 @@ static bool exchange_send(struct exchange *exchange)
 	return false;
 }
 
-/* Asks for the next piece. False if the peer had to be closed. */
+/* Asks for the next piece; there may be none for now. False if the peer had to
+ * be closed. */
 static bool exchange_produce(struct exchange *exchange)
 {
 	struct buf *piece = &exchange->body;
@@ -165,6 +168,10 @@ static bool exchange_produce(struct exchange *exchange)
 		peer_close(exchange->peer);
 		return false;
 	}
+	exchange->asleep =
+		exchange->live && piece->n == 0 && !exchange->server->closing;
+	if (exchange->asleep)
+		return true;
 	exchange->last = piece->n == 0;
 	if (exchange->chunked)
 		(void)buf_printf(&exchange->head, "%zx\r\n", piece->n);
@@ -195,7 +202,13 @@ static void exchange_go_on(struct exchange *exchange)
 			return;
 		}
 		buf_reset(&exchange->head);
-		if (!exchange_produce(exchange) || !exchange_send(exchange))
+		if (!exchange_produce(exchange))
+			return;
+		if (exchange->asleep) {
+			peer_sleeps(exchange->peer);
+			return;
+		}
+		if (!exchange_send(exchange))
 			return;
 	}
 	peer_answered(exchange->peer);
@@ -281,8 +294,34 @@ void http_respond_stream(struct http_exchange *shown, uint16_t status,
 	exchange_answer(exchange, status, content_type, headers);
 	if (!exchange->bodiless && !exchange_produce(exchange))
 		return;
-	if (exchange_send(exchange))
+	if (!exchange_send(exchange)) {
+		exchange->asleep = false; /* the head is still on its way */
+		return;
+	}
+	if (exchange->asleep)
+		peer_sleeps(exchange->peer);
+	else
 		exchange_go_on(exchange);
+}
+
+void http_respond_live(struct http_exchange *shown, uint16_t status,
+                       const char *content_type, const char *headers,
+                       http_producer_cb producer, void *state)
+{
+	exchange_of(shown)->live = true;
+	http_respond_stream(shown, status, content_type, headers, producer,
+	                    state);
+}
+
+void http_wake(struct http_exchange *shown)
+{
+	struct exchange *exchange = exchange_of(shown);
+
+	if (!exchange->asleep || exchange->peer->stage == PEER_CLOSING)
+		return;
+	exchange->asleep = false;
+	exchange->n_at_once = 0;
+	exchange_go_on(exchange);
 }
 
 /* --- answers of our own --------------------------------------------------------------- */

@@ -199,10 +199,21 @@ static struct slice take_word(struct reader *at)
 	return slice_make(start, (size_t)(at->p - start));
 }
 
+/* Nearly all of it is ASCII: eight bytes at a time. */
 static bool is_utf8(struct slice text)
 {
 	while (text.n > 0) {
-		size_t n = text_utf8_length(text);
+		uint64_t word;
+		size_t n;
+
+		if (text.n >= sizeof(word)) {
+			memcpy(&word, text.p, sizeof(word));
+			if ((word & 0x8080808080808080u) == 0) {
+				text = slice_skip(text, sizeof(word));
+				continue;
+			}
+		}
+		n = text_utf8_length(text);
 
 		if (n == 0)
 			return false;
@@ -292,17 +303,20 @@ static int read_help(struct reader *at)
 {
 	struct push_body_family *family = &at->body->families[at->family];
 	const char *start = at->p;
+	const char *escape;
 	struct slice help;
 	int r = 0;
 
 	if (family->help.p)
 		return REFUSE_QUOTED(at, "second HELP line for metric name %s",
 		                     family->name);
-	while (*at->p != '\n' && *at->p != '\\')
-		at->p++;
+	at->p = memchr(start, '\n', (size_t)(at->end - start));
 	help = slice_make(start, (size_t)(at->p - start));
-	if (*at->p == '\\')
+	escape = memchr(help.p, '\\', help.n);
+	if (escape) {
+		at->p = escape;
 		r = take_escaped(at, start, '\n', &help);
+	}
 	if (r)
 		return r;
 	if (!is_utf8(help))
@@ -322,8 +336,7 @@ static int read_type(struct reader *at)
 		                     "second TYPE line for metric name %s, or "
 		                     "TYPE reported after samples",
 		                     family->name);
-	while (*at->p != '\n')
-		at->p++;
+	at->p = memchr(start, '\n', (size_t)(at->end - start));
 	text = slice_make(start, (size_t)(at->p - start));
 	if (metric_type_parse(text, &family->type) < 0)
 		return REFUSE_QUOTED(at, "unknown metric type %s", text);
