@@ -60,6 +60,7 @@ void push_store_free(struct push_store *store)
 		family->refs = 1; /* only reserved ones are left */
 		family_unref(store, family);
 	}
+	metric_free_pages(store);
 	work_fini(&store->work);
 	buf_fini(&store->key);
 	expire_free_rules(store);

@@ -124,14 +124,8 @@ struct push_metric *metric_new(struct push_store *store)
 	return metric;
 }
 
-/* The pages stay for the next, and go with the last metric. */
-void metric_free(struct push_store *store, struct push_metric *metric)
+void metric_free_pages(struct push_store *store)
 {
-	metric->node.left =
-		store->free_metrics ? &store->free_metrics->node : NULL;
-	store->free_metrics = metric;
-	if (--store->n_metrics > 0)
-		return;
 	for (uint32_t i = 0; i < store->n_pages; i++)
 		mem_free(store->pages[i]);
 	mem_free(store->pages);
@@ -139,6 +133,16 @@ void metric_free(struct push_store *store, struct push_metric *metric)
 	store->n_pages = 0;
 	store->cap_pages = 0;
 	store->free_metrics = NULL;
+}
+
+/* The pages stay for the next, and go with the last metric. */
+void metric_free(struct push_store *store, struct push_metric *metric)
+{
+	metric->node.left =
+		store->free_metrics ? &store->free_metrics->node : NULL;
+	store->free_metrics = metric;
+	if (--store->n_metrics == 0)
+		metric_free_pages(store);
 }
 
 static int compare_metric(const void *key, const struct tree_node *node)

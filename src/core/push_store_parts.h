@@ -321,6 +321,7 @@ struct push_metric *metric_seek(const struct store_family *family,
                                 const struct store_group *group);
 struct push_metric *metric_new(struct push_store *store) MUST_CHECK;
 void metric_free(struct push_store *store, struct push_metric *metric);
+void metric_free_pages(struct push_store *store);
 /* Puts it in its family's tree; the reference of the family is its caller's. */
 void metric_enter(struct push_store *store, struct push_metric *metric);
 /* Takes it out of everything but the group's slots. */
