@@ -44,7 +44,9 @@ static struct daemon_step *step_new(struct watched *watched,
 		                                 : monitor->name,
 		.project = config->project,
 		.monitor = monitor->name,
-		.reason = policy_breach_words(&monitor->policy),
+		.reason = monitor->policy.ordered
+		                  ? "ordered by an operator"
+		                  : policy_breach_words(&monitor->policy),
 		.age_ms = policy_age(&monitor->policy,
 		                     daemon_now(watched->daemon)),
 		.attempt = monitor->policy.n_failed + 1,
@@ -142,8 +144,7 @@ static void observe(void *context, struct monitor *monitor)
 		container_of(monitor, struct watched, monitor);
 
 	(void)context;
-	if (watched->feed && !watched->feed->closing)
-		pushgateway_check(watched->feed->gateway);
+	daemon_feed_check(watched);
 }
 
 static void changed(void *context)

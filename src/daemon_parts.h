@@ -3,7 +3,10 @@
  * daemon_parts: what the files daemon*.c share; private to them.
  *
  *     daemon.c          life: loop, signals, start, the order of shutdown
+ *     daemon_serve.c    addr and the control socket, and what is done there
  *     daemon_watch.c    from a configuration to monitors and sources
+ *     daemon_feed.c     a source and the monitors that it serves
+ *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
  *     daemon_state.c    what survives our own restart
@@ -27,6 +30,7 @@
 #include "io/notify.h"
 #include "io/reaper.h"
 #include "runtime/runtime.h"
+#include "source/builtin.h"
 #include "source/pushgateway.h"
 #include "source/source.h"
 
@@ -48,6 +52,7 @@ struct watched {
 	struct monitor monitor;
 	struct daemon *daemon;
 	struct feed *feed;        /* where its observations come from */
+	uint32_t subscription;    /* its number there */
 	struct daemon_step *step; /* at work, or NULL */
 	struct list node;         /* in daemon.removed */
 	bool removed;             /* goes when its step has ended */
@@ -55,12 +60,26 @@ struct watched {
 	uint32_t n_steps[][N_STEP_RESULTS];
 };
 
+/* What a kind of source can do; as source/pushgateway.h says it. */
+struct feed_kind {
+	int (*open)(struct feed *feed, const struct config_global *global,
+	            struct err *err);
+	int (*subscribe)(struct feed *feed, uint32_t subscription,
+	                 const struct push_query *query);
+	void (*start)(struct feed *feed);
+	void (*check)(struct feed *feed, uint32_t subscription);
+	void (*close)(struct feed *feed, void (*closed)(void *context));
+};
+
 /* One source and its monitors, by the number of their subscription. */
 struct feed {
 	struct list node;
 	struct daemon *daemon;
+	const struct feed_kind *kind;
 	struct group *group;
+	struct source *source; /* NULL: not opened; of either of these */
 	struct pushgateway *gateway;
+	struct builtin_source *builtin;
 	struct watched **watched;
 	uint32_t n_watched;
 	const char *url; /* the group's */
@@ -81,6 +100,28 @@ struct daemon_runtime {
 	char endpoint[]; /* "": the usual places */
 };
 
+/* The built-in push gateway, as long as it is on. */
+struct daemon_gateway {
+	struct daemon *daemon;
+	struct builtin *builtin;
+	struct auth *auth;      /* of the configuration that is planned */
+	struct auth *push_auth; /* of the one that is followed */
+
+	struct atomic_file *file; /* the snapshot; NULL: none is kept */
+	uv_timer_t timer;         /* the next one */
+	uint64_t interval_ms;     /* 0: only at the end */
+	struct atomic_write write;
+	struct push_snapshot_writer *writer; /* NULL: none is being written */
+	uint64_t n_writing; /* changes of the store that are written now */
+	uint64_t n_written; /* … and were */
+	bool failing;
+
+	bool applied; /* a configuration with it is followed */
+	bool closing;
+	bool last_done; /* the snapshot at the end */
+	bool timer_open;
+};
+
 #define N_DAEMON_SIGNALS 3 /* TERM, INT, HUP */
 
 struct daemon_signal {
@@ -96,8 +137,11 @@ struct daemon {
 	struct daemon_config *config;
 
 	struct http_client *client;
-	struct http_server *server;
+	struct http_server *server;  /* on addr; NULL: none */
+	struct http_server *control; /* NULL: none */
+	struct auth *auth;           /* NULL: only the control socket */
 	struct api api;
+	struct api_ops api_ops;
 	struct list runtimes;
 	struct runtime *host;
 
@@ -118,7 +162,9 @@ struct daemon {
 	uint32_t n_groups;
 	struct list feeds;
 	struct list removed;
+	struct daemon_gateway *gateway; /* NULL: it is off */
 
+	char *state_dir;                /* of the start; NULL: none */
 	struct atomic_file *state_file; /* NULL: none is kept */
 	struct list state_waits;        /* promise_wait, not yet written */
 	uv_timer_t state_timer;         /* the next write */
@@ -157,6 +203,31 @@ void daemon_drained(struct daemon *daemon);
 /* One of the closes that a stage of the shutdown waits for is done. */
 void daemon_closed_one(void *context);
 
+/* Reads the configuration anew; also records and logs how that went. 0, or a
+ * negative code with words and, if it is the file, @problems. */
+int daemon_reload(struct daemon *daemon, struct buf *problems, struct err *err);
+
+/* --- daemon_serve.c ------------------------------------------------------ */
+
+/* What a configuration wants served, made beside what is served now. */
+struct daemon_serving {
+	struct http_server *server;
+	struct http_server *control;
+	struct auth *auth;
+	bool new_server; /* takes the place of the one on addr */
+	bool new_control;
+};
+
+void daemon_serve_init(struct daemon *daemon);
+/* On failure nothing has changed. Otherwise one of the next two follows. */
+int daemon_serve_prepare(struct daemon *daemon, const struct config *config,
+                         struct daemon_serving *serving,
+                         struct err *err) MUST_CHECK;
+void daemon_serve_commit(struct daemon *daemon, struct daemon_serving *serving);
+void daemon_serve_drop(struct daemon *daemon, struct daemon_serving *serving);
+/* daemon_closed_one() for each close that it counts in n_pending. */
+void daemon_serve_close(struct daemon *daemon);
+
 /* --- daemon_watch.c ------------------------------------------------------ */
 
 /*
@@ -183,6 +254,38 @@ void daemon_config_unref(struct daemon_config *config);
 int daemon_target_key(struct buf *key, const char *runtime, const char *project,
                       const char *name) MUST_CHECK;
 
+/* --- daemon_feed.c ------------------------------------------------------- */
+
+/* @url is borrowed. NULL if memory is out. */
+struct feed *daemon_feed_new(struct daemon *daemon, struct group *group,
+                             const char *url, uint64_t interval_ms) MUST_CHECK;
+/* Before anything is added, and after it is in a list. */
+int daemon_feed_open(struct feed *feed, const struct config_global *global,
+                     struct err *err) MUST_CHECK;
+int daemon_feed_add(struct feed *feed, struct watched *watched,
+                    const struct push_query *query) MUST_CHECK;
+/* Its monitors are its own from now on. */
+void daemon_feed_start(struct feed *feed);
+/* A fresh observation of this one is wanted. */
+void daemon_feed_check(const struct watched *watched);
+/* In whatever state; daemon_closed_one() if counted in n_pending. */
+void daemon_feed_close(struct feed *feed);
+
+/* --- daemon_gateway.c ---------------------------------------------------- */
+
+/* Makes what @config asks for, beside what there is: the store with what was
+ * saved, who may push. Then one of the next two. */
+int daemon_gateway_plan(struct daemon *daemon,
+                        const struct config_gateway *config,
+                        struct err *err) MUST_CHECK;
+/* The configuration that is followed has changed: the gateway, too, or it
+ * closes. */
+void daemon_gateway_apply(struct daemon *daemon);
+void daemon_gateway_revert(struct daemon *daemon);
+/* Writes the last snapshot and closes; daemon_closed_one() for each close that
+ * it counts in n_pending. */
+void daemon_gateway_close(struct daemon *daemon);
+
 /* --- daemon_runtime.c ---------------------------------------------------- */
 
 /* The runtime for targets of a type as now configured; NULL if it cannot be
@@ -203,6 +306,9 @@ void daemon_act_starved(struct daemon *daemon);
 /* Reads what was saved and opens the file for writing; what is wrong with it
  * is reported and never fatal. 0, or a negative code for no memory. */
 int daemon_state_open(struct daemon *daemon) MUST_CHECK;
+/* What operators had paused as a whole; before there are monitors. 0 or
+ * -ENOMEM. */
+int daemon_state_restore_pause(struct daemon *daemon) MUST_CHECK;
 /* Brings back what the last run left stopped; when runtimes are there. */
 void daemon_state_restore_promises(struct daemon *daemon);
 /* Writes soon, if anything changed; at once if somebody waits. */

@@ -76,7 +76,7 @@ static uint64_t empty_hash(void)
 	uint64_t hash;
 
 	buf_init(&text, SAVED_STATE_MAX);
-	saved_write_begin(&writer, &text, 0);
+	saved_write_begin(&writer, &text, 0, NULL);
 	saved_write_end(&writer);
 	hash = map_hash(1, buf_text(&text), text.n);
 	buf_fini(&text);
@@ -110,11 +110,27 @@ int daemon_state_open(struct daemon *daemon)
 		report(daemon, "state is not kept", &err);
 		return 0;
 	}
+	daemon->state_dir = mem_strdup(dir);
+	if (!daemon->state_dir)
+		return UV_ENOMEM;
 	if (!read_state(daemon, path))
 		return 0;
 	daemon->state_file =
 		atomic_file_new(&daemon->loop, path, STATE_FILE_MODE);
 	return daemon->state_file ? 0 : UV_ENOMEM;
+}
+
+int daemon_state_restore_pause(struct daemon *daemon)
+{
+	int64_t wall_ms = daemon_wall_ms();
+	int r = 0;
+
+	(void)daemon_now(daemon);
+	if (daemon->saved)
+		r = saved_state_pause(daemon->saved, NULL, wall_ms,
+		                      daemon->supervisor.wall_offset_ms,
+		                      &daemon->supervisor.pause_all);
+	return r < 0 ? r : 0;
 }
 
 void daemon_state_restore_promises(struct daemon *daemon)
@@ -143,15 +159,17 @@ static void write_document(struct daemon *daemon, struct buf *out)
 {
 	struct saved_writer writer;
 
-	saved_write_begin(&writer, out, daemon->supervisor.wall_offset_ms);
+	saved_write_begin(&writer, out, daemon->supervisor.wall_offset_ms,
+	                  daemon->supervisor.pause_all);
 	for (uint32_t i = 0; i < daemon->n_watched; i++) {
 		const struct monitor *monitor = &daemon->watched[i]->monitor;
 		struct policy_saved saved;
 
 		policy_save(&monitor->policy, &saved);
-		if (!policy_saved_empty(&saved))
+		if (!policy_saved_empty(&saved) || monitor->pause)
 			saved_write_monitor(&writer, monitor->name, &saved,
-			                    monitor->bounce_wall_ms);
+			                    monitor->bounce_wall_ms,
+			                    monitor->pause);
 	}
 	LIST_FOR_EACH (node, promises_list(daemon->promises)) {
 		const struct promise *promise =

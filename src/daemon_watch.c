@@ -29,40 +29,6 @@ void daemon_config_unref(struct daemon_config *config)
 	mem_free(config);
 }
 
-/* --- what a source says -------------------------------------------------- */
-
-static void on_reading_begin(void *context, struct source *source,
-                             const struct reading *reading)
-{
-	struct feed *feed = context;
-
-	(void)source;
-	supervisor_reading_begin(&feed->daemon->supervisor, feed->group,
-	                         reading, daemon_now(feed->daemon));
-}
-
-static void on_observation(void *context, struct source *source,
-                           uint32_t subscription,
-                           const struct observation *observation)
-{
-	struct feed *feed = context;
-
-	(void)source;
-	supervisor_observe(&feed->daemon->supervisor,
-	                   &feed->watched[subscription]->monitor, observation,
-	                   uv_now(&feed->daemon->loop));
-}
-
-static void on_reading_end(void *context, struct source *source)
-{
-	struct feed *feed = context;
-
-	(void)source;
-	supervisor_reading_end(&feed->daemon->supervisor, feed->group,
-	                       uv_now(&feed->daemon->loop));
-	daemon_arm(feed->daemon);
-}
-
 /* --- the plan ----------------------------------------------------------- */
 
 struct plan {
@@ -124,6 +90,8 @@ static struct group *take_group(struct daemon *daemon, const char *url)
 		return NULL;
 	memcpy(made->url, url, n);
 	group_init(&made->group, made->url);
+	made->group.own = config_is_builtin(url);
+	made->group.up = made->group.own;
 	groups[daemon->n_groups++] = &made->group;
 	return &made->group;
 }
@@ -150,18 +118,40 @@ static void watched_free(struct watched *watched)
 	if (watched->monitor.target)
 		targets_release(&watched->daemon->targets,
 		                watched->monitor.target);
+	mem_free(watched->monitor.pause);
 	mem_free(watched);
 }
 
-/* The past of a monitor: of the one that it replaces, or from the file. */
-static void restore_past(struct daemon *daemon, struct watched *watched,
+/* What an operator ordered of it. */
+static int restore_pause(struct daemon *daemon, struct monitor *monitor,
                          const struct watched *before)
+{
+	const struct pause *pause = before ? before->monitor.pause : NULL;
+	int r = 0;
+
+	if (pause) {
+		monitor->pause = pause_new(pause->since_wall_ms,
+		                           pause->until_ms, pause->reason);
+		return monitor->pause ? 0 : -ENOMEM;
+	}
+	if (!before && daemon->saved)
+		r = saved_state_pause(
+			daemon->saved, monitor->name, daemon_wall_ms(),
+			daemon->supervisor.wall_offset_ms, &monitor->pause);
+	return r < 0 ? r : 0;
+}
+
+/* The past of a monitor: of the one that it replaces, or from the file. */
+static int restore_past(struct daemon *daemon, struct watched *watched,
+                        const struct watched *before)
 {
 	struct monitor *monitor = &watched->monitor;
 	uint64_t now_ms = daemon_now(daemon);
 	struct policy_saved saved;
 
 	policy_init(&monitor->policy, now_ms);
+	if (restore_pause(daemon, monitor, before) < 0)
+		return -ENOMEM;
 	if (before) {
 		policy_save(&before->monitor.policy, &saved);
 		monitor->bounce_wall_ms = before->monitor.bounce_wall_ms;
@@ -170,9 +160,10 @@ static void restore_past(struct daemon *daemon, struct watched *watched,
 	                                daemon_wall_ms(),
 	                                daemon->supervisor.wall_offset_ms,
 	                                &saved, &monitor->bounce_wall_ms)) {
-		return;
+		return 0;
 	}
 	policy_restore(&monitor->policy, &saved, now_ms);
+	return 0;
 }
 
 static struct watched *watched_new(struct daemon *daemon,
@@ -191,50 +182,12 @@ static struct watched *watched_new(struct daemon *daemon,
 	watched->monitor.n_steps = watched->n_steps;
 	watched->monitor.group = take_group(daemon, config->push_gw);
 	watched->monitor.target = take_target(daemon, config);
-	if (!watched->monitor.group || !watched->monitor.target) {
+	if (!watched->monitor.group || !watched->monitor.target ||
+	    restore_past(daemon, watched, before) < 0) {
 		watched_free(watched);
 		return NULL;
 	}
-	restore_past(daemon, watched, before);
 	return watched;
-}
-
-static void feed_free(struct feed *feed)
-{
-	mem_free(feed->watched);
-	mem_free(feed);
-}
-
-static int feed_open(struct plan *plan, struct feed *feed, struct err *err)
-{
-	struct daemon *daemon = plan->daemon;
-	const struct config_global *global = &plan->config->config->global;
-	struct pushgateway_options options = {
-		.loop = &daemon->loop,
-		.client = daemon->client,
-		.log = daemon->log,
-		.url = feed->url,
-		.interval_ms = feed->interval_ms,
-		.timeout_ms = global->fetch_timeout_ms,
-		.max_body = global->max_body,
-		.seed = rng_next(&daemon->supervisor.rng),
-	};
-	struct source_listener listener = { on_reading_begin, on_observation,
-		                            on_reading_end, feed };
-	struct daemon_group *group = group_of(feed->group);
-	int r;
-
-	r = pushgateway_new(&options, &listener, &feed->gateway, err);
-	if (r < 0)
-		return r;
-	if (!group->name) {
-		group->name =
-			mem_strdup(pushgateway_source(feed->gateway)->name);
-		if (!group->name)
-			return UV_ENOMEM;
-		group->group.name = group->name;
-	}
-	return 0;
 }
 
 static struct feed *find_feed(struct plan *plan, const char *url,
@@ -259,34 +212,12 @@ static int take_feed(struct plan *plan, struct group *group,
 	*feedp = feed;
 	if (feed)
 		return 0;
-	feed = mem_calloc(1, sizeof(*feed));
+	feed = daemon_feed_new(plan->daemon, group, url, interval_ms);
 	if (!feed)
 		return UV_ENOMEM;
-	feed->daemon = plan->daemon;
-	feed->group = group;
-	feed->url = url;
-	feed->interval_ms = interval_ms;
 	list_append(&plan->feeds, &feed->node);
 	*feedp = feed;
-	return feed_open(plan, feed, err);
-}
-
-static int feed_add(struct feed *feed, struct watched *watched)
-{
-	uint32_t number = feed->n_watched;
-
-	/* in powers of two */
-	if ((number & (number - 1)) == 0) {
-		struct watched **grown = mem_realloc(
-			feed->watched,
-			(number ? number * 2 : 1) * sizeof(struct watched *));
-
-		if (!grown)
-			return UV_ENOMEM;
-		feed->watched = grown;
-	}
-	feed->watched[feed->n_watched++] = watched;
-	return 0;
+	return daemon_feed_open(feed, &plan->config->config->global, err);
 }
 
 static int subscribe(struct plan *plan, struct watched *watched,
@@ -318,10 +249,7 @@ static int subscribe(struct plan *plan, struct watched *watched,
 	r = take_feed(plan, watched->monitor.group, config->check_interval_ms,
 	              &feed, err);
 	if (r == 0)
-		r = feed_add(feed, watched);
-	if (r == 0)
-		r = pushgateway_subscribe(feed->gateway, feed->n_watched - 1,
-		                          &query);
+		r = daemon_feed_add(feed, watched, &query);
 	return r;
 }
 
@@ -372,31 +300,10 @@ static bool is_new(const struct watched *watched)
 	return !watched->monitor.config;
 }
 
-static void on_feed_closed(void *context)
-{
-	struct feed *feed = context;
-	struct daemon *daemon = feed->daemon;
-
-	feed_free(feed);
-	daemon_closed_one(daemon);
-}
-
-static void feed_close(struct feed *feed)
-{
-	feed->closing = true;
-	list_unlink(&feed->node);
-	if (!feed->gateway) {
-		feed_free(feed);
-		return;
-	}
-	feed->daemon->n_pending++;
-	pushgateway_close(feed->gateway, on_feed_closed, feed);
-}
-
 static void close_feeds(struct list *feeds)
 {
 	LIST_FOR_EACH_SAFE (node, feeds)
-		feed_close(container_of(node, struct feed, node));
+		daemon_feed_close(container_of(node, struct feed, node));
 }
 
 static void plan_drop(struct plan *plan)
@@ -445,15 +352,13 @@ static void take_over(struct daemon *daemon, struct watched *watched,
 	monitor->rules = &config->rules;
 	monitor->steps = config->steps;
 	monitor->dry_run = config->dry_run;
-	if (!fresh)
-		return;
+	monitor->paused = config->paused;
+	monitor->quiet = config->quiet;
+	monitor->n_quiet = config->n_quiet;
 	/* its place in the heap is reserved: this cannot fail */
-	if (supervisor_add(&daemon->supervisor, monitor, true,
-	                   daemon_now(daemon)) < 0)
+	if (fresh && supervisor_add(&daemon->supervisor, monitor, true,
+	                            daemon_now(daemon)) < 0)
 		return;
-	if (config->paused)
-		supervisor_pause(&daemon->supervisor, monitor, true,
-		                 daemon_now(daemon));
 }
 
 static void apply_settings(struct daemon *daemon)
@@ -505,10 +410,9 @@ static void commit(struct plan *plan)
 
 		list_unlink(node);
 		list_append(&daemon->feeds, node);
-		for (uint32_t i = 0; i < feed->n_watched; i++)
-			feed->watched[i]->feed = feed;
-		pushgateway_start(feed->gateway);
+		daemon_feed_start(feed);
 	}
+	daemon_gateway_apply(daemon);
 	daemon_config_unref(old_config);
 }
 
@@ -519,6 +423,9 @@ static void refresh_api(struct daemon *daemon)
 	daemon->api.n_monitors = daemon->n_watched;
 	daemon->api.groups = daemon->groups;
 	daemon->api.n_groups = daemon->n_groups;
+	daemon->api.fetch_timeout_ms =
+		daemon->config ? daemon->config->config->global.fetch_timeout_ms
+			       : 0;
 	daemon->api.generation++;
 }
 
@@ -536,12 +443,15 @@ int daemon_watch_apply(struct daemon *daemon, struct config *config,
 	if (plan.config) {
 		plan.config->config = config;
 		plan.config->n_refs = 1;
-		r = plan_make(&plan, err);
+		r = daemon_gateway_plan(daemon, &config->gateway, err);
 	}
+	if (r == 0)
+		r = plan_make(&plan, err);
 	if (r == 0) {
 		commit(&plan);
 	} else {
 		plan_drop(&plan);
+		daemon_gateway_revert(daemon);
 		mem_free(plan.config);
 		if (r == UV_ENOMEM)
 			(void)err_set(err, r, "out of memory");

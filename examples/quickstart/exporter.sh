@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A little exporter: pushes one metric to a Pushgateway every second, until it
-# is told to hang (USR1). Then it lives on and does nothing, as programs do.
+# A little exporter: pushes one metric to a gateway every second, until it is
+# told to hang (USR1). Then it lives on and does nothing, as programs do.
 #
-#   exporter.sh URL_OF_PUSHGATEWAY
+#   exporter.sh URL_OF_GATEWAY
 set -u
 
 url=$1/metrics/job/little_exporter

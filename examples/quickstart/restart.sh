@@ -4,13 +4,13 @@
 # old process by its id and starts a new one. A service manager would do this
 # on a real machine.
 #
-#   restart.sh DIRECTORY URL_OF_PUSHGATEWAY
+#   restart.sh DIRECTORY URL_OF_GATEWAY
 #
 # DIRECTORY holds the exporter's process id and its log.
 set -eu
 
 directory=$1
-pushgateway=$2
+gateway=$2
 here=$(cd "$(dirname "$0")" && pwd)
 
 if [ -s "$directory/exporter.pid" ]; then
@@ -20,7 +20,7 @@ if [ -s "$directory/exporter.pid" ]; then
 fi
 
 # In a session of its own, so that it outlives the command that started it.
-setsid sh "$here/exporter.sh" "$pushgateway" \
+setsid sh "$here/exporter.sh" "$gateway" \
     </dev/null >>"$directory/exporter.log" 2>&1 &
 echo $! >"$directory/exporter.pid"
 echo "started process $!"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Shows the bouncer at work on this machine: an exporter that pushes every
-# second hangs, the bouncer notices after five seconds, restarts it, and sees
+# Shows the bouncer at work on this machine: an exporter that pushes to it every
+# second hangs, the bouncer notices after three seconds, restarts it, and sees
 # it recover. Ends with 0 only if that really happened. Runs on Debian 12 or
 # 13, as root or as one who may use sudo; what is missing is installed.
 #
@@ -9,13 +9,18 @@
 #
 #   --docker  the exporter is a container of a private dockerd
 #   --keep    leave everything running and say how to stop it
+#
+# BUILD is the build directory (default: build); BOUNCER is a program that is
+# built already.
 set -eu
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 HERE=$ROOT/examples/quickstart
 BUILD=${BUILD:-$ROOT/build}
+BUILT=${BOUNCER:+yes}
 BOUNCER=${BOUNCER:-$BUILD/src/bouncer}
 MONITOR="Little exporter"
+URL= # of the bouncer, once it is there
 # shellcheck source=tests/support/steps.sh
 . "$ROOT/tests/support/steps.sh"
 
@@ -26,7 +31,7 @@ for argument in "$@"; do
     --docker) docker=yes ;;
     --keep) keep=yes ;;
     -h | --help)
-        sed -n '3,11s/^# \{0,1\}//p' "$0"
+        sed -n '3,14s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
     *) die "unknown argument $argument; there are --docker and --keep" ;;
@@ -35,18 +40,24 @@ done
 
 # --- telling the story ------------------------------------------------------
 
-began=$(date +%s)
+now_ms()
+{
+    echo "$(($(date +%s%N) / 1000000))"
+}
+
+began=$(now_ms)
 
 tell()
 {
-    printf '%4d s  %s\n' "$(($(date +%s) - began))" "$*"
+    passed=$(($(now_ms) - began))
+    printf '%3d.%d s  %s\n' $((passed / 1000)) $((passed / 100 % 10)) "$*"
 }
 
 # The journal's new entries, as the bouncer wrote them.
 seen=0
 tell_journal()
 {
-    entries=$(curl -fsS --max-time 5 "$STATUS/api/v1/journal?since=$seen" |
+    entries=$(curl -fsS --max-time 5 "$URL/api/v1/journal?since=$seen" |
         python3 -c '
 import json, sys
 for entry in json.load(sys.stdin)["entries"]:
@@ -75,12 +86,15 @@ wait_for()
     shift 2
     deadline=$(($(date +%s) + limit))
     until "$@"; do
+        for pid in $PIDS; do
+            [ -d "/proc/$pid" ] || fail "process $pid ended too early"
+        done
         [ "$(date +%s)" -lt "$deadline" ] ||
             fail "$what: not within $limit seconds"
-        [ -z "${STATUS:-}" ] || tell_journal
+        [ -z "$URL" ] || tell_journal
         sleep 0.2
     done
-    [ -z "${STATUS:-}" ] || tell_journal
+    [ -z "$URL" ] || tell_journal
 }
 
 fail()
@@ -129,14 +143,13 @@ start()
     PIDS="$! $PIDS"
 }
 
-free_ports()
+free_port()
 {
     python3 -c '
-import socket, sys
-socks = [socket.socket() for _ in range(2)]
-for sock in socks:
+import socket
+with socket.socket() as sock:
     sock.bind(("127.0.0.1", 0))
-print(*(sock.getsockname()[1] for sock in socks))'
+    print(sock.getsockname()[1])'
 }
 
 answers()
@@ -162,19 +175,22 @@ engine_answers()
 
 start_exporter_process()
 {
-    "$HERE/restart.sh" "$WORK" "$PUSHGATEWAY" >/dev/null
+    "$HERE/restart.sh" "$WORK" "$URL" >/dev/null
     tell "the exporter is process $(cat "$WORK/exporter.pid")," \
         "and pushes every second"
 }
 
-start_exporter_container()
+start_dockerd()
 {
     # shellcheck disable=SC2086 # sudo or nothing
     start dockerd $ENGINE_SUDO "$DOCKERD" --data-root "$WORK/data" \
         --exec-root "$WORK/exec" --pidfile "$WORK/docker.pid" \
         --host "unix://$WORK/docker.sock" --bridge=none --iptables=false
     wait_for 60 "the private dockerd is ready" engine_answers
+}
 
+start_exporter_container()
+{
     mkdir -p "$WORK/root/bin" "$WORK/root/dev" "$WORK/root/proc"
     cp "$(command -v busybox)" "$WORK/root/bin/busybox"
     for applet in sh sleep wget; do
@@ -187,7 +203,7 @@ start_exporter_container()
     engine POST '/containers/create?name=little_exporter' -o /dev/null \
         -H 'Content-Type: application/json' -d "{
             \"Image\": \"exporter:latest\",
-            \"Cmd\": [\"/bin/sh\", \"/exporter.sh\", \"$PUSHGATEWAY\"],
+            \"Cmd\": [\"/bin/sh\", \"/exporter.sh\", \"$URL\"],
             \"HostConfig\": { \"NetworkMode\": \"host\" } }"
     engine POST /containers/little_exporter/start
     tell "the exporter is a container of a private dockerd," \
@@ -219,7 +235,7 @@ hang_exporter()
 
 state_is()
 {
-    curl -fsS --max-time 5 "$STATUS/api/v1/monitors" 2>/dev/null |
+    curl -fsS --max-time 5 "$URL/api/v1/monitors" 2>/dev/null |
         python3 -c '
 import json, sys
 monitors = json.load(sys.stdin)["monitors"]
@@ -235,7 +251,7 @@ not_good()
 # The journal has a step of this monitor that ended well.
 step_was_taken()
 {
-    curl -fsS --max-time 5 "$STATUS/api/v1/journal" | python3 -c '
+    curl -fsS --max-time 5 "$URL/api/v1/journal" | python3 -c '
 import json, sys
 entries = json.load(sys.stdin)["entries"]
 sys.exit(not any(entry["event"] == "step" and entry["result"] == "ok"
@@ -246,9 +262,11 @@ sys.exit(not any(entry["event"] == "step" and entry["result"] == "ok"
 # --- and now ----------------------------------------------------------------
 
 say "packages"
+needed=
+[ "$BUILT" ] || needed=$BUILD_PACKAGES
 # shellcheck disable=SC2086 # a list
-install_required $BUILD_PACKAGES curl prometheus-pushgateway
-install_llhttp
+install_required $needed python3 curl
+[ "$BUILT" ] || install_llhttp
 ENGINE_SUDO=
 if [ -n "$docker" ]; then
     install_required busybox-static
@@ -258,40 +276,36 @@ if [ -n "$docker" ]; then
     [ "$(id -u)" -eq 0 ] || ENGINE_SUDO=sudo
 fi
 
-say "building in $BUILD"
-configure "$BUILD"
-compile "$BUILD" src/bouncer:executable # the program alone
+if [ -z "$BUILT" ]; then
+    say "building in $BUILD"
+    configure "$BUILD"
+    compile "$BUILD" src/bouncer:executable # the program alone
+fi
 
 say "the story"
+began=$(now_ms)
 trap stop_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-ports=$(free_ports)
-PUSHGATEWAY=http://127.0.0.1:${ports% *}
-ADDR=127.0.0.1:${ports#* }
+ADDR=127.0.0.1:$(free_port)
+[ -z "$docker" ] || start_dockerd
 
-start pushgateway prometheus-pushgateway \
-    "--web.listen-address=${PUSHGATEWAY#http://}" --persistence.file=
-wait_for 20 "the Pushgateway is ready" answers "$PUSHGATEWAY/-/ready"
-tell "a Pushgateway listens on $PUSHGATEWAY"
+mkdir "$WORK/state"
+sed -e "s|@ADDR@|$ADDR|" -e "s|@WORK@|$WORK|" -e "s|@HERE@|$HERE|" \
+    "$HERE/config${docker:+-docker}.yml" >"$WORK/config.yml"
+# shellcheck disable=SC2086 # sudo or nothing
+start bouncer $ENGINE_SUDO "$BOUNCER" run --config "$WORK/config.yml"
+wait_for 20 "the bouncer is ready" answers "http://$ADDR/-/ready"
+URL=http://$ADDR
+tell "the bouncer is there; jobs push to $URL, which also shows its status"
 
 if [ -n "$docker" ]; then
     start_exporter_container
 else
     start_exporter_process
 fi
-before=$(exporter_identity)
-
-mkdir "$WORK/state"
-sed -e "s|@PUSHGATEWAY@|$PUSHGATEWAY|" -e "s|@ADDR@|$ADDR|" \
-    -e "s|@WORK@|$WORK|" -e "s|@HERE@|$HERE|" \
-    "$HERE/config${docker:+-docker}.yml" >"$WORK/config.yml"
-# shellcheck disable=SC2086 # sudo or nothing
-start bouncer $ENGINE_SUDO "$BOUNCER" run --config "$WORK/config.yml"
-wait_for 20 "the bouncer is ready" answers "http://$ADDR/-/ready"
-STATUS=http://$ADDR
-tell "the bouncer watches; its status page: $STATUS/"
 wait_for 20 "the first push is seen" state_is good
+before=$(exporter_identity)
 
 hang_exporter
 tell "the exporter hangs: it lives, and pushes no more"
@@ -307,9 +321,12 @@ else
     tell "the exporter is process $after now, and pushes again"
 fi
 
+tell "this is what \`bouncer status\` shows:"
+"$BOUNCER" status --url "$URL"
+
 if [ -n "$keep" ]; then
     trap - EXIT
-    tell "all of it is left running; the status page is $STATUS/"
+    tell "all of it is left running; the status page is $URL/"
     tell "to stop it: kill $PIDS $(cat "$WORK/exporter.pid" 2>/dev/null)"
 else
     tell "that was all; everything is stopped again"

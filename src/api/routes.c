@@ -33,28 +33,67 @@ enum access {
 	ACCESS_CONTROL, /* control_auth; without one nobody */
 };
 
+/* How a row's path is compared. */
+enum match {
+	MATCH_WHOLE,
+	MATCH_PREFIX, /* the rest of the path goes to the handler */
+	MATCH_RAW,    /* a prefix of the path as it was sent: %2F is no slash */
+};
+
 static const struct route {
 	const char *path;
-	bool prefix;      /* the rest of the path goes to the handler */
+	enum match match;
 	unsigned methods; /* enum method */
 	enum access access;
 	void (*handle)(struct api *api, struct http_exchange *exchange,
 	               struct slice rest);
 } routes[] = {
-	{ "/", false, METHOD_GET, ACCESS_READ, api_page },
-	{ "/metrics", false, METHOD_GET, ACCESS_READ, api_metrics },
-	{ "/-/healthy", false, METHOD_GET, ACCESS_READ, api_healthy },
-	{ "/-/ready", false, METHOD_GET, ACCESS_READ, api_ready },
-	{ "/api/v1/monitors", false, METHOD_GET, ACCESS_READ, api_monitors },
-	{ "/api/v1/monitors/", true, METHOD_GET, ACCESS_READ, api_monitor },
-	{ "/api/v1/journal", false, METHOD_GET, ACCESS_READ, api_journal },
+	{ "/", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_page },
+	{ "/metrics", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_metrics },
+	{ "/-/healthy", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_healthy },
+	{ "/-/ready", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_ready },
+	{ "/api/v1/monitors", MATCH_WHOLE, METHOD_GET, ACCESS_READ,
+	  api_monitors },
+	{ "/api/v1/monitors/", MATCH_PREFIX, METHOD_GET, ACCESS_READ,
+	  api_monitor },
+	{ "/api/v1/journal", MATCH_WHOLE, METHOD_GET, ACCESS_READ,
+	  api_journal },
+	{ "/api/v1/monitors/", MATCH_PREFIX, METHOD_POST, ACCESS_CONTROL,
+	  api_monitor_order },
+	{ "/api/v1/stream", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_events },
+	{ "/api/v1/daemon", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_daemon },
+	{ "/api/v1/health", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_health },
+	{ "/api/v1/pause", MATCH_WHOLE, METHOD_POST, ACCESS_CONTROL,
+	  api_pause },
+	{ "/api/v1/resume", MATCH_WHOLE, METHOD_POST, ACCESS_CONTROL,
+	  api_resume },
+	{ "/api/v1/reload", MATCH_WHOLE, METHOD_POST, ACCESS_CONTROL,
+	  api_reload },
+
+	{ "/metrics/", MATCH_RAW, METHOD_PUT | METHOD_POST, ACCESS_PUSH,
+	  api_push },
+	{ "/metrics/", MATCH_RAW, METHOD_DELETE, ACCESS_PUSH, api_push_delete },
+	{ "/ping/", MATCH_RAW, METHOD_GET | METHOD_POST, ACCESS_PUSH,
+	  api_ping },
+	{ "/api/v1/metrics", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_groups },
+	{ "/api/v1/status", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_status },
+	{ "/api/v1/admin/wipe", MATCH_WHOLE, METHOD_PUT | METHOD_POST,
+	  ACCESS_PUSH, api_wipe },
+	{ "/api/v1/admin/groups", MATCH_WHOLE, METHOD_DELETE, ACCESS_PUSH,
+	  api_delete_groups },
+	{ "/-/quit", MATCH_WHOLE, METHOD_PUT | METHOD_POST, ACCESS_PUSH,
+	  api_quit },
 };
 
-static bool route_matches(const struct route *route, struct slice path)
+static bool route_matches(const struct route *route, struct slice path,
+                          bool raw)
 {
-	return route->prefix ? path.n > strlen(route->path) &&
-	                               slice_starts(path, route->path)
-	                     : slice_is(path, route->path);
+	if (raw != (route->match == MATCH_RAW))
+		return false;
+	return route->match == MATCH_WHOLE
+	               ? slice_is(path, route->path)
+	               : path.n > strlen(route->path) &&
+	                         slice_starts(path, route->path);
 }
 
 static unsigned method_of(struct slice name)
@@ -66,14 +105,13 @@ static unsigned method_of(struct slice name)
 	return 0;
 }
 
-/* The first row for @path and @method; else NULL, and in @allowedp what the
- * path may be asked for. */
-static const struct route *find_route(struct slice path, unsigned method,
-                                      unsigned *allowedp)
+/* The first row for @path and @method; else NULL, and to @allowedp is added
+ * what the path may be asked for. */
+static const struct route *find_route(struct slice path, bool raw,
+                                      unsigned method, unsigned *allowedp)
 {
-	*allowedp = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
-		if (!route_matches(&routes[i], path))
+		if (!route_matches(&routes[i], path, raw))
 			continue;
 		if (routes[i].methods & method)
 			return &routes[i];
@@ -163,6 +201,8 @@ static bool admit(struct api *api, struct http_exchange *exchange,
 	if (auth && auth_admits(auth, exchange->message))
 		return true;
 	if (auth) {
+		if (access == ACCESS_PUSH)
+			api->n_pushes[API_PUSH_UNAUTHORIZED]++;
 		refuse_token(api, exchange, auth);
 		return false;
 	}
@@ -175,32 +215,43 @@ static bool admit(struct api *api, struct http_exchange *exchange,
 
 /* --- dispatch ------------------------------------------------------------ */
 
-static void handle(struct api *api, struct http_exchange *exchange,
-                   bool control)
+static void refuse_path(struct http_exchange *exchange, unsigned allowed)
 {
-	char decoded[PATH_MAX_DECODED];
-	const struct route *route;
-	unsigned allowed;
-	struct slice path;
-
-	if (api_decode(exchange->path, decoded, sizeof(decoded)) < 0) {
-		api_error(exchange, 400, "the path is malformed or too long");
-		return;
-	}
-	path = slice_from(decoded);
-	route = find_route(path, method_of(exchange->message->method),
-	                   &allowed);
-	if (route && !control && !admit(api, exchange, route->access))
-		return;
-	if (route)
-		route->handle(api, exchange,
-		              route->prefix
-		                      ? slice_skip(path, strlen(route->path))
-		                      : slice_from(""));
-	else if (allowed)
+	if (allowed)
 		refuse_method(exchange, allowed);
 	else
 		api_error(exchange, 404, "there is nothing here; see /");
+}
+
+static void handle(struct api *api, struct http_exchange *exchange,
+                   bool control)
+{
+	unsigned method = method_of(exchange->message->method);
+	char decoded[PATH_MAX_DECODED];
+	const struct route *route;
+	unsigned allowed = 0;
+	struct slice path = slice_from("");
+
+	route = find_route(exchange->path, true, method, &allowed);
+	if (!route && !allowed) {
+		if (api_decode(exchange->path, decoded, sizeof(decoded)) < 0) {
+			api_error(exchange, 400,
+			          "the path is malformed or too long");
+			return;
+		}
+		path = slice_from(decoded);
+		route = find_route(path, false, method, &allowed);
+	}
+	if (!route) {
+		refuse_path(exchange, allowed);
+		return;
+	}
+	if (!control && !admit(api, exchange, route->access))
+		return;
+	route->handle(api, exchange,
+	              route->match == MATCH_PREFIX
+	                      ? slice_skip(path, strlen(route->path))
+	                      : slice_from(""));
 }
 
 void api_handle(void *context, struct http_exchange *exchange)
@@ -356,21 +407,35 @@ int api_decode(struct slice text, char *out, size_t size)
 	return decode(text, false, out, size);
 }
 
+int api_query_decode(struct slice text, char *out, size_t size)
+{
+	return decode(text, true, out, size);
+}
+
+bool api_query_next(struct slice *query, struct slice *name,
+                    struct slice *value)
+{
+	const char *end = memchr(query->p, '&', query->n);
+	size_t n = end ? (size_t)(end - query->p) : query->n;
+	const char *equals = memchr(query->p, '=', n);
+
+	if (query->n == 0)
+		return false;
+	*name = slice_make(query->p, equals ? (size_t)(equals - query->p) : n);
+	*value = equals ? slice_make(equals + 1, n - name->n - 1)
+	                : slice_from("");
+	*query = slice_skip(*query, end ? n + 1 : n);
+	return true;
+}
+
 int api_query(struct slice query, const char *name, char *out, size_t size)
 {
-	size_t n_name = strlen(name);
+	struct slice key;
+	struct slice value;
 
-	while (query.n) {
-		const char *end = memchr(query.p, '&', query.n);
-		size_t n = end ? (size_t)(end - query.p) : query.n;
-		struct slice pair = slice_make(query.p, n);
-
-		query = slice_skip(query, end ? n + 1 : n);
-		if (pair.n <= n_name || pair.p[n_name] != '=' ||
-		    memcmp(pair.p, name, n_name) != 0)
-			continue;
-		pair = slice_skip(pair, n_name + 1);
-		return decode(pair, true, out, size) < 0 ? -EINVAL : 1;
+	while (api_query_next(&query, &key, &value)) {
+		if (slice_is(key, name))
+			return decode(value, true, out, size) < 0 ? -EINVAL : 1;
 	}
 	return 0;
 }

@@ -31,10 +31,8 @@ static int check(const struct command_io *io, int argc, char *const *argv)
 	r = config_load(file, NULL, 0, &config, &problems);
 	(void)fputs(buf_text(&problems), io->err);
 	buf_fini(&problems);
-	if (r == -ENOMEM) {
-		(void)fprintf(io->err, "bouncer: out of memory\n");
-		return EXIT_TROUBLE;
-	}
+	if (r == -ENOMEM)
+		return command_no_memory(io);
 	if (r < 0)
 		return EXIT_USAGE;
 	(void)fprintf(io->out, "%s: ok, %zu monitor%s\n", file,
@@ -45,6 +43,7 @@ static int check(const struct command_io *io, int argc, char *const *argv)
 
 const struct command command_check = {
 	.name = "check",
+	.group = COMMAND_DAEMON,
 	.arguments = "[FILE]",
 	.summary = "say everything that is wrong with a configuration file",
 	.help = "Prints each problem as file:line: key: message and exits with "

@@ -9,10 +9,11 @@
 #include "config/schema.h"
 
 const struct command *const commands[N_COMMANDS] = {
-	&command_run,
-	&command_check,
-	&command_version,
-	&command_help,
+	&command_run,     &command_check,   &command_status,
+	&command_explain, &command_journal, &command_healthcheck,
+	&command_bounce,  &command_pause,   &command_resume,
+	&command_reload,  &command_push,    &command_ping,
+	&command_version, &command_help,
 };
 
 const struct command *command_find(const char *name)
@@ -46,9 +47,9 @@ int command_unknown(const struct command_io *io, const char *name)
 void command_print_help(const struct command_io *io,
                         const struct command *command)
 {
-	(void)fprintf(io->out, "usage: bouncer %s%s%s\n\n%s", command->name,
+	(void)fprintf(io->out, "usage: bouncer %s%s%s\n\n%s%s", command->name,
 	              *command->arguments ? " " : "", command->arguments,
-	              command->help);
+	              command->help, command->more ? command->more : "");
 }
 
 const char *command_default_file(const struct command_io *io)
@@ -65,6 +66,23 @@ const char *command_default_file(const struct command_io *io)
 	              "./config.yml nor /etc/bouncer/config.yml; name one "
 	              "with --config FILE\n");
 	return NULL;
+}
+
+const char *command_env(const struct command_io *io, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *const *pair = io->envp; *pair; pair++) {
+		if (strncmp(*pair, name, n) == 0 && (*pair)[n] == '=')
+			return (*pair)[n + 1] ? *pair + n + 1 : NULL;
+	}
+	return NULL;
+}
+
+int command_no_memory(const struct command_io *io)
+{
+	(void)fprintf(io->err, "bouncer: out of memory\n");
+	return EXIT_TROUBLE;
 }
 
 int command_finish(const struct command_io *io)

@@ -12,8 +12,11 @@
 /* What the program exits with. */
 enum {
 	EXIT_OK = 0,
-	EXIT_TROUBLE = 1, /* of the machine: no memory, cannot write */
+	EXIT_TROUBLE = 1, /* no memory, cannot write, an answer that makes
+	                         no sense; or what was asked for is not well */
 	EXIT_USAGE = 2,   /* the command line or the configuration is wrong */
+	EXIT_UNREACHABLE = 3, /* the daemon or the gateway does not answer */
+	EXIT_REFUSED = 4,     /* it said no */
 };
 
 /* Where a command speaks; the process's own, or a test's. */
@@ -23,22 +26,42 @@ struct command_io {
 	const char *const *envp;
 };
 
+enum command_group {
+	COMMAND_DAEMON, /* is the daemon, or concerns its configuration */
+	COMMAND_LOOK,   /* asks a running daemon */
+	COMMAND_STEER,  /* changes something in it */
+	COMMAND_JOB,    /* is called by jobs */
+	COMMAND_ABOUT,
+};
+
 struct command {
 	const char *name;
+	enum command_group group;
 	const char *arguments; /* "[--config FILE]" */
 	const char *summary;   /* one line, for the list */
 	const char *help;      /* the rest of `help NAME`; ends with newline */
+	const char *more;      /* and what it shares with others; may be NULL */
 	/* @argv: what stands after the name. */
 	int (*run)(const struct command_io *io, int argc, char *const *argv);
 };
 
+extern const struct command command_bounce;
 extern const struct command command_check;
+extern const struct command command_explain;
+extern const struct command command_healthcheck;
 extern const struct command command_help;
+extern const struct command command_journal;
+extern const struct command command_pause;
+extern const struct command command_ping;
+extern const struct command command_push;
+extern const struct command command_reload;
+extern const struct command command_resume;
 extern const struct command command_run;
+extern const struct command command_status;
 extern const struct command command_version;
 
 /* All of them, in the order of the help. */
-#define N_COMMANDS 4
+#define N_COMMANDS 14
 extern const struct command *const commands[N_COMMANDS];
 
 /* Runs what @argv (with the program's name) asks for; no command, or a flag
@@ -58,6 +81,12 @@ void command_print_help(const struct command_io *io,
 /* The file to read when none was named: the first of ./config.yml and
  * /etc/bouncer/config.yml that is there; NULL after saying so if none is. */
 const char *command_default_file(const struct command_io *io);
+
+/* The value of a variable of @io's environment; NULL if unset or empty. */
+const char *command_env(const struct command_io *io, const char *name);
+
+/* Says that memory is out; EXIT_TROUBLE. */
+int command_no_memory(const struct command_io *io);
 
 /* Flushes what was written; EXIT_TROUBLE with a word if that fails. */
 int command_finish(const struct command_io *io);

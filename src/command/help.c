@@ -4,16 +4,29 @@
  */
 #include "command/command.h"
 
+static const char *const titles[] = {
+	[COMMAND_DAEMON] = "The daemon",
+	[COMMAND_LOOK] = "Look into a running one",
+	[COMMAND_STEER] = "Steer it",
+	[COMMAND_JOB] = "For jobs",
+	[COMMAND_ABOUT] = "About the program",
+};
+
 static void print_list(const struct command_io *io)
 {
 	(void)fprintf(io->out,
 	              "Bouncer watches a Prometheus Pushgateway and restarts "
 	              "what went quiet.\n\n"
 	              "usage: bouncer [COMMAND] [ARGUMENTS]\n\n");
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		(void)fprintf(io->out, "  %-8s %s\n", commands[i]->name,
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (i == 0 || commands[i]->group != commands[i - 1]->group)
+			(void)fprintf(io->out, "%s%s:\n", i ? "\n" : "",
+			              titles[commands[i]->group]);
+		(void)fprintf(io->out, "  %-11s  %s\n", commands[i]->name,
 		              commands[i]->summary);
-	(void)fprintf(io->out, "\nThe configuration file is described in "
+	}
+	(void)fprintf(io->out, "\nbouncer help COMMAND says more. The "
+	                       "configuration file is described in "
 	                       "bouncer.yml(5).\n");
 }
 
@@ -38,6 +51,7 @@ static int help(const struct command_io *io, int argc, char *const *argv)
 
 const struct command command_help = {
 	.name = "help",
+	.group = COMMAND_ABOUT,
 	.arguments = "[COMMAND]",
 	.summary = "print this list, or all about one command",
 	.help = "Prints the list of commands, or all about one of them.\n",

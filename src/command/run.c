@@ -77,10 +77,8 @@ static int load_and_run(const struct command_io *io, const struct flags *flags,
 	                &options.config, &problems);
 	(void)fputs(buf_text(&problems), io->err);
 	buf_fini(&problems);
-	if (r == -ENOMEM) {
-		(void)fprintf(io->err, "bouncer: out of memory\n");
-		return EXIT_TROUBLE;
-	}
+	if (r == -ENOMEM)
+		return command_no_memory(io);
 	return r < 0 ? EXIT_USAGE : daemon_run(&options);
 }
 
@@ -100,8 +98,7 @@ static int run(const struct command_io *io, int argc, char *const *argv)
 		(void)fprintf(io->err, "bouncer: %s\n", err.message);
 		code = EXIT_USAGE;
 	} else if (r < 0) {
-		(void)fprintf(io->err, "bouncer: out of memory\n");
-		code = EXIT_TROUBLE;
+		code = command_no_memory(io);
 	} else if (flags.help) {
 		command_print_help(io, &command_run);
 		code = command_finish(io);
@@ -115,6 +112,7 @@ static int run(const struct command_io *io, int argc, char *const *argv)
 
 const struct command command_run = {
 	.name = "run",
+	.group = COMMAND_DAEMON,
 	.arguments = "[--config FILE] [--KEY VALUE ...]",
 	.summary = "watch and bounce (also without any command)",
 	.help = help,

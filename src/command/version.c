@@ -27,6 +27,7 @@ static int version(const struct command_io *io, int argc, char *const *argv)
 
 const struct command command_version = {
 	.name = "version",
+	.group = COMMAND_ABOUT,
 	.arguments = "",
 	.summary = "print the version",
 	.help = "Prints our version and those of the libraries.\n",

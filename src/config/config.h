@@ -21,11 +21,14 @@
 #include "core/quiet.h"
 #include "core/step.h"
 
+#define CONFIG_BUILTIN "builtin" /* instead of a gateway's URL: ourselves */
+
 #define CONFIG_MAX_FILE      (64u << 20) /* bytes */
 #define CONFIG_MAX_MONITORS  100000
 #define CONFIG_MAX_STEPS     16
 #define CONFIG_MAX_LABELS    16
-#define CONFIG_MAX_ARGUMENTS 256 /* of one command */
+#define CONFIG_MAX_ARGUMENTS 256  /* of one command */
+#define CONFIG_MAX_TTL       1000 /* rules */
 
 enum config_target_type {
 	CONFIG_TARGET_DOCKER,
@@ -58,11 +61,11 @@ struct config_monitor {
 	const char *name;
 
 	/* what to watch */
-	const char *push_gw;     /* URL; never NULL */
+	const char *push_gw;     /* URL, or CONFIG_BUILTIN; never NULL */
 	const char *metric_name; /* NULL: push_time_seconds */
 	enum config_metric_value metric_value;
 	enum config_match match;
-	uint64_t check_interval_ms;
+	uint64_t check_interval_ms;        /* 0: CONFIG_BUILTIN needs none */
 	const struct config_label *labels; /* sorted by name */
 	uint8_t n_labels;                  /* at least one */
 
@@ -107,8 +110,33 @@ struct config_global {
 	const char *timezone;         /* NULL: the machine's */
 };
 
+/* How long a group that is not pushed any more stays. */
+struct config_ttl {
+	const struct config_label *labels; /* sorted by name; all must match, a
+	                                      '*' at the end of a value matches
+	                                      any rest; none: every group */
+	uint8_t n_labels;
+	uint64_t ttl_ms; /* 0: for ever */
+};
+
+/* The built-in push gateway. */
+struct config_gateway {
+	bool enabled;                  /* `global` or a monitor asks for it */
+	uint64_t snapshot_interval_ms; /* 0: only at the end */
+	uint64_t max_body;             /* bytes, also when decompressed */
+	uint64_t max_group_size;       /* bytes of lines; 0: no limit */
+	uint32_t max_series;           /* of all groups; 0: no limit */
+	uint32_t max_groups;           /* 0: no limit */
+	bool admin_api;                /* wipe, and delete by labels */
+	const char *token_file;        /* who may push; NULL: as below */
+	const char *basic_auth_file;   /* both NULL: everybody */
+	const struct config_ttl *ttl;  /* the first that matches counts */
+	size_t n_ttl;
+};
+
 struct config {
 	struct config_global global;
+	struct config_gateway gateway;
 	const char *token_file; /* who may control on addr; NULL: nobody */
 	const struct config_monitor *monitors; /* in the order of the file */
 	size_t n_monitors;
@@ -144,6 +172,9 @@ int config_load_text(struct slice text, const char *name,
                      struct buf *problems) MUST_CHECK;
 
 void config_free(struct config *config); /* NULL is fine */
+
+/* The push gateway of that name is the built-in one. */
+bool config_is_builtin(const char *push_gw);
 
 /* Nothing about the monitor changed, so its state may be kept. */
 bool config_monitor_equal(const struct config_monitor *a,

@@ -53,7 +53,7 @@ bool read_word(const struct reader *reader, const char *key, const char *text,
 
 /* The checks below say whether the text is good, and set nothing. */
 
-/* http://host:port of a Pushgateway. */
+/* http://host:port of a Pushgateway, or CONFIG_BUILTIN. */
 bool read_gateway(const struct reader *reader, const char *key,
                   const char *text);
 /* A socket's path or unix://…; @tcp: or tcp://…. */

@@ -14,6 +14,11 @@
 
 /* --- addresses ----------------------------------------------------------- */
 
+bool config_is_builtin(const char *push_gw)
+{
+	return slice_is(slice_from(push_gw), CONFIG_BUILTIN);
+}
+
 /* The reasons name the part that is wrong and the remedy; the whole text is
  * not repeated, it may hold a password. */
 bool read_gateway(const struct reader *reader, const char *key,
@@ -24,6 +29,8 @@ bool read_gateway(const struct reader *reader, const char *key,
 
 	if (!text)
 		return false;
+	if (config_is_builtin(text))
+		return true;
 	if (url_parse(slice_from(text), HTTP_PORT, &url, &err) < 0)
 		reader_problem(reader, key, "not an address: %s", err.message);
 	else if (url.scheme == URL_HTTPS)

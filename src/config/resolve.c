@@ -91,10 +91,12 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 	resolve_global(&resolve, &raw->global);
 	resolve_auth(&resolve, &raw->auth);
 	resolve_monitors(&resolve, raw);
+	resolve_gateway(&resolve, &raw->gateway);
 	map_fini(&resolve.strings);
 	map_fini(&resolve.names);
 
 	config->global = resolve.global;
+	config->gateway = resolve.gateway;
 	config->token_file = resolve.token_file;
 	config->monitors = resolve.monitors;
 	config->n_monitors = raw->n_monitors;

@@ -44,6 +44,7 @@ struct resolve {
 	size_t n_overrides;
 
 	struct config_global global;
+	struct config_gateway gateway;
 	struct rules_given rules; /* of `global` */
 	struct quiet_given quiet;
 	const char *token_file;
@@ -74,6 +75,9 @@ const char *resolve_text(struct resolve *resolve, const char *text);
 
 void resolve_global(struct resolve *resolve, struct raw_global *raw);
 
+/* When it is known who asks for the gateway. */
+void resolve_gateway(struct resolve *resolve, const struct raw_gateway *raw);
+
 void resolve_control(struct resolve *resolve, const struct reader *reader,
                      const struct raw_global *raw);
 
@@ -94,6 +98,10 @@ void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
 void resolve_steps(struct resolve *resolve, const struct raw_monitor *raw,
                    const struct reader *reader, uint64_t timeout_ms,
                    struct config_monitor *monitor);
+
+/* A list of names and values at @place, which is there; kept in the result. */
+void resolve_label_list(struct resolve *resolve, const struct place *place,
+                        const struct config_label **labelsp, uint8_t *np);
 
 /* What to watch: the labels of its group. */
 void resolve_labels(struct resolve *resolve, const struct raw_monitor *raw,

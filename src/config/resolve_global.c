@@ -142,6 +142,10 @@ static void read_addresses(struct resolve *resolve, const struct reader *reader,
 	global->push_gw = resolve_text(
 		resolve, raw->push_gw ? raw->push_gw : defaults.push_gw);
 	read_addr(resolve, reader, raw);
+	if (!global->addr && raw->push_gw && config_is_builtin(raw->push_gw))
+		reader_problem(reader, "push_gw",
+		               "builtin is pushed to on addr, which is none; "
+		               "give addr an address");
 	read_state_dir(resolve, reader, raw->state_dir);
 }
 
@@ -205,7 +209,8 @@ void resolve_global(struct resolve *resolve, struct raw_global *raw)
 		.start_grace_ms = RULE_UNSET,
 	};
 	resolve_rules(&reader, &raw->rules, &resolve->rules);
-	if (resolve->rules.verify_ms < global->check_interval_ms)
+	if (resolve->rules.verify_ms < global->check_interval_ms &&
+	    !config_is_builtin(global->push_gw))
 		reader_value(
 			&reader, "verify_within", raw->rules.verify_within,
 			"is shorter than check_interval; no recovery could "

@@ -92,6 +92,34 @@ static void read_labels(struct resolve *resolve, const struct place *place,
 		read_pairs(resolve, place, node, labels, np);
 }
 
+static void keep_labels(struct resolve *resolve,
+                        const struct config_label *labels, uint8_t n,
+                        const struct config_label **keptp, uint8_t *np)
+{
+	struct config_label *kept;
+
+	if (n == 0 || resolve->failed)
+		return;
+	kept = arena_calloc(resolve->memory, n, sizeof(*kept));
+	if (!kept) {
+		resolve->failed = -ENOMEM;
+		return;
+	}
+	memcpy(kept, labels, n * sizeof(*kept));
+	*keptp = kept;
+	*np = n;
+}
+
+void resolve_label_list(struct resolve *resolve, const struct place *place,
+                        const struct config_label **labelsp, uint8_t *np)
+{
+	struct config_label labels[CONFIG_MAX_LABELS];
+	uint8_t n = 0;
+
+	read_labels(resolve, place, labels, &n);
+	keep_labels(resolve, labels, n, labelsp, np);
+}
+
 /* The form with two keys. */
 static void read_one(struct resolve *resolve, const struct reader *reader,
                      const struct raw_monitor *raw, struct config_label *labels,
@@ -112,7 +140,6 @@ void resolve_labels(struct resolve *resolve, const struct raw_monitor *raw,
                     const struct reader *reader, struct config_monitor *monitor)
 {
 	struct config_label labels[CONFIG_MAX_LABELS];
-	struct config_label *kept;
 	struct place place = reader_place(reader, "labels");
 	bool one = raw->label_name || raw->label_value;
 	uint8_t n = 0;
@@ -128,14 +155,5 @@ void resolve_labels(struct resolve *resolve, const struct raw_monitor *raw,
 		problem_at(resolve->problems, reader->place,
 		           "needs label_name and label_value, or labels");
 
-	if (n == 0 || resolve->failed)
-		return;
-	kept = arena_calloc(resolve->memory, n, sizeof(*kept));
-	if (!kept) {
-		resolve->failed = -ENOMEM;
-		return;
-	}
-	memcpy(kept, labels, n * sizeof(*kept));
-	monitor->labels = kept;
-	monitor->n_labels = n;
+	keep_labels(resolve, labels, n, &monitor->labels, &monitor->n_labels);
 }

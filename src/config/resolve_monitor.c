@@ -128,6 +128,24 @@ static void read_metric(struct resolve *resolve, const struct reader *reader,
 	monitor->match = (enum config_match)match;
 }
 
+/* The gateway that we are: it tells of every push, nobody needs to ask. */
+static void read_builtin(struct resolve *resolve, const struct reader *reader,
+                         const struct raw_monitor *raw,
+                         struct config_monitor *monitor)
+{
+	resolve->gateway.enabled = true;
+	monitor->rules.exact = true;
+	monitor->check_interval_ms = 0;
+	if (raw->check_interval)
+		reader_problem(reader, "check_interval",
+		               "has no effect with push_gw: builtin, which "
+		               "knows of a push at once; remove the key");
+	if (raw->push_gw && !resolve->global.addr)
+		reader_problem(reader, "push_gw",
+		               "builtin is pushed to on global.addr, which is "
+		               "none; give it an address");
+}
+
 static void read_source(struct resolve *resolve, const struct reader *reader,
                         const struct raw_monitor *raw,
                         struct config_monitor *monitor)
@@ -138,6 +156,14 @@ static void read_source(struct resolve *resolve, const struct reader *reader,
 	monitor->check_interval_ms = resolve->global.check_interval_ms;
 	(void)read_duration(reader, "check_interval", raw->check_interval, 1,
 	                    &monitor->check_interval_ms);
+	(void)read_duration(reader, "max_runtime", raw->max_runtime, 1,
+	                    &monitor->rules.max_runtime_ms);
+	if (monitor->push_gw && config_is_builtin(monitor->push_gw))
+		read_builtin(resolve, reader, raw, monitor);
+	else if (raw->max_runtime)
+		reader_problem(reader, "max_runtime",
+		               "needs push_gw: builtin; other gateways are not "
+		               "told when a run starts");
 	read_metric(resolve, reader, raw, monitor);
 	resolve_labels(resolve, raw, reader, monitor);
 }

@@ -27,6 +27,7 @@
 #define GLOBAL(member)  TEXT(struct raw_global, #member, member)
 #define MONITOR(member) TEXT(struct raw_monitor, #member, member)
 #define STEP(member)    TEXT(struct raw_step, #member, member)
+#define GATEWAY(member) TEXT(struct raw_gateway, #member, member)
 
 static const cyaml_schema_value_t argument = { CYAML_VALUE_STRING(
 	CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED) };
@@ -68,6 +69,7 @@ static const cyaml_schema_value_t step = { CYAML_VALUE_MAPPING(
 static const cyaml_schema_field_t monitor_fields[] = {
 	MONITOR(name),
 	MONITOR(max_age),
+	MONITOR(max_runtime),
 	MONITOR(type),
 	MONITOR(container_name),
 	MONITOR(project),
@@ -100,11 +102,35 @@ static const cyaml_schema_field_t auth_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t ttl_fields[] = {
+	CYAML_FIELD_IGNORE("labels", CYAML_FLAG_OPTIONAL),
+	TEXT(struct raw_ttl, "ttl", ttl),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t ttl = { CYAML_VALUE_MAPPING(
+	CYAML_FLAG_DEFAULT, struct raw_ttl, ttl_fields) };
+
+static const cyaml_schema_field_t gateway_fields[] = {
+	GATEWAY(snapshot_interval),
+	GATEWAY(max_body),
+	GATEWAY(max_group_size),
+	GATEWAY(max_series),
+	GATEWAY(max_groups),
+	GATEWAY(admin_api),
+	GATEWAY(token_file),
+	GATEWAY(basic_auth_file),
+	LIST(struct raw_gateway, "ttl", ttl, &ttl, CONFIG_MAX_TTL),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t config_fields[] = {
 	CYAML_FIELD_MAPPING("global", CYAML_FLAG_OPTIONAL, struct raw_config,
 	                    global, global_fields),
 	CYAML_FIELD_MAPPING("auth", CYAML_FLAG_OPTIONAL, struct raw_config,
 	                    auth, auth_fields),
+	CYAML_FIELD_MAPPING("gateway", CYAML_FLAG_OPTIONAL, struct raw_config,
+	                    gateway, gateway_fields),
 	LIST(struct raw_config, "monitors", monitors, &monitor,
 	     CONFIG_MAX_MONITORS),
 	CYAML_FIELD_END,

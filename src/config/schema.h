@@ -73,6 +73,7 @@ struct raw_step {
 struct raw_monitor {
 	const char *name;
 	const char *max_age;
+	const char *max_runtime;
 	const char *type;
 	const char *container_name;
 	const char *project;
@@ -102,8 +103,27 @@ struct raw_auth {
 	const char *token_file;
 };
 
+struct raw_ttl {
+	/* labels: any keys, so it is read from the tree */
+	const char *ttl;
+};
+
+struct raw_gateway {
+	const char *snapshot_interval;
+	const char *max_body;
+	const char *max_group_size;
+	const char *max_series;
+	const char *max_groups;
+	const char *admin_api;
+	const char *token_file;
+	const char *basic_auth_file;
+	struct raw_ttl *ttl;
+	unsigned n_ttl;
+};
+
 struct raw_config {
 	struct raw_global global;
+	struct raw_gateway gateway;
 	struct raw_auth auth;
 	struct raw_monitor *monitors;
 	unsigned n_monitors;

@@ -31,12 +31,11 @@ void exposition_sample(struct buf *out, const char *name, const char *suffix,
 	(void)buf_putc(out, '\n');
 }
 
-void exposition_histogram(struct buf *out, const char *name, const char *help,
-                          const struct histogram *histogram)
+void exposition_buckets(struct buf *out, const char *name,
+                        const struct histogram *histogram)
 {
 	uint64_t total = 0;
 
-	exposition_family(out, name, "histogram", help);
 	for (size_t i = 0; i <= histogram->n_bounds; i++) {
 		char bound[NUMBER_TEXT_MAX] = "+Inf";
 		struct exposition_label label = { "le", bound };

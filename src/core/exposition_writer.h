@@ -29,6 +29,6 @@ void exposition_sample(struct buf *out, const char *name, const char *suffix,
                        const struct exposition_label *labels, size_t n_labels,
                        double value);
 
-/* A family of type histogram with one set of buckets. */
-void exposition_histogram(struct buf *out, const char *name, const char *help,
-                          const struct histogram *histogram);
+/* The samples of a family of type histogram with one set of buckets. */
+void exposition_buckets(struct buf *out, const char *name,
+                        const struct histogram *histogram);

@@ -12,25 +12,29 @@
 
 /* From each state, the states that may follow. */
 static const uint16_t edges[N_POLICY_STATES] = {
-	[POLICY_STARTING] = BIT(GOOD) | BIT(BREACHED) | BIT(WAITING) |
+	[POLICY_STARTING] = BIT(BOUNCING) | BIT(GOOD) | BIT(BREACHED) |
+	                    BIT(WAITING) | BIT(COOLING) | BIT(GAVE_UP) |
+	                    BIT(UNKNOWN) | BIT(PAUSED),
+	[POLICY_GOOD] = BIT(BOUNCING) | BIT(BREACHED) | BIT(WAITING) |
+	                BIT(COOLING) | BIT(GAVE_UP) | BIT(UNKNOWN) |
+	                BIT(PAUSED),
+	[POLICY_BREACHED] = BIT(BOUNCING) | BIT(GOOD) | BIT(WAITING) |
 	                    BIT(COOLING) | BIT(GAVE_UP) | BIT(UNKNOWN) |
 	                    BIT(PAUSED),
-	[POLICY_GOOD] = BIT(BREACHED) | BIT(WAITING) | BIT(COOLING) |
-	                BIT(GAVE_UP) | BIT(UNKNOWN) | BIT(PAUSED),
-	[POLICY_BREACHED] = BIT(GOOD) | BIT(WAITING) | BIT(COOLING) |
-	                    BIT(GAVE_UP) | BIT(UNKNOWN) | BIT(PAUSED),
 	[POLICY_WAITING] =
 		BIT(GOOD) | BIT(BOUNCING) | BIT(UNKNOWN) | BIT(PAUSED),
 	[POLICY_BOUNCING] = BIT(GOOD) | BIT(WAITING) | BIT(VERIFYING) |
 	                    BIT(COOLING) | BIT(GAVE_UP) | BIT(PAUSED),
-	[POLICY_VERIFYING] = BIT(GOOD) | BIT(WAITING) | BIT(COOLING) |
-	                     BIT(GAVE_UP) | BIT(UNKNOWN) | BIT(PAUSED),
-	[POLICY_COOLING] = BIT(GOOD) | BIT(WAITING) | BIT(GAVE_UP) |
-	                   BIT(UNKNOWN) | BIT(PAUSED),
-	[POLICY_GAVE_UP] = BIT(GOOD) | BIT(UNKNOWN) | BIT(PAUSED),
-	[POLICY_UNKNOWN] = BIT(STARTING) | BIT(GOOD) | BIT(BREACHED) |
-	                   BIT(WAITING) | BIT(VERIFYING) | BIT(COOLING) |
-	                   BIT(GAVE_UP) | BIT(PAUSED),
+	[POLICY_VERIFYING] = BIT(BOUNCING) | BIT(GOOD) | BIT(WAITING) |
+	                     BIT(COOLING) | BIT(GAVE_UP) | BIT(UNKNOWN) |
+	                     BIT(PAUSED),
+	[POLICY_COOLING] = BIT(BOUNCING) | BIT(GOOD) | BIT(WAITING) |
+	                   BIT(GAVE_UP) | BIT(UNKNOWN) | BIT(PAUSED),
+	[POLICY_GAVE_UP] =
+		BIT(BOUNCING) | BIT(GOOD) | BIT(UNKNOWN) | BIT(PAUSED),
+	[POLICY_UNKNOWN] = BIT(BOUNCING) | BIT(STARTING) | BIT(GOOD) |
+	                   BIT(BREACHED) | BIT(WAITING) | BIT(VERIFYING) |
+	                   BIT(COOLING) | BIT(GAVE_UP) | BIT(PAUSED),
 	[POLICY_PAUSED] = BIT(STARTING),
 };
 
@@ -44,7 +48,7 @@ static const char *const state_names[N_POLICY_STATES] = {
 
 static const char *const guard_names[N_POLICY_GUARDS] = {
 	"grace",  "cooldown", "budget",  "storm",   "target",
-	"person", "pause",    "unknown", "dry_run",
+	"person", "pause",    "unknown", "dry_run", "quiet",
 };
 
 const char *policy_state_name(enum policy_state state)
@@ -232,7 +236,7 @@ void policy_observed_good(struct turn *turn)
 		return;
 	case POLICY_BOUNCING:
 		policy->good_seen = true;
-		turn->commands.cancel = true;
+		turn->commands.cancel = !policy->ordered;
 		return;
 	case POLICY_VERIFYING:
 		turn->commands.recovered = true;
@@ -271,9 +275,17 @@ void policy_observed_missing(struct turn *turn)
 
 /* --- the other events --------------------------------------------------- */
 
-static void guards(struct turn *turn, uint32_t held)
+static void run_step(struct turn *turn)
+{
+	/* should we not live to see its end */
+	turn->policy->cool_until_ms = turn->now_ms + turn->rules->cooldown_ms;
+	turn->commands.run_step = true;
+}
+
+static void guards(struct turn *turn, const struct policy_event *event)
 {
 	struct policy *policy = turn->policy;
+	uint32_t held = event->held;
 	uint64_t grace_end_ms =
 		policy->created_ms + turn->rules->start_grace_ms;
 
@@ -288,9 +300,15 @@ static void guards(struct turn *turn, uint32_t held)
 		held |= GUARD_COOLDOWN;
 		policy->deadline_ms = MAX(grace_end_ms, policy->cool_until_ms);
 	}
+	if (event->held & GUARD_QUIET)
+		policy->deadline_ms = held & (GUARD_GRACE | GUARD_COOLDOWN)
+		                              ? MAX(policy->deadline_ms,
+		                                    event->quiet_until_ms)
+		                              : event->quiet_until_ms;
 	turn_hold(turn, held);
 	/* nobody says when those outside let go */
-	if (turn->rules->exact && (held & ~(GUARD_GRACE | GUARD_COOLDOWN)))
+	if (turn->rules->exact &&
+	    (held & ~(GUARD_GRACE | GUARD_COOLDOWN | GUARD_QUIET)))
 		turn_look_by(turn, turn->now_ms + POLICY_LOOK_AGAIN_MS);
 	if (held)
 		return;
@@ -298,11 +316,24 @@ static void guards(struct turn *turn, uint32_t held)
 	if (policy->step == 0)
 		policy_budget_take(turn);
 	policy->good_seen = false;
-	/* should we not live to see its end */
-	policy->cool_until_ms = turn->now_ms + turn->rules->cooldown_ms;
+	run_step(turn);
 	turn_move(turn, POLICY_BOUNCING,
 	          policy->step == 0 ? "bounce" : "next step of the bounce");
-	turn->commands.run_step = true;
+}
+
+static void order(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+
+	if (policy->state == POLICY_BOUNCING)
+		return;
+	policy->step = 0;
+	policy->ordered = true;
+	policy->good_seen = !policy_is_bad(policy);
+	run_step(turn);
+	if (policy->state != POLICY_PAUSED)
+		turn_move(turn, POLICY_BOUNCING,
+		          "bounce ordered by an operator");
 }
 
 /* The step did nothing to the target. */
@@ -413,13 +444,14 @@ struct policy_commands policy_step(struct policy *policy,
 		turn.commands.observe = policy->state != POLICY_PAUSED;
 		break;
 	case POLICY_EVENT_GUARDS:
-		guards(&turn, event->held);
+		guards(&turn, event);
 		break;
 	case POLICY_EVENT_STEP_ENDED:
 		if (policy->state == POLICY_BOUNCING)
 			step_ended(&turn, event->outcome);
 		else
 			step_ended_unheeded(&turn, event->outcome);
+		policy->ordered = false;
 		/* what was said meanwhile is not said again */
 		turn.commands.observe |=
 			rules->exact && policy->state != POLICY_PAUSED;
@@ -427,6 +459,9 @@ struct policy_commands policy_step(struct policy *policy,
 	case POLICY_EVENT_PAUSE:
 	case POLICY_EVENT_RESUME:
 		pause_or_resume(&turn, event->kind == POLICY_EVENT_PAUSE);
+		break;
+	case POLICY_EVENT_ORDER:
+		order(&turn);
 		break;
 	}
 	return turn.commands;

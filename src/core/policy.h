@@ -40,6 +40,10 @@
  *     and the limits are longer by start_grace: who pushed in vain has that
  *     long to do it again.
  *
+ * An operator's order starts a bounce from any state but BOUNCING, whatever the
+ * guards say, and costs no budget. In PAUSED only the first step is run, and it
+ * stays paused.
+ *
  * With `exact` rules nobody looks at intervals. The policy therefore always
  * has a deadline where time alone can change its mind: the moment at which a
  * limit passes; a later look where an outer guard holds or the source is
@@ -100,8 +104,9 @@ enum policy_guard {
 	GUARD_PAUSE = 1 << 6,
 	GUARD_UNKNOWN = 1 << 7, /* source unknown */
 	GUARD_DRY_RUN = 1 << 8,
+	GUARD_QUIET = 1 << 9, /* a window in which nothing is bounced */
 };
-#define N_POLICY_GUARDS 9
+#define N_POLICY_GUARDS 10
 
 /* Why the last word was bad. */
 enum policy_breach {
@@ -116,10 +121,12 @@ enum policy_breach {
 enum policy_event_kind {
 	POLICY_EVENT_OBSERVED,   /* .observation */
 	POLICY_EVENT_DEADLINE,   /* `deadline_ms` has come */
-	POLICY_EVENT_GUARDS,     /* .held: the outer guards that hold now */
+	POLICY_EVENT_GUARDS,     /* .held: the outer guards that hold now,
+	                            .quiet_until_ms */
 	POLICY_EVENT_STEP_ENDED, /* .outcome */
 	POLICY_EVENT_PAUSE,
 	POLICY_EVENT_RESUME,
+	POLICY_EVENT_ORDER, /* an operator wants a bounce now */
 };
 
 /* How the step that was asked for ended. */
@@ -136,6 +143,7 @@ struct policy_event {
 	enum policy_event_kind kind;
 	struct observation observation;
 	uint32_t held;
+	uint64_t quiet_until_ms; /* with GUARD_QUIET; or POLICY_NEVER */
 	enum policy_outcome outcome;
 };
 
@@ -161,6 +169,7 @@ struct policy {
 	uint8_t breach;         /* enum policy_breach, of the last word */
 	bool missing;           /* the last word was *missing* */
 	bool good_seen;         /* good while bouncing */
+	bool ordered;           /* the step is an operator's order */
 	int32_t bounces[POLICY_MAX_BOUNCES]; /* starts; s after created_ms */
 };
 

@@ -41,7 +41,9 @@ void policy_budget_take(struct turn *turn)
 
 void policy_budget_refund(struct turn *turn)
 {
-	if (turn->policy->step == 0 && turn->policy->n_bounces > 0)
+	/* an order has paid nothing */
+	if (turn->policy->step == 0 && turn->policy->n_bounces > 0 &&
+	    !turn->policy->ordered)
 		turn->policy->n_bounces--;
 }
 

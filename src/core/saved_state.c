@@ -16,8 +16,28 @@ struct saved_state {
 
 /* --- writing ------------------------------------------------------------ */
 
+static void write_pause(struct saved_writer *writer, const struct pause *pause)
+{
+	struct json_writer *json = &writer->json;
+
+	if (!pause)
+		return;
+	json_write_key(json, "pause");
+	json_write_object(json);
+	json_write_key(json, "since_ms");
+	json_write_i64(json, pause->since_wall_ms);
+	if (pause->until_ms != PAUSE_FOREVER) {
+		json_write_key(json, "until_ms");
+		json_write_i64(json, (int64_t)pause->until_ms +
+		                             writer->wall_offset_ms);
+	}
+	json_write_key(json, "reason");
+	json_write_string(json, pause->reason);
+	json_write_object_end(json);
+}
+
 void saved_write_begin(struct saved_writer *writer, struct buf *buf,
-                       int64_t wall_offset_ms)
+                       int64_t wall_offset_ms, const struct pause *all)
 {
 	*writer = (struct saved_writer){ .wall_offset_ms = wall_offset_ms };
 	json_write_init(&writer->json, buf);
@@ -26,13 +46,14 @@ void saved_write_begin(struct saved_writer *writer, struct buf *buf,
 	json_write_string(&writer->json, FORMAT_NAME);
 	json_write_key(&writer->json, "version");
 	json_write_i64(&writer->json, FORMAT_VERSION);
+	write_pause(writer, all);
 	json_write_key(&writer->json, "monitors");
 	json_write_array(&writer->json);
 }
 
 void saved_write_monitor(struct saved_writer *writer, const char *name,
                          const struct policy_saved *saved,
-                         int64_t bounce_wall_ms)
+                         int64_t bounce_wall_ms, const struct pause *pause)
 {
 	struct json_writer *json = &writer->json;
 	int64_t offset_ms = writer->wall_offset_ms;
@@ -61,6 +82,7 @@ void saved_write_monitor(struct saved_writer *writer, const char *name,
 	for (uint8_t i = 0; i < saved->n_bounces; i++)
 		json_write_i64(json, saved->bounces_ms[i] + offset_ms);
 	json_write_array_end(json);
+	write_pause(writer, pause);
 	json_write_object_end(json);
 }
 
@@ -200,18 +222,43 @@ bool saved_state_monitor(const struct saved_state *state, const char *name,
 	return true;
 }
 
-size_t saved_state_n_stopped(const struct saved_state *state)
-{
-	return MIN(json_count(json_get(state->root, "stopped")),
-	           SAVED_STOPPED_MAX);
-}
-
 /* The text of a member, "" if it is none. */
 static const char *text_of(const struct json_t *object, const char *name)
 {
 	struct slice text = json_as_text(json_get(object, name));
 
 	return text.p ? text.p : "";
+}
+
+int saved_state_pause(const struct saved_state *state, const char *name,
+                      int64_t now_wall_ms, int64_t wall_offset_ms,
+                      struct pause **pausep)
+{
+	const struct json_t *pause =
+		json_get(name ? map_get(&state->monitors, slice_from(name))
+	                      : state->root,
+	                 "pause");
+	const struct json_t *until = json_get(pause, "until_ms");
+	int64_t since_ms = json_as_int(json_get(pause, "since_ms"), 0);
+	int64_t until_ms = json_as_int(until, 0);
+	uint64_t end_ms = PAUSE_FOREVER;
+
+	if (json_is_missing(pause))
+		return 0;
+	if (!json_is_missing(until)) {
+		if (until_ms <= now_wall_ms || until_ms <= wall_offset_ms)
+			return 0;
+		end_ms = (uint64_t)(until_ms - wall_offset_ms);
+	}
+	*pausep = pause_new(MIN(since_ms, now_wall_ms), end_ms,
+	                    text_of(pause, "reason"));
+	return *pausep ? 1 : -ENOMEM;
+}
+
+size_t saved_state_n_stopped(const struct saved_state *state)
+{
+	return MIN(json_count(json_get(state->root, "stopped")),
+	           SAVED_STOPPED_MAX);
 }
 
 struct saved_stopped saved_state_stopped(const struct saved_state *state,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * saved_state: what must survive our own restart, as one JSON document: the
- * bounces, waits and surrenders of each monitor, and the targets that we
- * stopped and have yet to bring back.
+ * bounces, waits and surrenders of each monitor, what operators have paused,
+ * and the targets that we stopped and have yet to bring back.
  *
  * Pure: text in, text out. Times are Unix milliseconds in the document and
  * are turned into monotonic ones by the caller's offset; what lies in the
@@ -18,6 +18,7 @@
 #include "base/json_writer.h"
 #include "base/macros.h"
 #include "base/slice.h"
+#include "core/pause.h"
 #include "core/policy.h"
 
 #define SAVED_STATE_MAX   (64u << 20) /* bytes of a document */
@@ -35,7 +36,7 @@ struct saved_state;
 
 /*
  * Writing: begin, every monitor, then every stopped target, end. Failures
- * stay in the buffer's `failed`.
+ * stay in the buffer's `failed`. A pause may be NULL: there is none.
  */
 struct saved_writer {
 	struct json_writer json;
@@ -44,10 +45,10 @@ struct saved_writer {
 };
 
 void saved_write_begin(struct saved_writer *writer, struct buf *buf,
-                       int64_t wall_offset_ms);
+                       int64_t wall_offset_ms, const struct pause *all);
 void saved_write_monitor(struct saved_writer *writer, const char *name,
                          const struct policy_saved *saved,
-                         int64_t bounce_wall_ms);
+                         int64_t bounce_wall_ms, const struct pause *pause);
 void saved_write_stopped(struct saved_writer *writer,
                          const struct saved_stopped *stopped);
 void saved_write_end(struct saved_writer *writer);
@@ -67,6 +68,17 @@ void saved_state_free(struct saved_state *state); /* NULL is fine */
 bool saved_state_monitor(const struct saved_state *state, const char *name,
                          int64_t now_wall_ms, int64_t wall_offset_ms,
                          struct policy_saved *saved, int64_t *bounce_wall_msp);
+
+/*
+ * saved_state_pause() - what an operator paused
+ * @name: of a monitor; NULL: the pause of all
+ *
+ * Returns 1 with *pausep set (mem_free()), 0 if there was none or it is over,
+ * or -ENOMEM.
+ */
+int saved_state_pause(const struct saved_state *state, const char *name,
+                      int64_t now_wall_ms, int64_t wall_offset_ms,
+                      struct pause **pausep) MUST_CHECK;
 
 /* The stopped targets; borrowed until saved_state_free(). */
 size_t saved_state_n_stopped(const struct saved_state *state);

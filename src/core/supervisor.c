@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdio.h>
 #include "base/duration.h"
+#include "base/mem.h"
+#include "core/supervisor_private.h"
 
 #define DETAIL_SIZE 320 /* more than all its numbers take */
 
@@ -50,11 +52,13 @@ void supervisor_init(struct supervisor *supervisor,
 		.log = log,
 		.journal = journal,
 		.rng = { seed },
+		.local = quiet_local_libc,
 		.bounce_seconds = { .bounds = bounce_bounds,
 		                    .n_bounds = ARRAY_SIZE(bounce_bounds) },
 		.reading_seconds = { .bounds = reading_bounds,
 		                     .n_bounds = ARRAY_SIZE(reading_bounds) },
 	};
+	list_init(&supervisor->monitors);
 	deadlines_init(&supervisor->deadlines);
 }
 
@@ -62,6 +66,8 @@ void supervisor_fini(struct supervisor *supervisor)
 {
 	assert(supervisor->n_monitors == 0);
 	deadlines_fini(&supervisor->deadlines);
+	mem_free(supervisor->pause_all);
+	supervisor->pause_all = NULL;
 }
 
 void group_init(struct group *group, const char *name)
@@ -107,11 +113,11 @@ int supervisor_add(struct supervisor *supervisor, struct monitor *monitor,
 	monitor->waiting = false;
 	if (!keep_policy)
 		policy_init(&monitor->policy, now_ms);
-	deadlines_arm(&supervisor->deadlines, &monitor->deadline,
-	              monitor->policy.deadline_ms);
+	list_append(&supervisor->monitors, &monitor->all_node);
 	list_append(&monitor->group->monitors, &monitor->node);
 	monitor->group->n_monitors++;
 	recount(monitor);
+	supervisor_settle(supervisor, monitor, now_ms);
 	return 0;
 }
 
@@ -120,6 +126,9 @@ void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor)
 	assert(!monitor->acting);
 	deadlines_arm(&supervisor->deadlines, &monitor->deadline,
 	              DEADLINE_NEVER);
+	mem_free(monitor->pause);
+	monitor->pause = NULL;
+	list_unlink(&monitor->all_node);
 	list_unlink(&monitor->node);
 	list_unlink(&monitor->trouble_node);
 	monitor->group->n_monitors--;
@@ -196,8 +205,10 @@ static void record_move(struct supervisor *supervisor, struct monitor *monitor,
 	journal_add(supervisor->journal,
 	            (int64_t)now_ms + supervisor->wall_offset_ms, JOURNAL_STATE,
 	            monitor->name, from, to, move->reason, detail);
-	/* a source that goes down says so once, not once per monitor */
-	if (move->to == POLICY_UNKNOWN || move->from == POLICY_UNKNOWN)
+	/* a source that goes down says so once, not once per monitor; so does
+	 * who pauses all */
+	if (move->to == POLICY_UNKNOWN || move->from == POLICY_UNKNOWN ||
+	    supervisor->all_at_once)
 		log_debug(supervisor->log, move->reason,
 		          LOG_STR("monitor", monitor->name),
 		          LOG_STR("from", from), LOG_STR("to", to),
@@ -273,6 +284,15 @@ static struct policy_commands decide(struct supervisor *supervisor,
 	return commands;
 }
 
+void supervisor_arm(struct supervisor *supervisor, struct monitor *monitor)
+{
+	uint64_t at_ms = monitor->policy.deadline_ms;
+
+	if (monitor->pause)
+		at_ms = MIN(at_ms, monitor->pause->until_ms);
+	deadlines_arm(&supervisor->deadlines, &monitor->deadline, at_ms);
+}
+
 static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
                       const struct policy_commands *commands, uint64_t now_ms)
 {
@@ -282,8 +302,7 @@ static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
 		record_move(supervisor, monitor, &commands->moves[i], now_ms);
 	if (commands->newly_held)
 		record_held(supervisor, monitor, commands->newly_held, now_ms);
-	deadlines_arm(&supervisor->deadlines, &monitor->deadline,
-	              monitor->policy.deadline_ms);
+	supervisor_arm(supervisor, monitor);
 
 	if (commands->recovered)
 		bounce_ended(supervisor, monitor, BOUNCE_RECOVERED);
@@ -309,6 +328,23 @@ static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
 	ops->run_step(ops->context, monitor);
 }
 
+uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
+                                const struct monitor *monitor, uint64_t now_ms)
+{
+	int64_t wall_s = ((int64_t)now_ms + supervisor->wall_offset_ms) / 1000;
+	int64_t until_s;
+
+	if (monitor->n_quiet == 0)
+		return 0;
+	until_s = quiet_until(monitor->quiet, monitor->n_quiet,
+	                      supervisor->local, wall_s);
+	if (until_s == wall_s)
+		return 0;
+	return until_s == QUIET_NEVER ? POLICY_NEVER
+	                              : (uint64_t)(until_s * 1000 -
+	                                           supervisor->wall_offset_ms);
+}
+
 static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
                        uint64_t now_ms)
 {
@@ -322,12 +358,16 @@ static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
 	if (monitor->acting || !target_free(monitor->target, monitor,
 	                                    monitor->rules->verify_ms, now_ms))
 		event.held |= GUARD_TARGET;
+	event.quiet_until_ms =
+		supervisor_quiet_until(supervisor, monitor, now_ms);
+	if (event.quiet_until_ms)
+		event.held |= GUARD_QUIET;
 	commands = decide(supervisor, monitor, &event, now_ms);
 	carry_out(supervisor, monitor, &commands, now_ms);
 }
 
-static void feed(struct supervisor *supervisor, struct monitor *monitor,
-                 const struct policy_event *event, uint64_t now_ms)
+void supervisor_feed(struct supervisor *supervisor, struct monitor *monitor,
+                     const struct policy_event *event, uint64_t now_ms)
 {
 	struct policy_commands commands =
 		decide(supervisor, monitor, event, now_ms);
@@ -394,7 +434,7 @@ void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
 
 	monitor->last = *observation;
 	monitor->last_ms = now_ms;
-	feed(supervisor, monitor, &event, now_ms);
+	supervisor_feed(supervisor, monitor, &event, now_ms);
 	monitor->n_checks[check_result(monitor)]++;
 }
 
@@ -530,7 +570,7 @@ void supervisor_pause(struct supervisor *supervisor, struct monitor *monitor,
 	struct policy_event event = { .kind = pause ? POLICY_EVENT_PAUSE
 		                                    : POLICY_EVENT_RESUME };
 
-	feed(supervisor, monitor, &event, now_ms);
+	supervisor_feed(supervisor, monitor, &event, now_ms);
 	if (pause && monitor->acting)
 		supervisor->ops->cancel_step(supervisor->ops->context, monitor);
 }
@@ -542,12 +582,24 @@ void supervisor_tick(struct supervisor *supervisor, uint64_t now_ms)
 	};
 	struct deadline *due;
 
-	while ((due = deadlines_pop(&supervisor->deadlines, now_ms)))
-		feed(supervisor, container_of(due, struct monitor, deadline),
-		     &event, now_ms);
+	supervisor_end_pause_of_all(supervisor, now_ms);
+	while ((due = deadlines_pop(&supervisor->deadlines, now_ms))) {
+		struct monitor *monitor =
+			container_of(due, struct monitor, deadline);
+
+		supervisor_end_pause(supervisor, monitor, now_ms);
+		if (monitor->policy.deadline_ms <= now_ms)
+			supervisor_feed(supervisor, monitor, &event, now_ms);
+		else
+			supervisor_arm(supervisor, monitor);
+	}
 }
 
 uint64_t supervisor_next(const struct supervisor *supervisor)
 {
-	return deadlines_next(&supervisor->deadlines);
+	uint64_t next_ms = deadlines_next(&supervisor->deadlines);
+
+	return supervisor->pause_all
+	               ? MIN(next_ms, supervisor->pause_all->until_ms)
+	               : next_ms;
 }

@@ -24,7 +24,9 @@
 #include "core/histogram.h"
 #include "core/journal.h"
 #include "core/observation.h"
+#include "core/pause.h"
 #include "core/policy.h"
+#include "core/quiet.h"
 #include "core/step.h"
 #include "core/storm.h"
 #include "core/target.h"
@@ -82,6 +84,10 @@ struct monitor {
 	struct group *group;
 	struct target *target; /* never NULL */
 	bool dry_run;
+	bool paused;                      /* by the configuration */
+	const struct quiet_window *quiet; /* windows, NULL if none */
+	uint8_t n_quiet;
+	struct pause *pause; /* by an operator; NULL: not; owned */
 
 	struct policy policy;
 	struct observation last; /* as it came; unknown at first */
@@ -90,6 +96,7 @@ struct monitor {
 	int64_t bounce_wall_ms;  /* the same, Unix time; 0: never */
 	struct deadline deadline;
 	struct list node;         /* of the group */
+	struct list all_node;     /* of the supervisor */
 	struct list trouble_node; /* of the group's troubled */
 	bool bad;                 /* counted in the group's n_bad */
 	bool waiting;             /* … and n_waiting */
@@ -131,9 +138,13 @@ struct supervisor {
 	struct deadlines deadlines;
 	struct rng rng;
 	int64_t wall_offset_ms; /* wall minus monotonic time */
+	quiet_local_cb local;   /* of quiet windows; libc's at first */
+	struct list monitors;
 	uint32_t n_monitors;
-	uint32_t n_acting; /* steps queued or running */
-	bool stopping;     /* the owner's: nothing more is started */
+	struct pause *pause_all; /* by an operator, also those to come */
+	bool all_at_once;        /* pausing or resuming all */
+	uint32_t n_acting;       /* steps queued or running */
+	bool stopping;           /* the owner's: nothing more is started */
 	struct histogram bounce_seconds;
 	struct histogram reading_seconds;
 };
@@ -147,10 +158,11 @@ void supervisor_fini(struct supervisor *supervisor); /* no monitors left */
 void group_init(struct group *group, const char *name);
 
 /* Takes up a monitor whose upper fields are set; its policy is fresh, or the
- * caller has initialised and restored it when @keep_policy. 0 or -ENOMEM. */
+ * caller has initialised and restored it when @keep_policy. It is paused if
+ * configuration or operator say so. 0 or -ENOMEM. */
 int supervisor_add(struct supervisor *supervisor, struct monitor *monitor,
                    bool keep_policy, uint64_t now_ms) MUST_CHECK;
-/* The monitor must not be acting. */
+/* The monitor must not be acting. Frees its pause. */
 void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor);
 
 /* One reading of (a part of) a group: between begin and end policies only
@@ -170,6 +182,42 @@ void supervisor_step_ended(struct supervisor *supervisor,
 
 void supervisor_pause(struct supervisor *supervisor, struct monitor *monitor,
                       bool pause, uint64_t now_ms);
+
+/* When the quiet window that holds now ends, monotonic; POLICY_NEVER if it
+ * does not; 0: none holds. */
+uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
+                                const struct monitor *monitor, uint64_t now_ms);
+
+/* --- what an operator orders ---------------------------------------------- */
+
+/*
+ * supervisor_order_pause() - bounce nothing until resumed
+ * @monitor: NULL: all, also those that are added later
+ * @until_ms: monotonic; PAUSE_FOREVER: until somebody resumes
+ *
+ * Replaces an earlier order. 0 or -ENOMEM.
+ */
+int supervisor_order_pause(struct supervisor *supervisor,
+                           struct monitor *monitor, uint64_t until_ms,
+                           const char *reason, uint64_t now_ms) MUST_CHECK;
+
+/* The order's end: of the monitor's own, or (NULL) of the one for all; false
+ * if there is none. */
+bool supervisor_order_resume(struct supervisor *supervisor,
+                             struct monitor *monitor, uint64_t now_ms);
+
+/* The operator's order that pauses it: its own, else that for all, else
+ * NULL. */
+const struct pause *supervisor_pause_of(const struct supervisor *supervisor,
+                                        const struct monitor *monitor);
+
+/* Why a bounce cannot be ordered now, in words; NULL: it can. */
+const char *supervisor_refusal(const struct supervisor *supervisor,
+                               const struct monitor *monitor, uint64_t now_ms);
+
+/* Begins a bounce now; only if it can be ordered. */
+void supervisor_order_bounce(struct supervisor *supervisor,
+                             struct monitor *monitor, uint64_t now_ms);
 
 /* Deadlines that have come; call when supervisor_next() is reached. */
 void supervisor_tick(struct supervisor *supervisor, uint64_t now_ms);

@@ -30,9 +30,10 @@ struct atomic_file {
 	bool temp_exists;   /* we have created it and must remove it */
 	bool stale_removed; /* the one of an interrupted run, at most once */
 	struct buf content;
-	size_t n_written;   /* bytes of it */
-	struct err err;     /* why it failed */
-	struct list writes; /* who waits for it */
+	size_t n_written;            /* bytes of it */
+	struct atomic_write *pieces; /* has more than `content`, or NULL */
+	struct err err;              /* why it failed */
+	struct list writes;          /* who waits for it */
 
 	/* the newest content, not begun */
 	bool has_next;
@@ -171,6 +172,7 @@ static void file_settle(struct atomic_file *file, struct list *finished)
 		container_of(node, struct atomic_write, node)->err = file->err;
 		list_append(finished, node);
 	}
+	file->pieces = NULL;
 	buf_fini(&file->content);
 	file->busy = false;
 }
@@ -207,6 +209,7 @@ int atomic_file_write(struct atomic_file *file, struct buf *content,
 		return content->failed;
 
 	err_clear(&write->err);
+	write->next = NULL;
 	write->done = done;
 	list_append(&file->next_writes, &write->node);
 	buf_fini(&file->next);
@@ -222,6 +225,27 @@ int atomic_file_write(struct atomic_file *file, struct buf *content,
 	}
 	buf_init(content, content->max);
 	return 0;
+}
+
+int atomic_file_write_pieces(struct atomic_file *file, size_t max_piece,
+                             struct atomic_write *write, atomic_piece_cb next,
+                             atomic_write_cb done)
+{
+	if (file->busy)
+		return UV_EBUSY;
+
+	err_clear(&write->err);
+	write->next = next;
+	write->done = done;
+	list_append(&file->next_writes, &write->node);
+	buf_init(&file->next, max_piece);
+	file->pieces = write;
+	if (file_begin(file) == 0)
+		return 0;
+	list_unlink(&write->node);
+	file->pieces = NULL;
+	file->busy = false;
+	return file->err.code;
 }
 
 /* --- the steps of a write, last to first --------------------------------- */
@@ -340,11 +364,37 @@ static void on_synced(uv_fs_t *request)
 
 static void on_written(uv_fs_t *request);
 
+/* When all of a piece is in the file. */
+static int file_next_piece(struct atomic_file *file)
+{
+	struct atomic_write *write = file->pieces;
+	int more;
+
+	buf_reset(&file->content);
+	file->n_written = 0;
+	more = write->next(write, &file->content);
+	if (more < 0)
+		return more;
+	if (file->content.failed)
+		return file->content.failed;
+	if (more == 0)
+		file->pieces = NULL;
+	else if (file->content.n == 0)
+		return UV_EINVAL; /* or it would never end */
+	return 0;
+}
+
 /* Writes what is left, or goes on to the sync when nothing is. */
 static int file_write_rest(struct atomic_file *file)
 {
 	uv_buf_t rest;
 
+	if (file->n_written == file->content.n && file->pieces) {
+		int r = file_next_piece(file);
+
+		if (r < 0)
+			return r;
+	}
 	if (file->n_written == file->content.n)
 		return uv_fs_fsync(file->loop, &file->request, file->fd,
 		                   on_synced);

@@ -10,6 +10,9 @@
  * so that any number of changes costs at most two writes. When a step fails
  * the temporary file is removed and the file is what it was.
  *
+ * What is too large to be held whole is written piece by piece: the next one
+ * is asked for when the one before is in the file.
+ *
  * Reading, and setting a damaged file aside, are for the start of the program
  * and block.
  */
@@ -28,6 +31,11 @@ struct atomic_file;
 struct atomic_write;
 
 typedef void (*atomic_write_cb)(struct atomic_write *write);
+
+/* Appends the next piece to @piece, which is empty: 1 if more will follow (and
+ * there is something in it), 0 if it was the last, which may be empty, or a
+ * negative code to give it up: the file stays what it was. From the loop. */
+typedef int (*atomic_piece_cb)(struct atomic_write *write, struct buf *piece);
 typedef void (*atomic_file_closed_cb)(void *context);
 
 struct atomic_write {
@@ -36,6 +44,7 @@ struct atomic_write {
 
 	/* private below */
 	struct list node;
+	atomic_piece_cb next;
 	atomic_write_cb done;
 };
 
@@ -57,6 +66,17 @@ struct atomic_file *atomic_file_new(uv_loop_t *loop, const char *path,
 int atomic_file_write(struct atomic_file *file, struct buf *content,
                       struct atomic_write *write,
                       atomic_write_cb done) MUST_CHECK;
+
+/*
+ * atomic_file_write_pieces() - as above, of a content that @next gives
+ * @max_piece: bytes that a piece may have
+ *
+ * -EBUSY: another write is in flight; @next and @done are never called then.
+ * @next is not called any more when @done has been.
+ */
+int atomic_file_write_pieces(struct atomic_file *file, size_t max_piece,
+                             struct atomic_write *write, atomic_piece_cb next,
+                             atomic_write_cb done) MUST_CHECK;
 
 /*
  * atomic_file_close() - write what was asked for, then free

@@ -28,6 +28,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -72,6 +73,9 @@ struct http_server_options {
 	uint64_t body_total_ms;    /* for the whole of it, however it drips */
 	uint64_t idle_timeout_ms;  /* between exchanges */
 	uint64_t write_timeout_ms; /* the peer reads nothing at all */
+	uint32_t unix_mode; /* of unix sockets; 0: as the umask leaves it */
+	bool has_group;     /* and who they belong to: */
+	uint32_t unix_group;
 };
 
 struct http_exchange {
@@ -91,12 +95,16 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct log *log,
                                     http_handler_cb handler,
                                     void *context) MUST_CHECK;
 
+/* Of requests that begin from now on. */
+void http_server_set_max_body(struct http_server *server, uint64_t max_body);
+
 /*
  * http_server_listen() - accept on @address (see url_parse_listen)
  *
  * May be called several times. A host name is not resolved here: numeric
  * addresses, an empty host (dual stack, else IPv4), or unix:/path. A stale
- * unix socket (nobody listens) is replaced; a live one is -EADDRINUSE.
+ * unix socket (nobody listens) is replaced; a live one is -EADDRINUSE. With
+ * unix_mode there is no moment at which the socket is open to anybody else.
  * Returns 0 or a negative code with words.
  */
 int http_server_listen(struct http_server *server, struct slice address,
@@ -141,3 +149,20 @@ void http_respond_text(struct http_exchange *exchange, uint16_t status,
 void http_respond_stream(struct http_exchange *exchange, uint16_t status,
                          const char *content_type, const char *headers,
                          http_producer_cb producer, void *state);
+
+/*
+ * http_respond_live() - answer with what is yet to happen
+ *
+ * As http_respond_stream(), but an empty piece means that there is nothing for
+ * now: the producer is asked again after http_wake(). The answer ends when the
+ * client closes, or with the first empty piece after the server began to
+ * close. The connection is not kept.
+ */
+void http_respond_live(struct http_exchange *exchange, uint16_t status,
+                       const char *content_type, const char *headers,
+                       http_producer_cb producer, void *state);
+
+/* There is something again. Only between http_respond_live() and the
+ * producer's last call, and not from inside the producer; the producer may run
+ * before this returns. Harmless while the last piece is still on its way. */
+void http_wake(struct http_exchange *exchange);

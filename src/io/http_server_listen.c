@@ -261,6 +261,26 @@ static int remove_stale(const struct sockaddr_un *address, struct err *err)
 	return r < 0 ? err_set_code(err, r, "\"%s\"", path) : 0;
 }
 
+/* A socket without any right is made, which gets its rights before anybody can
+ * connect: that is refused until it listens. */
+static int listen_with_rights(int fd, const struct sockaddr_un *address,
+                              const struct http_server_options *options)
+{
+	if (fchmod(fd, 0) < 0 ||
+	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		return -errno;
+	if ((options->has_group &&
+	     lchown(address->sun_path, (uid_t)-1, options->unix_group) < 0) ||
+	    chmod(address->sun_path, options->unix_mode) < 0 ||
+	    listen(fd, LISTEN_BACKLOG) < 0) {
+		int r = -errno;
+
+		(void)unlink(address->sun_path);
+		return r;
+	}
+	return 0;
+}
+
 static int listen_unix(struct listener *listener, struct slice path,
                        struct err *err)
 {
@@ -283,8 +303,15 @@ static int listen_unix(struct listener *listener, struct slice path,
 	listener->fd = open_socket(AF_UNIX);
 	r = listener->fd;
 	if (r >= 0) {
-		r = bind_and_listen(listener->fd, (struct sockaddr *)&address,
-		                    sizeof(address));
+		const struct http_server_options *options =
+			&listener->server->options;
+
+		r = options->unix_mode
+		            ? listen_with_rights(listener->fd, &address,
+		                                 options)
+		            : bind_and_listen(listener->fd,
+		                              (struct sockaddr *)&address,
+		                              sizeof(address));
 		if (r < 0)
 			(void)close(listener->fd);
 	}

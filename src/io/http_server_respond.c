@@ -56,7 +56,8 @@ static void exchange_answer(struct exchange *exchange, uint16_t status,
 
 	peer_answering(exchange->peer);
 	exchange->chunked = exchange->producer && !is_http_1_0(exchange);
-	if (server->closing || (exchange->producer && !exchange->chunked))
+	if (server->closing || exchange->live ||
+	    (exchange->producer && !exchange->chunked))
 		exchange->keep = false;
 	exchange->bodiless =
 		is_head_request(exchange) || status == 204 || status == 304;
@@ -76,6 +77,7 @@ static void exchange_answer(struct exchange *exchange, uint16_t status,
 
 /* --- sending ------------------------------------------------------------------- */
 
+static void exchange_queue(struct exchange *exchange);
 static void exchange_go_on(struct exchange *exchange);
 
 static void on_written(uv_write_t *write, int status)
@@ -88,8 +90,7 @@ static void on_written(uv_write_t *write, int status)
 		peer_close(exchange->peer);
 		return;
 	}
-	exchange->n_at_once = 0;
-	exchange_go_on(exchange);
+	exchange_queue(exchange);
 }
 
 /* What there is to send, without the first @n_sent bytes. */
@@ -97,12 +98,13 @@ static unsigned exchange_bytes(struct exchange *exchange, size_t n_sent,
                                uv_buf_t bytes[static MAX_BYTES])
 {
 	static char chunk_end[] = "\r\n";
+	bool has_chunk =
+		exchange->chunked && !exchange->bodiless && !exchange->asleep;
 	const struct slice pieces[MAX_BYTES] = {
 		buf_slice(&exchange->head),
 		slice_make(exchange->body.p,
 		           exchange->bodiless ? 0 : exchange->body.n),
-		slice_make(chunk_end,
-		           exchange->chunked && !exchange->bodiless ? 2 : 0),
+		slice_make(chunk_end, has_chunk ? 2 : 0),
 	};
 	unsigned n = 0;
 
@@ -127,7 +129,7 @@ static bool exchange_send(struct exchange *exchange)
 	struct peer *peer = exchange->peer;
 	uv_buf_t bytes[MAX_BYTES];
 	unsigned n = exchange_bytes(exchange, 0, bytes);
-	int r = 0;
+	int r;
 
 	if (exchange->head.failed) {
 		peer_close(peer);
@@ -135,20 +137,16 @@ static bool exchange_send(struct exchange *exchange)
 	}
 	if (n == 0)
 		return true;
-	/* a peer that reads fast must not keep us from the others */
-	if (exchange->n_at_once++ < HTTP_SERVER_MAX_AT_ONCE) {
-		r = uv_try_write(&peer->uv.stream, bytes, n);
-		if (r == UV_EAGAIN)
-			r = 0;
-		if (r >= 0) {
-			n = exchange_bytes(exchange, (size_t)r, bytes);
-			if (n == 0)
-				return true;
-		}
-	}
-	if (r >= 0)
+	r = uv_try_write(&peer->uv.stream, bytes, n);
+	if (r == UV_EAGAIN)
+		r = 0;
+	if (r >= 0) {
+		n = exchange_bytes(exchange, (size_t)r, bytes);
+		if (n == 0)
+			return true;
 		r = uv_write(&exchange->write, &peer->uv.stream, bytes, n,
 		             on_written);
+	}
 	if (r < 0)
 		peer_close(peer);
 	else
@@ -156,7 +154,8 @@ static bool exchange_send(struct exchange *exchange)
 	return false;
 }
 
-/* Asks for the next piece. False if the peer had to be closed. */
+/* Asks for the next piece; there may be none for now. False if the peer had to
+ * be closed. */
 static bool exchange_produce(struct exchange *exchange)
 {
 	struct buf *piece = &exchange->body;
@@ -169,21 +168,67 @@ static bool exchange_produce(struct exchange *exchange)
 		peer_close(exchange->peer);
 		return false;
 	}
+	exchange->asleep =
+		exchange->live && piece->n == 0 && !exchange->server->closing;
+	if (exchange->asleep)
+		return true;
 	exchange->last = piece->n == 0;
 	if (exchange->chunked)
 		(void)buf_printf(&exchange->head, "%zx\r\n", piece->n);
 	return true;
 }
 
+/* A peer that reads fast must not keep us from the others. */
+static void exchange_queue(struct exchange *exchange)
+{
+	struct http_server *server = exchange->server;
+
+	if (exchange->last) {
+		peer_answered(exchange->peer);
+		return;
+	}
+	exchange->n_at_once = 0;
+	peer_rests(exchange->peer);
+	list_append(&server->streams, &exchange->turn_node);
+	(void)uv_idle_start(&server->turn, server_on_turn);
+}
+
 /* What was there to send has gone out. */
 static void exchange_go_on(struct exchange *exchange)
 {
 	while (!exchange->last) {
+		if (exchange->n_at_once++ == HTTP_SERVER_MAX_AT_ONCE) {
+			exchange_queue(exchange);
+			return;
+		}
 		buf_reset(&exchange->head);
-		if (!exchange_produce(exchange) || !exchange_send(exchange))
+		if (!exchange_produce(exchange))
+			return;
+		if (exchange->asleep) {
+			peer_sleeps(exchange->peer);
+			return;
+		}
+		if (!exchange_send(exchange))
 			return;
 	}
 	peer_answered(exchange->peer);
+}
+
+void server_on_turn(uv_idle_t *turn)
+{
+	struct http_server *server =
+		container_of(turn, struct http_server, turn);
+	uint64_t until_ns = uv_hrtime() + HTTP_SERVER_TURN_NS;
+
+	do {
+		struct list *node = list_pop(&server->streams);
+
+		if (!node) {
+			(void)uv_idle_stop(turn);
+			return;
+		}
+		exchange_go_on(container_of(node, struct exchange, turn_node));
+	} while (uv_hrtime() < until_ns);
 }
 
 /* --- answers of the handler -------------------------------------------------------- */
@@ -249,8 +294,34 @@ void http_respond_stream(struct http_exchange *shown, uint16_t status,
 	exchange_answer(exchange, status, content_type, headers);
 	if (!exchange->bodiless && !exchange_produce(exchange))
 		return;
-	if (exchange_send(exchange))
+	if (!exchange_send(exchange)) {
+		exchange->asleep = false; /* the head is still on its way */
+		return;
+	}
+	if (exchange->asleep)
+		peer_sleeps(exchange->peer);
+	else
 		exchange_go_on(exchange);
+}
+
+void http_respond_live(struct http_exchange *shown, uint16_t status,
+                       const char *content_type, const char *headers,
+                       http_producer_cb producer, void *state)
+{
+	exchange_of(shown)->live = true;
+	http_respond_stream(shown, status, content_type, headers, producer,
+	                    state);
+}
+
+void http_wake(struct http_exchange *shown)
+{
+	struct exchange *exchange = exchange_of(shown);
+
+	if (!exchange->asleep || exchange->peer->stage == PEER_CLOSING)
+		return;
+	exchange->asleep = false;
+	exchange->n_at_once = 0;
+	exchange_go_on(exchange);
 }
 
 /* --- answers of our own --------------------------------------------------------------- */

@@ -82,9 +82,30 @@ int64_t json_as_int(const struct json_t *value, int64_t fallback)
 	return (int64_t)real;
 }
 
+uint64_t json_as_ms(const struct json_t *value, uint64_t fallback)
+{
+	double ms =
+		json_is_number(value) ? json_number_value(value) * 1000 : -1;
+
+	return ms >= 0 && ms <= 0x1p53 ? (uint64_t)ms : fallback;
+}
+
 bool json_as_bool(const struct json_t *value, bool fallback)
 {
 	return json_is_boolean(value) ? json_is_true(value) : fallback;
+}
+
+static int print_piece(const char *text, size_t n, void *context)
+{
+	return buf_append(context, text, n);
+}
+
+int json_print(const struct json_t *value, struct buf *out)
+{
+	if (json_dump_callback(value, print_piece, out,
+	                       JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+		return 0;
+	return out->failed ? out->failed : -ENOMEM;
 }
 
 bool json_copy_text(const struct json_t *value, char *out, size_t size)

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/slice.h"
@@ -49,7 +50,14 @@ bool json_is_missing(const struct json_t *value); /* absent, or null */
  * string. May hold NUL bytes. */
 struct slice json_as_text(const struct json_t *value);
 int64_t json_as_int(const struct json_t *value, int64_t fallback);
+/* Seconds, with decimals or without, as milliseconds; the fallback also for
+ * what is negative or beyond 2^53 ms. */
+uint64_t json_as_ms(const struct json_t *value, uint64_t fallback);
 bool json_as_bool(const struct json_t *value, bool fallback);
+
+/* Appends the value as text, on one line. 0, -ENOMEM, or the buffer's
+ * failure. */
+int json_print(const struct json_t *value, struct buf *out) MUST_CHECK;
 
 /* Copies a string and terminates it; what does not fit, or is not a string,
  * gives "" and false: half a name is worse than none. */

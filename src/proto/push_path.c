@@ -426,14 +426,14 @@ static int take_ping_job(struct push_key *key, struct slice *restp,
 {
 	struct slice job = slice_from("job");
 	struct slice part = take_part(restp);
-	bool encoded = slice_is(part, "job" BASE64_SUFFIX) && restp->n > 0;
+	bool encoded = slice_is(part, "job" BASE64_SUFFIX);
 	struct ping ignored;
 	struct slice value;
 	int r;
 
 	if (encoded)
-		part = take_part(restp);
-	else if (restp->n == 0 &&
+		part = restp->n ? take_part(restp) : *restp;
+	else if (restp->n <= 1 &&
 	         parse_verdict(part, &ignored, NULL) != -ENOENT)
 		return err_set(err, -EINVAL,
 		               "job name is required before \"" SLICE_FMT

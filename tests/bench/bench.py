@@ -12,19 +12,15 @@ import sys
 import tempfile
 import time
 
+import kit
+from kit import cpu, free_port, memory, wait_for_port
+
 BUILD, SECONDS = sys.argv[1], int(sys.argv[2])
 PROGRAM = f"{BUILD}/src/bouncer"
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def row(what, value, budget=""):
-    print(f"| {what} | {value} | {budget} |", flush=True)
+    kit.row(what, value, budget)
 
 
 class Gateway:
@@ -87,17 +83,10 @@ class Daemon:
         raise SystemExit("the daemon did not become ready")
 
     def cpu(self):
-        stat = open(f"/proc/{self.pid}/stat").read()
-        fields = stat.rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return cpu(self.pid)
 
     def memory(self):
-        values = {}
-        for line in open(f"/proc/{self.pid}/smaps_rollup"):
-            fields = line.split()
-            if fields[0].endswith(":"):
-                values[fields[0][:-1]] = int(fields[1])
-        return values
+        return memory(self.pid)
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
@@ -112,16 +101,6 @@ class Daemon:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
-
-
-def wait_for_port(port):
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.0005)
-    raise SystemExit(f"nothing listens on {port}")
 
 
 def config(gateway, n, interval="1s", max_age="24h"):

@@ -11,4 +11,5 @@ cd "$(dirname "$0")/../.."
 directory=build-bench
 [ -d "$directory" ] || meson setup "$directory" >/dev/null
 meson compile -C "$directory" >/dev/null
-exec /usr/bin/python3 tests/bench/bench.py "$directory" "${1:-30}"
+/usr/bin/python3 tests/bench/bench.py "$directory" "${1:-30}"
+exec /usr/bin/python3 tests/bench/push.py "$directory" 5

@@ -3,20 +3,28 @@
 addresses and times are those of a test."""
 
 import os
+import re
 import shutil
+import signal
+import subprocess
 
 from daemons.bouncer import ROOT, Bouncer, program
 from daemons.compose import Compose
+from daemons.container import build_image
 from daemons.docker import IMAGE
 from daemons.http import Client
 from daemons.images import import_program
 from daemons.lxd import GRACEFUL
-from daemons.process import Unavailable, find_program, free_port, wait_until
+from daemons.process import (Process, Unavailable, find_program, free_port,
+                             wait_until)
 
 import pytest
 import yaml
 
 EXAMPLES = os.path.join(ROOT, "examples")
+
+RUN_SECONDS = 30
+QUICKSTART_SECONDS = 300    # packages may have to be installed
 
 # Times of the examples are for people; a test is in a hurry.
 HURRY = {"check_interval": "200ms", "start_grace": "0s"}
@@ -52,8 +60,7 @@ def test_every_example_has_a_readme_that_names_its_files():
                   encoding="utf-8") as text:
             readme = text.read()
         for file in os.listdir(os.path.join(EXAMPLES, name)):
-            assert file == "README.md" or f"`{file}`" in readme or (
-                file in readme), (name, file)
+            assert file == "README.md" or file in readme, (name, file)
 
 
 # --- compose -----------------------------------------------------------------
@@ -73,7 +80,7 @@ def project(dockerd, tmp_path_factory):
             compose = Compose(dockerd, copy, {
                 "DOCKER_SOCKET": dockerd.socket,
                 "DOCKER_GID": str(os.stat(dockerd.socket).st_gid),
-                "BOUNCER_IMAGE": "bouncer", "BUSYBOX_IMAGE": IMAGE,
+                "BOUNCER_IMAGE": image, "BUSYBOX_IMAGE": IMAGE,
                 "PUSHGATEWAY_IMAGE": "pushgateway", **variables})
         except Unavailable as reason:
             pytest.skip(str(reason))
@@ -81,8 +88,10 @@ def project(dockerd, tmp_path_factory):
         compose.up()
         return compose
 
-    import_program(dockerd, "bouncer", program(), "bouncer",
-                   ["var/lib/bouncer", "run/bouncer"])
+    try:
+        image = build_image(dockerd)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
     yield start
     for compose in started:
         print(compose.log_tail())
@@ -141,9 +150,9 @@ def test_lxd(lxd, pushgateway, bouncer):
     before = lxd.pid("weewx"), lxd.pid("archive", project="mail")
     pushgateway.push("weewx")
     pushgateway.push("archive")
-    running = bouncer(hurried(example("lxd/config.yml"),
-                              {"verify_within": "3s"}, push_gw=pushgateway.url, storm_share=0,
-                              socket_lxd=lxd.socket, state_dir="none"))
+    running = bouncer(hurried(
+        example("lxd/config.yml"), {"verify_within": "3s"}, storm_share=0,
+        push_gw=pushgateway.url, socket_lxd=lxd.socket, state_dir="none"))
     running.wait_for(lambda b: len(b.steps("WeeWX", "ok")) > 1,
                      what="two steps of WeeWX")
     running.wait_step("Mail archive", "ok")
@@ -174,3 +183,154 @@ def test_sidecar(dockerd, project):
     running = reached(port)
     hangs_and_comes_back(dockerd, running, "Sensor", "sensor")
     assert running.metric("sensor_load", job="sensor") is not None
+
+
+# --- cron --------------------------------------------------------------------
+
+JOBS = {
+    # Each fails or hangs once, if a file says so.
+    "backup": '[ "$1" = --all ] || exit 64\n'
+              '! rm "$0.broken" 2>/dev/null || exit 3\n',
+    "sync-mail": '! rm "$0.hangs" 2>/dev/null || exec sleep 1000\n',
+    "disk-usage": "echo disk_used_ratio 0.5\n",
+}
+
+
+class Cron:
+    """The example's files, with other places for programs and files."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self._places = {"/usr/bin/bouncer": program(),
+                        "/usr/local/bin": directory, "/run/": f"{directory}/"}
+        for name, script in JOBS.items():
+            path = os.path.join(directory, name)
+            with open(path, "w", encoding="utf-8") as out:
+                out.write("#!/bin/sh\n" + script)
+            os.chmod(path, 0o755)
+
+    def _placed(self, text):
+        for place, ours in self._places.items():
+            text = text.replace(place, ours)
+        return text
+
+    def config(self):
+        return self._placed(hurried(example("cron/config.yml"), {
+            "max_age": "1h", "max_runtime": "1s", "verify_within": "3s",
+            "cooldown": "200ms", "backoff_max": "1s"}, storm_share=0))
+
+    def commands(self):
+        """{the job's name: command line}, as cron cuts it."""
+        with open(example("cron/crontab"), encoding="utf-8") as text:
+            lines = [line.strip() for line in text]
+        self.variables = dict(line.split("=", 1) for line in lines
+                              if re.match(r"\w+=", line))
+        jobs = [line.split(None, 5)[5] for line in lines
+                if line and not re.match(r"#|\w+=", line)]
+        assert not [job for job in jobs if "%" in job]
+        return {re.search(r"bouncer \w+ (\w+)", job)[1]: self._placed(job)
+                for job in jobs}
+
+    def start(self, job, url):
+        """As cron does it: by the shell, with hardly any environment."""
+        command = self.commands()[job]
+        assert set(self.variables) == {"BOUNCER_URL"}
+        return Process(["/bin/sh", "-c", command],
+                       os.path.join(self.directory, f"{job}.log"),
+                       env={"BOUNCER_URL": url}, cwd=self.directory)
+
+    def run(self, job, url):
+        """The exit code."""
+        return self.start(job, url).wait(RUN_SECONDS)
+
+    def touch(self, name):
+        with open(os.path.join(self.directory, name), "w",
+                  encoding="utf-8"):
+            pass
+
+
+@pytest.fixture
+def cron(tmp_path):
+    return Cron(str(tmp_path))
+
+
+def test_cron_jobs_that_go_well(cron, bouncer):
+    running = bouncer(cron.config())
+    for job in cron.commands():
+        assert cron.run(job, running.url) == 0
+    for name in running.monitors():
+        running.wait_state(name, "good")
+    assert running.metric("disk_used_ratio", job="disk") == 0.5
+
+
+def test_cron_job_that_fails_is_run_again(cron, bouncer):
+    running = bouncer(cron.config())
+    assert cron.run("backup", running.url) == 0
+    running.wait_state("Backup", "good")
+    cron.touch("backup.broken")
+    assert cron.run("backup", running.url) == 3
+    running.wait_step("Backup", "ok")
+    running.wait_recovered("Backup")
+    assert running.state("Mail") != "bouncing"
+
+
+def test_cron_job_that_hangs_is_ended_and_run_again(cron, bouncer):
+    running = bouncer(cron.config())
+    cron.touch("sync-mail.hangs")
+    hanging = cron.start("sync", running.url)
+    running.wait_for(lambda b: len(b.steps("Mail", "ok")) > 1,
+                     what="it was ended and run again")
+    running.wait_recovered("Mail")
+    assert hanging.wait(RUN_SECONDS) == 128 + signal.SIGTERM
+
+
+def test_cron_job_goes_on_without_the_bouncer(cron):
+    """A job is more than its report."""
+    assert cron.run("backup", f"http://127.0.0.1:{free_port()}") == 0
+
+
+def test_cron_curl_lines(cron, bouncer):
+    """Those of the README, where the program is not installed."""
+    running = bouncer(cron.config())
+    with open(example("cron/README.md"), encoding="utf-8") as text:
+        lines = "".join(line for line in text if "curl -fsS" in line)
+    script = lines.replace("http://localhost:9090", running.url).replace(
+        "backup --all", f"{cron.directory}/backup --all")
+    ran = Process(["/bin/sh", "-c", script], f"{cron.directory}/curl.log")
+    assert ran.wait(RUN_SECONDS) == 0, ran.log_tail()
+    running.wait_state("Backup", "good")
+
+
+# --- quickstart --------------------------------------------------------------
+
+def ended_story(*args):
+    """All that the script said, which ended well."""
+    if os.geteuid() != 0:
+        pytest.skip("the quickstart may want to install packages as root")
+    done = subprocess.run(
+        [example("quickstart/run.sh"), *args], text=True, check=False,
+        env={**os.environ, "BOUNCER": program()}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=QUICKSTART_SECONDS)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def assert_in_order(story, *parts):
+    at = 0
+    for part in parts:
+        assert part in story[at:], f"no {part!r} from here on: {story[at:]}"
+        at = story.index(part, at) + len(part)
+
+
+def test_quickstart():
+    assert_in_order(ended_story(), "the exporter is process", "-> good",
+                    "the exporter hangs", "-> bouncing", "(run ok)",
+                    "recovered", "pushes again", "everything is stopped")
+
+
+def test_quickstart_with_docker(dockerd):
+    """The fixture is there to know that a dockerd runs on this machine."""
+    assert_in_order(ended_story("--docker"), "the exporter is a container",
+                    "-> good", "the exporter hangs", "(restart ok)",
+                    "recovered", "pushes again", "everything is stopped")

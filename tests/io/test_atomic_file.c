@@ -448,6 +448,168 @@ static void sets_aside_and_keeps_a_few(void **state)
 	assert_non_null(strstr(err.message, "cannot rename \"/"));
 }
 
+/* --- piece by piece --------------------------------------------------------------- */
+
+#define PIECE_SIZE 30000
+
+/* A content of @n_pieces, each all of one letter. */
+struct pieces {
+	struct written written;
+	int n_pieces;
+	int n_given;
+	int fails_at; /* 0: never */
+};
+
+static int next_piece(struct atomic_write *write, struct buf *piece)
+{
+	struct pieces *pieces =
+		container_of(write, struct pieces, written.write);
+	char letters[PIECE_SIZE];
+
+	assert_int_equal(piece->n, 0);
+	assert_false(pieces->written.done);
+	if (++pieces->n_given == pieces->fails_at)
+		return UV_ECANCELED;
+	memset(letters, 'a' + pieces->n_given % 26, sizeof(letters));
+	(void)buf_append(piece, letters, sizeof(letters));
+	return pieces->n_given < pieces->n_pieces;
+}
+
+static void write_pieces(struct atomic_file *file, struct pieces *pieces)
+{
+	assert_int_equal(atomic_file_write_pieces(file, PIECE_SIZE,
+	                                          &pieces->written.write,
+	                                          next_piece, on_written),
+	                 0);
+	assert_false(pieces->written.done);
+}
+
+static void writes_pieces(void **state)
+{
+	struct atomic_file *file = open_file();
+	struct pieces pieces = { .n_pieces = 40 };
+	struct pieces refused = { .n_pieces = 1 };
+	struct buf content;
+	struct err err;
+
+	(void)state;
+	write_pieces(file, &pieces);
+	assert_int_equal(atomic_file_write_pieces(file, PIECE_SIZE,
+	                                          &refused.written.write,
+	                                          next_piece, on_written),
+	                 UV_EBUSY);
+	await(&pieces.written);
+	assert_int_equal(pieces.written.write.err.code, 0);
+	assert_int_equal(refused.n_given, 0);
+	assert_int_equal(atomic_file_read(path, MAX_CONTENT, &content, &err),
+	                 0);
+	assert_int_equal(content.n, 40 * PIECE_SIZE);
+	for (size_t i = 0; i < content.n; i++)
+		assert_int_equal(content.p[i],
+		                 'a' + (int)(i / PIECE_SIZE + 1) % 26);
+	buf_fini(&content);
+	assert_int_equal(count_files(), 1);
+	close_file(file);
+}
+
+static void given_up_pieces_change_nothing(void **state)
+{
+	struct atomic_file *file = open_file();
+	struct pieces pieces = { .n_pieces = 9, .fails_at = 4 };
+	struct pieces large = { .n_pieces = 1 };
+	struct written before = { 0 };
+
+	(void)state;
+	write_text(file, &before, "before");
+	await(&before);
+	write_pieces(file, &pieces);
+	await(&pieces.written);
+	assert_int_equal(pieces.written.write.err.code, UV_ECANCELED);
+	assert_int_equal(pieces.n_given, 4);
+	assert_content("before");
+	assert_int_equal(count_files(), 1);
+
+	/* a piece that is larger than was said */
+	assert_int_equal(atomic_file_write_pieces(file, 100,
+	                                          &large.written.write,
+	                                          next_piece, on_written),
+	                 0);
+	await(&large.written);
+	assert_int_equal(large.written.write.err.code, -E2BIG);
+	assert_content("before");
+	close_file(file);
+}
+
+/* What is asked for meanwhile comes after the last piece. */
+static void a_write_waits_for_the_pieces(void **state)
+{
+	struct atomic_file *file = open_file();
+	struct pieces pieces = { .n_pieces = 5 };
+	struct pieces broken = { .n_pieces = 5, .fails_at = 2 };
+	struct written after = { 0 };
+	struct written last = { 0 };
+
+	(void)state;
+	write_pieces(file, &pieces);
+	write_text(file, &after, "after");
+	await(&after);
+	assert_int_equal(pieces.written.n_done, 1);
+	assert_int_equal(pieces.n_given, 5);
+	assert_content("after");
+
+	write_pieces(file, &broken);
+	write_text(file, &last, "last");
+	close_file(file);
+	assert_int_equal(broken.written.n_done, 1);
+	assert_int_equal(broken.n_given, 2);
+	assert_int_equal(last.n_done, 1);
+	assert_content("last");
+}
+
+static void close_waits_for_the_pieces(void **state)
+{
+	struct atomic_file *file = open_file();
+	struct pieces pieces = { .n_pieces = 5 };
+
+	(void)state;
+	write_pieces(file, &pieces);
+	close_file(file);
+	assert_int_equal(pieces.written.n_done, 1);
+	assert_int_equal(pieces.written.write.err.code, 0);
+	assert_int_equal(count_files(), 1);
+}
+
+static void faulty_pieces(void)
+{
+	struct atomic_file *file = atomic_file_new(&loop.uv, path, 0600);
+	struct pieces pieces = { .n_pieces = 3 };
+
+	if (!file)
+		return;
+	if (atomic_file_write_pieces(file, PIECE_SIZE, &pieces.written.write,
+	                             next_piece, on_written) < 0)
+		pieces.written.n_done = 1;
+	close_file(file);
+	assert_int_equal(pieces.written.n_done, 1);
+}
+
+static void pieces_survive_lack_of_memory(void **state)
+{
+	size_t n;
+
+	(void)state;
+	faulty_pieces();
+	faults_count();
+	faulty_pieces();
+	n = faults_end();
+	for (size_t k = 1; k <= n; k++) {
+		faults_fail(k);
+		faulty_pieces();
+		(void)faults_end();
+		assert_true(count_files() <= 1);
+	}
+}
+
 /* --- out of memory --------------------------------------------------------------- */
 
 static void faulty_life(void)
@@ -508,6 +670,11 @@ int main(void)
 		TEST(close_at_every_step),
 		TEST(reads_within_its_limit),
 		TEST(sets_aside_and_keeps_a_few),
+		TEST(writes_pieces),
+		TEST(given_up_pieces_change_nothing),
+		TEST(a_write_waits_for_the_pieces),
+		TEST(close_waits_for_the_pieces),
+		TEST(pieces_survive_lack_of_memory),
 		TEST(survives_lack_of_memory),
 	};
 

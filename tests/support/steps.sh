@@ -38,13 +38,17 @@ libcyaml-dev libyaml-dev libjansson-dev zlib1g-dev libcmocka-dev"
 LLHTTP_PACKAGES="libllhttp-dev node-llhttp" # the first that there is
 # Python to test with, and what the engines only recommend.
 INTEGRATION_PACKAGES="python3 python3-pytest python3-prometheus-client \
-busybox-static apparmor uidmap iproute2"
+python3-yaml busybox-static apparmor uidmap iproute2 procps curl"
 LINTERS="clang-format-14=clang-format-14 clang-tidy-14=clang-tidy-14 \
 shellcheck=shellcheck mandoc=mandoc"
 
+# To build the package with, and a Debian to install it in.
+PACKAGING="dh=debhelper dpkg-buildpackage=dpkg-dev lintian=lintian \
+debootstrap=debootstrap systemd-analyze=systemd systemd-nspawn=systemd-container"
+
 # program=package: whoever has the program from elsewhere keeps it.
 PEERS="prometheus-pushgateway=prometheus-pushgateway prometheus=prometheus \
-dockerd=docker.io podman=podman lxd=lxd"
+dockerd=docker.io podman=podman lxd=lxd docker-compose=docker-compose"
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_ASIDE=$POLICY.before-bouncer

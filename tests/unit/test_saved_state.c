@@ -3,6 +3,7 @@
 #include "support/cmocka.h"
 
 #include <errno.h>
+#include "base/mem.h"
 #include "core/saved_state.h"
 
 #define WALL   1700000000000
@@ -26,8 +27,9 @@ static void test_there_and_back(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, OFFSET);
-	saved_write_monitor(&writer, "API Exporter", &saved, WALL - 50000);
+	saved_write_begin(&writer, &buf, OFFSET, NULL);
+	saved_write_monitor(&writer, "API Exporter", &saved, WALL - 50000,
+	                    NULL);
 	saved_write_stopped(&writer, &stopped);
 	saved_write_end(&writer);
 	assert_int_equal(buf.failed, 0);
@@ -53,12 +55,94 @@ static void test_nothing_to_save(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, OFFSET);
+	saved_write_begin(&writer, &buf, OFFSET, NULL);
 	saved_write_end(&writer);
 	assert_int_equal(saved_state_parse(buf_slice(&buf), &read, NULL), 0);
 	assert_int_equal(saved_state_n_stopped(read), 0);
 	saved_state_free(read);
 	buf_fini(&buf);
+}
+
+/* The name of a monitor (NULL: of all), what its pause is to be. */
+static void check_pause(const struct saved_state *state, const char *name,
+                        uint64_t until_ms, const char *reason)
+{
+	struct pause *pause = NULL;
+
+	assert_int_equal(saved_state_pause(state, name, WALL, OFFSET, &pause),
+	                 reason != NULL);
+	if (!reason)
+		return;
+	assert_true(pause->until_ms == until_ms);
+	assert_string_equal(pause->reason, reason);
+	mem_free(pause);
+}
+
+static void test_pauses(void **state)
+{
+	struct policy_saved nothing = { .ended_ms = INT64_MIN,
+		                        .cool_until_ms = INT64_MIN };
+	struct pause *all = pause_new(WALL - 9, PAUSE_FOREVER, "mo\"ve");
+	struct pause *timed = pause_new(WALL - 8, 1000001, "");
+	struct pause *over = pause_new(WALL - 7, 1000000, "x");
+	struct saved_writer writer;
+	struct saved_state *read;
+	struct pause *back;
+	struct buf buf;
+
+	buf_init(&buf, 10000);
+	saved_write_begin(&writer, &buf, OFFSET, all);
+	saved_write_monitor(&writer, "timed", &nothing, 0, timed);
+	saved_write_monitor(&writer, "over", &nothing, 0, over);
+	saved_write_monitor(&writer, "none", &nothing, 0, NULL);
+	saved_write_end(&writer);
+	assert_int_equal(saved_state_parse(buf_slice(&buf), &read, NULL), 0);
+
+	check_pause(read, NULL, PAUSE_FOREVER, "mo\"ve");
+	check_pause(read, "timed", 1000001, "");
+	check_pause(read, "over", 0, NULL);
+	check_pause(read, "none", 0, NULL);
+	check_pause(read, "other", 0, NULL);
+	assert_int_equal(saved_state_pause(read, NULL, WALL, OFFSET, &back), 1);
+	assert_true(back->since_wall_ms == WALL - 9);
+	mem_free(back);
+	saved_state_free(read);
+	buf_fini(&buf);
+	mem_free(all);
+	mem_free(timed);
+	mem_free(over);
+}
+
+/* What a program wrote that knew no pauses; and pauses that make no sense. */
+static void test_odd_pauses(void **state)
+{
+	static const char text[] =
+		"{\"format\":\"bouncer-state\",\"version\":1,\"pause\":3,"
+		"\"monitors\":[{\"name\":\"a\",\"failed\":1},"
+		"{\"name\":\"b\",\"pause\":{\"until_ms\":\"soon\"}},"
+		"{\"name\":\"c\",\"pause\":{\"since_ms\":9e18}}]}";
+	struct saved_state *read;
+
+	assert_int_equal(saved_state_parse(slice_from(text), &read, NULL), 0);
+	check_pause(read, NULL, PAUSE_FOREVER, "");
+	check_pause(read, "a", 0, NULL);
+	check_pause(read, "b", 0, NULL);
+	check_pause(read, "c", PAUSE_FOREVER, "");
+	saved_state_free(read);
+}
+
+/* A reason that is too long is cut between two characters. */
+static void test_long_reason(void **state)
+{
+	char reason[PAUSE_REASON_MAX + 10];
+	struct pause *pause;
+
+	memset(reason, 'a', sizeof(reason));
+	memcpy(reason + PAUSE_REASON_MAX - 1, "\xc3\xa4\xc3\xa4", 5);
+	pause = pause_new(0, 0, reason);
+	assert_non_null(pause);
+	assert_int_equal(strlen(pause->reason), PAUSE_REASON_MAX - 1);
+	mem_free(pause);
 }
 
 static void test_damaged_and_foreign(void **state)
@@ -112,6 +196,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_nothing_to_save),
+		cmocka_unit_test(test_pauses),
+		cmocka_unit_test(test_odd_pauses),
+		cmocka_unit_test(test_long_reason),
 		cmocka_unit_test(test_damaged_and_foreign),
 		cmocka_unit_test(test_nonsense_inside),
 	};

@@ -25,10 +25,9 @@ def _libraries(program):
     return re.findall(r"(?:=> |^\s+)(/\S+) \(0x", done.stdout, re.MULTILINE)
 
 
-def _add(tar, name, kind=tarfile.DIRTYPE, mode=0o755, owner=0, data=b""):
+def _add(tar, name, kind=tarfile.DIRTYPE, mode=0o755, data=b""):
     info = tarfile.TarInfo(name)
     info.type, info.mode, info.size = kind, mode, len(data)
-    info.uid = info.gid = owner
     tar.addfile(info, io.BytesIO(data))
 
 
@@ -37,27 +36,24 @@ def _add_program(tar, path, name):
         _add(tar, name, tarfile.REGTYPE, data=program.read())
 
 
-def program_root(program, name, directories=()):
-    """A root with /bin/NAME; @directories are its user's."""
+def program_root(program, name):
+    """A root with /bin/NAME."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         _add(tar, "tmp", mode=0o1777)
         _add(tar, "etc/passwd", tarfile.REGTYPE, 0o644, data=PASSWD.encode())
-        for directory in directories:
-            _add(tar, directory, owner=NOBODY)
         _add_program(tar, program, f"bin/{name}")
         for library in _libraries(program):
             _add_program(tar, library, library.lstrip("/"))
     return out.getvalue()
 
 
-def import_program(engine, image, program, name, directories=(), args=()):
-    """Makes @image of @program in @engine, started with @args."""
-    entrypoint = ", ".join(f'"{word}"' for word in (f"/bin/{name}", *args))
+def import_program(engine, image, program, name):
+    """Makes @image of @program in @engine, which starts it."""
     query = urllib.parse.urlencode(
         [("fromSrc", "-"), ("repo", image), ("tag", "latest"),
          ("changes", f"USER {NOBODY}"),
-         ("changes", f"ENTRYPOINT [{entrypoint}]")])
+         ("changes", f'ENTRYPOINT ["/bin/{name}"]')])
     engine.api("POST", f"/images/create?{query}",
-               program_root(program, name, directories),
+               program_root(program, name),
                headers={"Content-Type": "application/x-tar"})

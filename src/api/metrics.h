@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics: the families that are our own, one row for each, sorted by name:
+ * what has been pushed is merged into them. Private to src/api.
+ */
+#pragma once
+
+#include <stddef.h>
+#include "api/api.h"
+#include "base/buf.h"
+#include "core/push_store.h"
+#include "proto/push_body.h"
+
+/* One of the writers is set; each writes samples, and neither HELP nor TYPE. */
+struct api_family {
+	const char *name;
+	enum metric_type type;
+	const char *help;
+	/* called for one monitor, one source, or once */
+	void (*monitor)(const struct api *api, const struct monitor *monitor,
+	                const char *family, struct buf *out);
+	void (*source)(const struct group *group, const char *family,
+	               struct buf *out);
+	void (*daemon)(const struct api *api, const char *family,
+	               struct buf *out);
+	/* likewise; not there at all without the built-in gateway */
+	void (*gateway)(const struct api *api, const char *family,
+	                struct buf *out);
+};
+
+const struct api_family *api_families(size_t *np);
+
+/* So that no push contradicts them. 0 or -ENOMEM. */
+int api_reserve_families(struct push_store *store) MUST_CHECK;

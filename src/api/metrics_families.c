@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Those about monitors are written monitor by monitor, so that a hundred
+ * thousand of them need no large buffer. Counters are there from the start,
+ * at 0.
+ */
+#include "api/metrics.h"
+
+#include <sys/resource.h>
+#include "api/routes.h"
+#include "core/exposition_writer.h"
+#include "source/builtin.h"
+
+/* --- per monitor -------------------------------------------------------- */
+
+static void one(struct buf *out, const char *family, const char *monitor,
+                const char *label, const char *value, double number)
+{
+	const struct exposition_label labels[] = { { "monitor", monitor },
+		                                   { label, value } };
+
+	exposition_sample(out, family, "", labels, label ? 2 : 1, number);
+}
+
+static void write_state(const struct api *api, const struct monitor *monitor,
+                        const char *family, struct buf *out)
+{
+	(void)api;
+	for (unsigned i = 0; i < N_POLICY_STATES; i++)
+		one(out, family, monitor->name, "state",
+		    policy_state_name((enum policy_state)i),
+		    monitor->policy.state == (enum policy_state)i);
+}
+
+static void write_age(const struct api *api, const struct monitor *monitor,
+                      const char *family, struct buf *out)
+{
+	uint64_t age_ms;
+
+	/* no sample rather than a wrong one */
+	if (monitor->last.kind != OBSERVATION_AGE &&
+	    monitor->last.kind != OBSERVATION_FAILED)
+		return;
+	age_ms = monitor->last.age_ms + api_now_ms(api) - monitor->last_ms;
+	one(out, family, monitor->name, NULL, NULL, (double)age_ms / 1000);
+}
+
+static void write_limit(const struct api *api, const struct monitor *monitor,
+                        const char *family, struct buf *out)
+{
+	(void)api;
+	one(out, family, monitor->name, NULL, NULL,
+	    (double)monitor->rules->max_age_ms / 1000);
+}
+
+static void write_checks(const struct api *api, const struct monitor *monitor,
+                         const char *family, struct buf *out)
+{
+	(void)api;
+	for (unsigned i = 0; i < N_CHECK_RESULTS; i++)
+		one(out, family, monitor->name, "result",
+		    check_result_name((enum check_result)i),
+		    monitor->n_checks[i]);
+}
+
+static void write_bounces(const struct api *api, const struct monitor *monitor,
+                          const char *family, struct buf *out)
+{
+	(void)api;
+	for (unsigned i = 0; i < N_BOUNCE_RESULTS; i++)
+		one(out, family, monitor->name, "result",
+		    bounce_result_name((enum bounce_result)i),
+		    monitor->n_bounces[i]);
+}
+
+static bool kind_seen_before(const struct monitor *monitor, uint8_t rung)
+{
+	for (uint8_t i = 0; i < rung; i++) {
+		if (monitor->steps[i].kind == monitor->steps[rung].kind)
+			return true;
+	}
+	return false;
+}
+
+/* Rungs of one kind are one series. */
+static void write_steps(const struct api *api, const struct monitor *monitor,
+                        const char *family, struct buf *out)
+{
+	(void)api;
+	for (uint8_t rung = 0; rung < monitor->rules->n_steps; rung++) {
+		enum step_kind kind = monitor->steps[rung].kind;
+
+		if (kind_seen_before(monitor, rung))
+			continue;
+		for (unsigned i = 0; i < N_STEP_RESULTS; i++) {
+			const struct exposition_label labels[] = {
+				{ "monitor", monitor->name },
+				{ "step", step_kind_name(kind) },
+				{ "result",
+				  step_result_name((enum step_result)i) },
+			};
+			uint32_t n = 0;
+
+			for (uint8_t j = rung; j < monitor->rules->n_steps; j++)
+				n += monitor->steps[j].kind == kind
+				             ? monitor->n_steps[j][i]
+				             : 0;
+			exposition_sample(out, family, "", labels, 3, n);
+		}
+	}
+}
+
+static void write_held(const struct api *api, const struct monitor *monitor,
+                       const char *family, struct buf *out)
+{
+	(void)api;
+	for (unsigned i = 0; i < N_POLICY_GUARDS; i++)
+		one(out, family, monitor->name, "guard",
+		    policy_guard_name(1u << i), monitor->n_held[i]);
+}
+
+/* --- per source --------------------------------------------------------- */
+
+static void write_source_up(const struct group *group, const char *family,
+                            struct buf *out)
+{
+	const struct exposition_label label = { "source", group->name };
+
+	exposition_sample(out, family, "", &label, 1, group->up);
+}
+
+static void write_source_storm(const struct group *group, const char *family,
+                               struct buf *out)
+{
+	const struct exposition_label label = { "source", group->name };
+
+	exposition_sample(out, family, "", &label, 1, group->storm);
+}
+
+static void write_source_fetches(const struct group *group, const char *family,
+                                 struct buf *out)
+{
+	for (unsigned i = 0; i < N_READING_RESULTS; i++) {
+		const struct exposition_label labels[] = {
+			{ "source", group->name },
+			{ "result",
+			  reading_result_name((enum reading_result)i) },
+		};
+
+		exposition_sample(out, family, "", labels, 2,
+		                  group->n_readings[i]);
+	}
+}
+
+static void write_source_bytes(const struct group *group, const char *family,
+                               struct buf *out)
+{
+	const struct exposition_label label = { "source", group->name };
+
+	exposition_sample(out, family, "", &label, 1, (double)group->n_bytes);
+}
+
+/* --- the daemon --------------------------------------------------------- */
+
+static void plain(struct buf *out, const char *family, double value)
+{
+	exposition_sample(out, family, "", NULL, 0, value);
+}
+
+static void write_refusals(const struct api *api, const char *family,
+                           struct buf *out)
+{
+	static const char *const reasons[N_API_REFUSALS] = {
+		[API_REFUSED_TOKEN] = "token",
+		[API_REFUSED_ACCESS] = "access",
+	};
+
+	for (unsigned i = 0; i < N_API_REFUSALS; i++) {
+		const struct exposition_label label = { "reason", reasons[i] };
+
+		exposition_sample(out, family, "", &label, 1,
+		                  (double)api->n_refused[i]);
+	}
+}
+
+static void write_build(const struct api *api, const char *family,
+                        struct buf *out)
+{
+	static const struct exposition_label version = { "version",
+		                                         BOUNCER_VERSION };
+
+	exposition_sample(out, family, "", &version, 1, 1);
+}
+
+static void write_monitors(const struct api *api, const char *family,
+                           struct buf *out)
+{
+	plain(out, family, api->n_monitors);
+}
+
+static void write_running(const struct api *api, const char *family,
+                          struct buf *out)
+{
+	plain(out, family, api->supervisor->n_acting);
+}
+
+static void write_owed(const struct api *api, const char *family,
+                       struct buf *out)
+{
+	plain(out, family, api->n_owed);
+}
+
+static void write_journal(const struct api *api, const char *family,
+                          struct buf *out)
+{
+	plain(out, family, (double)(api->journal->next_seq - 1));
+}
+
+static void write_reloads(const struct api *api, const char *family,
+                          struct buf *out)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct exposition_label label = { "result",
+			                                i ? "ok" : "failed" };
+
+		exposition_sample(out, family, "", &label, 1,
+		                  (double)api->n_reloads[i]);
+	}
+}
+
+static void write_reload_ok(const struct api *api, const char *family,
+                            struct buf *out)
+{
+	plain(out, family, api->reload_ok);
+}
+
+static void write_readings(const struct api *api, const char *family,
+                           struct buf *out)
+{
+	exposition_buckets(out, family, &api->supervisor->reading_seconds);
+}
+
+static void write_bouncing(const struct api *api, const char *family,
+                           struct buf *out)
+{
+	exposition_buckets(out, family, &api->supervisor->bounce_seconds);
+}
+
+/* --- the built-in gateway ----------------------------------------------- */
+
+static struct push_store_counts counts(const struct api *api)
+{
+	return push_store_counts(builtin_store(api->builtin));
+}
+
+static void write_pushed_groups(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	plain(out, family, counts(api).n_groups);
+}
+
+static void write_pushed_series(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	plain(out, family, (double)counts(api).n_series);
+}
+
+static void write_pushed_bytes(const struct api *api, const char *family,
+                               struct buf *out)
+{
+	plain(out, family, (double)counts(api).n_bytes);
+}
+
+static void write_pushes(const struct api *api, const char *family,
+                         struct buf *out)
+{
+	for (unsigned i = 0; i < N_API_PUSH_RESULTS; i++) {
+		const struct exposition_label label = {
+			"result",
+			api_push_result_name((enum api_push_result)i),
+		};
+
+		exposition_sample(out, family, "", &label, 1,
+		                  (double)api->n_pushes[i]);
+	}
+}
+
+static void write_push_seconds(const struct api *api, const char *family,
+                               struct buf *out)
+{
+	exposition_buckets(out, family, &api->push_seconds);
+}
+
+/* --- the process -------------------------------------------------------- */
+
+static void write_cpu(const struct api *api, const char *family,
+                      struct buf *out)
+{
+	uv_rusage_t usage;
+
+	if (uv_getrusage(&usage) < 0)
+		return;
+	plain(out, family,
+	      (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	              (double)(usage.ru_utime.tv_usec +
+	                       usage.ru_stime.tv_usec) /
+	                      1e6);
+}
+
+static void write_resident(const struct api *api, const char *family,
+                           struct buf *out)
+{
+	size_t resident = 0;
+
+	if (uv_resident_set_memory(&resident) == 0)
+		plain(out, family, (double)resident);
+}
+
+static void write_open_files(const struct api *api, const char *family,
+                             struct buf *out)
+{
+	uv_fs_t request;
+	int r = uv_fs_scandir(NULL, &request, "/proc/self/fd", 0, NULL);
+
+	uv_fs_req_cleanup(&request);
+	if (r >= 0)
+		plain(out, family, r);
+}
+
+/* Also if there is none: then it is huge. */
+static void write_max_files(const struct api *api, const char *family,
+                            struct buf *out)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		plain(out, family, (double)limit.rlim_cur);
+}
+
+static void write_start(const struct api *api, const char *family,
+                        struct buf *out)
+{
+	plain(out, family, (double)api->start_wall_ms / 1000);
+}
+
+/* --- the table ---------------------------------------------------------- */
+
+static const struct api_family families[] = {
+	{ "bouncer_api_refused_total", METRIC_COUNTER,
+	  "Requests that were not allowed, by reason.",
+	  .daemon = write_refusals },
+	{ "bouncer_bounce_duration_seconds", METRIC_HISTOGRAM,
+	  "From the start of a bounce to the end of its last step.",
+	  .daemon = write_bouncing },
+	{ "bouncer_bounces_running", METRIC_GAUGE,
+	  "Steps of bounces that wait in line or run.",
+	  .daemon = write_running },
+	{ "bouncer_bounces_total", METRIC_COUNTER,
+	  "Bounces that ended, by result.", .monitor = write_bounces },
+	{ "bouncer_build_info", METRIC_GAUGE,
+	  "The program's version; always 1.", .daemon = write_build },
+	{ "bouncer_checks_total", METRIC_COUNTER,
+	  "Observations of the monitor, by result.", .monitor = write_checks },
+	{ "bouncer_config_last_reload_successful", METRIC_GAUGE,
+	  "Whether the last load of the configuration succeeded.",
+	  .daemon = write_reload_ok },
+	{ "bouncer_config_reloads_total", METRIC_COUNTER,
+	  "Reloads of the configuration, by result.", .daemon = write_reloads },
+	{ "bouncer_gateway_bytes", METRIC_GAUGE,
+	  "Bytes of pushed samples, as they are stored.",
+	  .gateway = write_pushed_bytes },
+	{ "bouncer_gateway_groups", METRIC_GAUGE,
+	  "Groups that have been pushed.", .gateway = write_pushed_groups },
+	{ "bouncer_gateway_push_duration_seconds", METRIC_HISTOGRAM,
+	  "Time spent on a push once all of it was there.",
+	  .gateway = write_push_seconds },
+	{ "bouncer_gateway_pushes_total", METRIC_COUNTER,
+	  "Pushes and pings, by result.", .gateway = write_pushes },
+	{ "bouncer_gateway_series", METRIC_GAUGE,
+	  "Series that have been pushed.", .gateway = write_pushed_series },
+	{ "bouncer_held_total", METRIC_COUNTER,
+	  "How often a guard began to hold a bounce back.",
+	  .monitor = write_held },
+	{ "bouncer_journal_entries_total", METRIC_COUNTER,
+	  "Entries written to the journal.", .daemon = write_journal },
+	{ "bouncer_monitor_age_seconds", METRIC_GAUGE,
+	  "Time since the last sign of life, by the source's clock.",
+	  .monitor = write_age },
+	{ "bouncer_monitor_limit_seconds", METRIC_GAUGE,
+	  "The age beyond which the monitor is in breach.",
+	  .monitor = write_limit },
+	{ "bouncer_monitor_state", METRIC_GAUGE,
+	  "1 for the state in which the monitor is, else 0.",
+	  .monitor = write_state },
+	{ "bouncer_monitors", METRIC_GAUGE, "Monitors configured.",
+	  .daemon = write_monitors },
+	{ "bouncer_source_fetch_bytes_total", METRIC_COUNTER,
+	  "Bytes of bodies read from the source.",
+	  .source = write_source_bytes },
+	{ "bouncer_source_fetch_duration_seconds", METRIC_HISTOGRAM,
+	  "How long reading a source took.", .daemon = write_readings },
+	{ "bouncer_source_fetches_total", METRIC_COUNTER,
+	  "Readings of the source, by result.",
+	  .source = write_source_fetches },
+	{ "bouncer_source_storm", METRIC_GAUGE,
+	  "Whether the storm guard holds the bounces of this source.",
+	  .source = write_source_storm },
+	{ "bouncer_source_up", METRIC_GAUGE,
+	  "Whether the last reading of the source was good.",
+	  .source = write_source_up },
+	{ "bouncer_steps_total", METRIC_COUNTER,
+	  "Steps of bounces that ended, by result.", .monitor = write_steps },
+	{ "bouncer_targets_owed", METRIC_GAUGE,
+	  "Targets that are down because of us and will be brought back.",
+	  .daemon = write_owed },
+	{ "process_cpu_seconds_total", METRIC_COUNTER,
+	  "User and system CPU time spent, in seconds.", .daemon = write_cpu },
+	{ "process_max_fds", METRIC_GAUGE,
+	  "Largest number of open file descriptors.",
+	  .daemon = write_max_files },
+	{ "process_open_fds", METRIC_GAUGE, "Open file descriptors.",
+	  .daemon = write_open_files },
+	{ "process_resident_memory_bytes", METRIC_GAUGE,
+	  "Resident memory, in bytes.", .daemon = write_resident },
+	{ "process_start_time_seconds", METRIC_GAUGE,
+	  "Start of the process, as Unix time.", .daemon = write_start },
+};
+
+const struct api_family *api_families(size_t *np)
+{
+	*np = ARRAY_SIZE(families);
+	return families;
+}
+
+int api_reserve_families(struct push_store *store)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		int r = push_store_reserve(store, families[i].name,
+		                           families[i].type);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
