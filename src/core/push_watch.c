@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "core/label_index.h"
+#include "core/push_watch_parts.h"
 
 #define FIRST_SUBSCRIPTIONS 16
 #define MAX_UNIX_SECONDS    253402300800.0 /* the year 10000 begins */
@@ -16,50 +17,6 @@ enum {
 	SCOPE_GROUPS, /* by the key of the group */
 	SCOPE_JOBS,   /* subscriptions of values, by their job alone */
 	SCOPE_SERIES,
-};
-
-enum watch_kind {
-	WATCH_GROUP,  /* when the group was pushed */
-	WATCH_FAMILY, /* when a family of it was pushed */
-	WATCH_VALUES, /* the values of a family's series are times */
-};
-
-struct watch_family {
-	uint32_t scope;
-	bool everywhere; /* wanted with no job named */
-	uint64_t visit;  /* the last push in which it was looked at */
-	size_t n_name;
-	char name[];
-};
-
-struct watch_subscription {
-	struct list links;
-	struct watch_family *family; /* NULL: WATCH_GROUP */
-	struct watch_link *current;  /* with the group that is looked at */
-	struct watch_subscription *next_dirty;
-	int64_t missing_mono_ms; /* since when; valid if `missing` */
-	uint32_t number;
-	uint32_t n_highest; /* groups or series, ever */
-	uint8_t kind;
-	uint8_t match; /* enum push_match */
-	bool dirty;
-	bool blind;   /* memory was out: there may be more than is linked */
-	bool missing; /* was found so the last time */
-};
-
-struct watch_link {
-	struct list in_group;
-	struct list in_subscription;
-	struct push_group *group;
-	struct watch_subscription *subscription;
-	struct push_time time; /* WATCH_FAMILY: wall_ms 0: it is not there */
-	int64_t youngest_ms;   /* WATCH_VALUES: Unix times */
-	int64_t oldest_ms;
-	int64_t counted_ms;     /* the one of them that counts, last */
-	uint64_t away_ms;       /* as the group's was before later pushes */
-	int64_t failed_mono_ms; /* when it was seen to have failed */
-	uint32_t failed_beat;   /* and by which beat; 0: not */
-	uint32_t n_series;      /* WATCH_VALUES */
 };
 
 struct push_watch {
@@ -412,20 +369,13 @@ static void read_family_time(struct push_watch *watch, struct watch_link *link)
 	link->time = time;
 }
 
-/* Which of the values counts. */
-static int64_t counted_ms(const struct watch_link *link)
-{
-	return link->subscription->match == PUSH_MATCH_ANY ? link->youngest_ms
-	                                                   : link->oldest_ms;
-}
-
 static void note_values(struct watch_link *link)
 {
 	if (link->n_series == 0)
 		return;
-	if (link->counted_ms && counted_ms(link) != link->counted_ms)
+	if (link->counted_ms && watch_counted_ms(link) != link->counted_ms)
 		link->away_ms = 0;
-	link->counted_ms = counted_ms(link);
+	link->counted_ms = watch_counted_ms(link);
 }
 
 /* Brings the links of @group up to date. @anew: some may be lacking. */
@@ -499,162 +449,6 @@ void push_watch_removed(struct push_watch *watch, struct push_group *group)
 
 /* --- concluding ------------------------------------------------------------ */
 
-/* What one group, or its series, say to a subscription. */
-struct sign {
-	uint64_t age_ms;
-	uint64_t away_ms;
-	uint64_t running_ms;
-	uint64_t failed_age_ms;
-	uint32_t n; /* groups or series; 0: there is none */
-	int16_t exit_code;
-	bool failed;
-};
-
-static uint64_t since(int64_t now_ms, int64_t then_ms)
-{
-	return now_ms > then_ms ? (uint64_t)(now_ms - then_ms) : 0;
-}
-
-/* When the group was last heard of; false: never. */
-static bool group_age(const struct push_group *group, struct push_time now,
-                      struct sign *sign)
-{
-	if (group->pushed.wall_ms)
-		sign->age_ms = since(now.mono_ms, group->pushed.mono_ms);
-	else if (group->beat.start.wall_ms)
-		sign->age_ms = since(now.mono_ms, group->beat.start.mono_ms);
-	else
-		return group->beat.failed;
-	return true;
-}
-
-/* The beats of the group, which are told by their number: of their times only
- * that of a start is known. */
-static void read_beat(struct watch_link *link, struct push_time now,
-                      struct sign *sign)
-{
-	const struct push_beat *beat = &link->group->beat;
-
-	sign->failed = beat->failed;
-	sign->exit_code = -1;
-	if (beat->failed) {
-		sign->exit_code = beat->exit_code;
-		if (link->failed_beat == 0 ||
-		    (link->failed_beat != beat->n_beats && !beat->running)) {
-			link->failed_beat = beat->n_beats;
-			link->failed_mono_ms = now.mono_ms;
-		}
-		sign->failed_age_ms = since(now.mono_ms, link->failed_mono_ms);
-	} else {
-		link->failed_beat = 0;
-	}
-	if (beat->running)
-		sign->running_ms = since(now.mono_ms, beat->start.mono_ms);
-}
-
-static struct sign read_link(struct watch_link *link, struct push_time now)
-{
-	const struct watch_subscription *subscription = link->subscription;
-	const struct push_group *group = link->group;
-	struct sign sign = { .n = 1 };
-
-	if (subscription->kind == WATCH_GROUP) {
-		link->away_ms = 0;
-		if (!group_age(group, now, &sign))
-			sign.n = 0;
-	} else if (subscription->kind == WATCH_FAMILY) {
-		sign.age_ms = since(now.mono_ms, link->time.mono_ms);
-		sign.n = link->time.wall_ms != 0;
-	} else {
-		sign.age_ms = since(now.wall_ms, counted_ms(link));
-		sign.n = link->n_series;
-	}
-	sign.away_ms = MIN(MAX(link->away_ms, group->away_ms), sign.age_ms);
-	read_beat(link, now, &sign);
-	return sign;
-}
-
-/* The age that counts. */
-static uint64_t heard_ms(const struct sign *sign)
-{
-	return sign->age_ms - sign->away_ms;
-}
-
-static void add_sign(struct sign *sum, const struct sign *sign, bool any)
-{
-	uint32_t n = sum->n + sign->n;
-	bool first = sum->n == 0;
-
-	if (any) {
-		if (first || heard_ms(sign) < heard_ms(sum))
-			*sum = *sign;
-		sum->n = n;
-		return;
-	}
-	if (first || heard_ms(sign) > heard_ms(sum)) {
-		sum->age_ms = sign->age_ms;
-		sum->away_ms = sign->away_ms;
-	}
-	if (sign->failed &&
-	    (!sum->failed || sign->failed_age_ms > sum->failed_age_ms)) {
-		sum->failed = true;
-		sum->failed_age_ms = sign->failed_age_ms;
-		sum->exit_code = sign->exit_code;
-	}
-	sum->running_ms = MAX(sum->running_ms, sign->running_ms);
-	sum->n = n;
-}
-
-static struct observation tell_missing(struct watch_subscription *subscription,
-                                       struct push_time now)
-{
-	bool before = subscription->n_highest > 0;
-
-	if (before && !subscription->missing)
-		subscription->missing_mono_ms = now.mono_ms;
-	subscription->missing = true;
-	return (struct observation){
-		.kind = OBSERVATION_MISSING,
-		.age_ms = before ? since(now.mono_ms,
-		                         subscription->missing_mono_ms)
-		                 : OBSERVATION_NEVER,
-		.exit_code = -1,
-	};
-}
-
-static struct observation judge(struct watch_subscription *subscription,
-                                struct push_time now)
-{
-	struct sign sum = { .exit_code = -1 };
-	bool fewer;
-
-	LIST_FOR_EACH (node, &subscription->links) {
-		struct watch_link *link =
-			container_of(node, struct watch_link, in_subscription);
-		struct sign sign = read_link(link, now);
-
-		if (sign.n > 0)
-			add_sign(&sum, &sign,
-			         subscription->match == PUSH_MATCH_ANY);
-	}
-	if (subscription->blind)
-		return (struct observation){ .kind = OBSERVATION_UNKNOWN,
-			                     .exit_code = -1 };
-	fewer = subscription->match == PUSH_MATCH_ALL &&
-	        sum.n < subscription->n_highest;
-	if (!sum.failed && (sum.n == 0 || fewer))
-		return tell_missing(subscription, now);
-	subscription->missing = false;
-	subscription->n_highest = MAX(subscription->n_highest, sum.n);
-	return (struct observation){
-		.kind = sum.failed ? OBSERVATION_FAILED : OBSERVATION_AGE,
-		.age_ms = sum.failed ? sum.failed_age_ms : sum.age_ms,
-		.away_ms = sum.failed ? 0 : sum.away_ms,
-		.running_ms = sum.running_ms,
-		.exit_code = sum.failed ? sum.exit_code : -1,
-	};
-}
-
 /* Tries to make up for what was not noted for want of memory. */
 static void try_again(struct push_watch *watch)
 {
@@ -679,7 +473,7 @@ void push_watch_conclude(struct push_watch *watch, struct push_time now,
 	watch->last_dirty = NULL;
 	while (next) {
 		struct watch_subscription *subscription = next;
-		struct observation observation = judge(subscription, now);
+		struct observation observation = watch_judge(subscription, now);
 
 		next = subscription->next_dirty;
 		subscription->dirty = false;
