@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/cmocka.h"
 
+#include <errno.h>
 #include "push_kit.h"
 #include "base/mem.h"
 
@@ -19,6 +20,8 @@ int kit_push(struct push_store *store, const char *path, const char *text,
 	r = push_path_parse(slice_from(path), &key, err);
 	if (r == 0)
 		r = push_body_parse(&body, slice_from(text), err);
+	if (r > 0)
+		r = -EBADMSG;
 	if (r == 0)
 		r = push_store_push(store, &key, &body, replace, now, err);
 	push_body_fini(&body);
