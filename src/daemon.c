@@ -13,12 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/mem.h"
 #include "runtime/host.h"
 
-#define SERVER_LINGER_MS 1000
-#define SMALL_BODY       65536 /* bytes; who steers has little to say */
 /* libuv's pool is used for file writes and name look-ups only, both rare; a
  * hanging look-up must not keep the state from being written. */
 #define POOL_SIZE "2"
@@ -87,83 +86,32 @@ static void record(struct daemon *daemon, enum log_level level,
 	                  reason, detail, daemon_now(daemon));
 }
 
-static uint64_t max_body(const struct config *config)
-{
-	return config->gateway.enabled ? config->gateway.max_body : SMALL_BODY;
-}
-
-/* NULL in *serverp when nothing is to be served. */
-static int server_open(struct daemon *daemon, const struct config *config,
-                       struct http_server **serverp, struct err *err)
-{
-	const struct config_global *global = &config->global;
-	struct http_server_options options = {
-		.max_connections = global->max_connections,
-		.max_body = max_body(config),
-	};
-	struct http_server *server;
-	int r;
-
-	*serverp = NULL;
-	if (!global->addr)
-		return 0;
-	server = http_server_new(&daemon->loop, daemon->log, &options,
-	                         api_handle, &daemon->api);
-	if (!server)
-		return err_set(err, UV_ENOMEM, "out of memory");
-	r = http_server_listen(server, slice_from(global->addr), err);
-	if (r < 0) {
-		daemon->n_pending++;
-		http_server_close(server, 0, daemon_closed_one, daemon);
-		return r;
-	}
-	*serverp = server;
-	return 0;
-}
-
 static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* Both or nothing: the address and the monitors. */
+/* Both or nothing: what is served, and the monitors. */
 static int reload_apply(struct daemon *daemon, struct config *config,
                         struct err *err)
 {
 	const struct config_global *old = &daemon->config->config->global;
-	bool moved = !same_text(old->addr, config->global.addr) ||
-	             old->max_connections != config->global.max_connections;
-	struct http_server *server = NULL;
-	int r = 0;
+	struct daemon_serving serving;
+	int r;
 
 	if (!same_text(old->state_dir, config->global.state_dir))
 		log_warn(daemon->log,
 		         "state_dir changes with the next restart");
-	if (moved && same_text(old->addr, config->global.addr)) {
-		log_warn(daemon->log,
-		         "max_connections changes with the next restart");
-		moved = false;
-	}
-	if (moved)
-		r = server_open(daemon, config, &server, err);
-	if (r == 0)
-		r = daemon_watch_apply(daemon, config, err);
-	if (r == 0 && !moved && daemon->server)
-		http_server_set_max_body(daemon->server, max_body(config));
-	if (!moved)
+	if (!same_text(old->timezone, config->global.timezone))
+		log_warn(daemon->log, "timezone changes with the next restart");
+	r = daemon_serve_prepare(daemon, config, &serving, err);
+	if (r < 0)
 		return r;
-
-	if (r == 0) {
-		struct http_server *served = daemon->server;
-
-		daemon->server = server;
-		server = served;
-	}
-	if (server) {
-		daemon->n_pending++;
-		http_server_close(server, SERVER_LINGER_MS, daemon_closed_one,
-		                  daemon);
-	}
+	r = daemon_watch_apply(daemon, config, err);
+	if (r == 0)
+		daemon_serve_commit(daemon, &serving);
+	else
+		daemon_serve_drop(daemon, &serving);
 	return r;
 }
 
@@ -179,27 +127,23 @@ static void log_problems(struct daemon *daemon, struct slice text)
 	}
 }
 
-static void daemon_reload(struct daemon *daemon)
+int daemon_reload(struct daemon *daemon, struct buf *problems, struct err *err)
 {
 	const struct daemon_options *options = daemon->options;
 	struct config *config = NULL;
-	struct err err = { 0 };
-	struct buf problems;
 	int r;
 
 	daemon_notify_reloading(daemon);
-	buf_init(&problems, 1 << 20);
 	r = config_load(options->file, options->overrides, options->n_overrides,
-	                &config, &problems);
+	                &config, problems);
 	if (r < 0) {
-		log_problems(daemon, buf_slice(&problems));
-		(void)err_set(&err, r, "%s has problems", options->file);
+		log_problems(daemon, buf_slice(problems));
+		(void)err_set(err, r, "%s has problems", options->file);
 	} else {
-		r = reload_apply(daemon, config, &err);
+		r = reload_apply(daemon, config, err);
 		if (r < 0)
 			config_free(config);
 	}
-	buf_fini(&problems);
 
 	daemon->api.reload_ok = r == 0;
 	daemon->api.n_reloads[r == 0]++;
@@ -208,10 +152,21 @@ static void daemon_reload(struct daemon *daemon)
 		       options->file);
 	else
 		record(daemon, LOG_LEVEL_ERROR,
-		       "reload failed, nothing changed", err.message);
+		       "reload failed, nothing changed", err->message);
 	daemon_notify_ready(daemon);
 	daemon_state_save(daemon, NULL);
 	daemon_arm(daemon);
+	return r;
+}
+
+static void reload_by_signal(struct daemon *daemon)
+{
+	struct err err = { 0 };
+	struct buf problems;
+
+	buf_init(&problems, 1 << 20);
+	(void)daemon_reload(daemon, &problems, &err);
+	buf_fini(&problems);
 }
 
 /* --- the end ------------------------------------------------------------ */
@@ -264,11 +219,7 @@ static void close_io(struct daemon *daemon)
 	http_client_close(daemon->client, daemon_closed_one, daemon);
 	uv_close((uv_handle_t *)&daemon->stop_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&daemon->deadline, on_deadline_closed);
-	if (daemon->server) {
-		daemon->n_pending++;
-		http_server_close(daemon->server, SERVER_LINGER_MS,
-		                  daemon_closed_one, daemon);
-	}
+	daemon_serve_close(daemon);
 	for (size_t i = 0; i < N_DAEMON_SIGNALS; i++) {
 		daemon->n_pending++;
 		uv_close((uv_handle_t *)&daemon->signals[i].handle,
@@ -354,7 +305,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 
 	if (signum == SIGHUP) {
 		if (!daemon->stopping)
-			daemon_reload(daemon);
+			reload_by_signal(daemon);
 		return;
 	}
 	if (daemon->stopping) {
@@ -408,11 +359,14 @@ static int open_parts(struct daemon *daemon)
 		.journal = &daemon->journal,
 		.start_wall_ms = daemon_wall_ms(),
 		.reload_ok = true,
+		.config_file = daemon->options->file,
+		.ops = &daemon->api_ops,
 	};
 
 	if (journal_init(&daemon->journal,
 	                 daemon->options->config->global.journal_size) < 0)
 		return UV_ENOMEM;
+	daemon_serve_init(daemon);
 	daemon->client = http_client_new(&daemon->loop, daemon->log);
 	daemon->promises = promises_new(&daemon->loop, daemon->log,
 	                                &daemon->promises_ops, seed + 1);
@@ -434,6 +388,8 @@ static int open_parts(struct daemon *daemon)
 	if (r == 0)
 		r = open_signals(daemon);
 	if (r == 0)
+		r = api_streams_new(&daemon->api);
+	if (r == 0)
 		r = daemon_notify_open(daemon);
 	if (r == 0)
 		r = daemon_state_open(daemon);
@@ -444,16 +400,26 @@ static int open_parts(struct daemon *daemon)
 static int begin(struct daemon *daemon, struct err *err)
 {
 	struct config *config = daemon->options->config;
+	struct daemon_serving serving;
 	char text[24];
 	int r;
 
-	r = server_open(daemon, config, &daemon->server, err);
+	r = daemon_state_restore_pause(daemon);
+	if (r < 0)
+		(void)err_set(err, r, "out of memory");
 	if (r == 0)
-		r = daemon_watch_apply(daemon, config, err);
+		r = daemon_serve_prepare(daemon, config, &serving, err);
 	if (r < 0) {
 		config_free(config);
 		return r;
 	}
+	r = daemon_watch_apply(daemon, config, err);
+	if (r < 0) {
+		daemon_serve_drop(daemon, &serving);
+		config_free(config);
+		return r;
+	}
+	daemon_serve_commit(daemon, &serving);
 	daemon_state_restore_promises(daemon);
 	daemon->started = true;
 	(void)snprintf(text, sizeof(text), "%u monitors", daemon->n_watched);
@@ -486,6 +452,11 @@ int daemon_run(const struct daemon_options *options)
 	(void)uv_replace_allocator(mem_alloc, mem_realloc, mem_calloc,
 	                           mem_free);
 	(void)setenv("UV_THREADPOOL_SIZE", POOL_SIZE, 0);
+	/* before anything asks for local time; that the zone exists has been
+	 * checked */
+	if (global->timezone)
+		(void)setenv("TZ", global->timezone, 1);
+	tzset();
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_sink_init(&daemon.sink, STDERR_FILENO);
 	daemon.sink.log.level = global->log_level;

@@ -44,7 +44,9 @@ static struct daemon_step *step_new(struct watched *watched,
 		                                 : monitor->name,
 		.project = config->project,
 		.monitor = monitor->name,
-		.reason = policy_breach_words(&monitor->policy),
+		.reason = monitor->policy.ordered
+		                  ? "ordered by an operator"
+		                  : policy_breach_words(&monitor->policy),
 		.age_ms = policy_age(&monitor->policy,
 		                     daemon_now(watched->daemon)),
 		.attempt = monitor->policy.n_failed + 1,

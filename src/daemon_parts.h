@@ -3,6 +3,7 @@
  * daemon_parts: what the files daemon*.c share; private to them.
  *
  *     daemon.c          life: loop, signals, start, the order of shutdown
+ *     daemon_serve.c    addr and the control socket, and what is done there
  *     daemon_watch.c    from a configuration to monitors and sources
  *     daemon_feed.c     a source and the monitors that it serves
  *     daemon_gateway.c  the push gateway that we are ourselves
@@ -136,8 +137,11 @@ struct daemon {
 	struct daemon_config *config;
 
 	struct http_client *client;
-	struct http_server *server;
+	struct http_server *server;  /* on addr; NULL: none */
+	struct http_server *control; /* NULL: none */
+	struct auth *auth;           /* NULL: only the control socket */
 	struct api api;
+	struct api_ops api_ops;
 	struct list runtimes;
 	struct runtime *host;
 
@@ -198,6 +202,31 @@ void daemon_drained(struct daemon *daemon);
 
 /* One of the closes that a stage of the shutdown waits for is done. */
 void daemon_closed_one(void *context);
+
+/* Reads the configuration anew; also records and logs how that went. 0, or a
+ * negative code with words and, if it is the file, @problems. */
+int daemon_reload(struct daemon *daemon, struct buf *problems, struct err *err);
+
+/* --- daemon_serve.c ------------------------------------------------------ */
+
+/* What a configuration wants served, made beside what is served now. */
+struct daemon_serving {
+	struct http_server *server;
+	struct http_server *control;
+	struct auth *auth;
+	bool new_server; /* takes the place of the one on addr */
+	bool new_control;
+};
+
+void daemon_serve_init(struct daemon *daemon);
+/* On failure nothing has changed. Otherwise one of the next two follows. */
+int daemon_serve_prepare(struct daemon *daemon, const struct config *config,
+                         struct daemon_serving *serving,
+                         struct err *err) MUST_CHECK;
+void daemon_serve_commit(struct daemon *daemon, struct daemon_serving *serving);
+void daemon_serve_drop(struct daemon *daemon, struct daemon_serving *serving);
+/* daemon_closed_one() for each close that it counts in n_pending. */
+void daemon_serve_close(struct daemon *daemon);
 
 /* --- daemon_watch.c ------------------------------------------------------ */
 
@@ -277,6 +306,9 @@ void daemon_act_starved(struct daemon *daemon);
 /* Reads what was saved and opens the file for writing; what is wrong with it
  * is reported and never fatal. 0, or a negative code for no memory. */
 int daemon_state_open(struct daemon *daemon) MUST_CHECK;
+/* What operators had paused as a whole; before there are monitors. 0 or
+ * -ENOMEM. */
+int daemon_state_restore_pause(struct daemon *daemon) MUST_CHECK;
 /* Brings back what the last run left stopped; when runtimes are there. */
 void daemon_state_restore_promises(struct daemon *daemon);
 /* Writes soon, if anything changed; at once if somebody waits. */

@@ -120,6 +120,19 @@ int daemon_state_open(struct daemon *daemon)
 	return daemon->state_file ? 0 : UV_ENOMEM;
 }
 
+int daemon_state_restore_pause(struct daemon *daemon)
+{
+	int64_t wall_ms = daemon_wall_ms();
+	int r = 0;
+
+	(void)daemon_now(daemon);
+	if (daemon->saved)
+		r = saved_state_pause(daemon->saved, NULL, wall_ms,
+		                      daemon->supervisor.wall_offset_ms,
+		                      &daemon->supervisor.pause_all);
+	return r < 0 ? r : 0;
+}
+
 void daemon_state_restore_promises(struct daemon *daemon)
 {
 	for (size_t i = 0;

@@ -118,18 +118,40 @@ static void watched_free(struct watched *watched)
 	if (watched->monitor.target)
 		targets_release(&watched->daemon->targets,
 		                watched->monitor.target);
+	mem_free(watched->monitor.pause);
 	mem_free(watched);
 }
 
-/* The past of a monitor: of the one that it replaces, or from the file. */
-static void restore_past(struct daemon *daemon, struct watched *watched,
+/* What an operator ordered of it. */
+static int restore_pause(struct daemon *daemon, struct monitor *monitor,
                          const struct watched *before)
+{
+	const struct pause *pause = before ? before->monitor.pause : NULL;
+	int r = 0;
+
+	if (pause) {
+		monitor->pause = pause_new(pause->since_wall_ms,
+		                           pause->until_ms, pause->reason);
+		return monitor->pause ? 0 : -ENOMEM;
+	}
+	if (!before && daemon->saved)
+		r = saved_state_pause(
+			daemon->saved, monitor->name, daemon_wall_ms(),
+			daemon->supervisor.wall_offset_ms, &monitor->pause);
+	return r < 0 ? r : 0;
+}
+
+/* The past of a monitor: of the one that it replaces, or from the file. */
+static int restore_past(struct daemon *daemon, struct watched *watched,
+                        const struct watched *before)
 {
 	struct monitor *monitor = &watched->monitor;
 	uint64_t now_ms = daemon_now(daemon);
 	struct policy_saved saved;
 
 	policy_init(&monitor->policy, now_ms);
+	if (restore_pause(daemon, monitor, before) < 0)
+		return -ENOMEM;
 	if (before) {
 		policy_save(&before->monitor.policy, &saved);
 		monitor->bounce_wall_ms = before->monitor.bounce_wall_ms;
@@ -138,9 +160,10 @@ static void restore_past(struct daemon *daemon, struct watched *watched,
 	                                daemon_wall_ms(),
 	                                daemon->supervisor.wall_offset_ms,
 	                                &saved, &monitor->bounce_wall_ms)) {
-		return;
+		return 0;
 	}
 	policy_restore(&monitor->policy, &saved, now_ms);
+	return 0;
 }
 
 static struct watched *watched_new(struct daemon *daemon,
@@ -159,11 +182,11 @@ static struct watched *watched_new(struct daemon *daemon,
 	watched->monitor.n_steps = watched->n_steps;
 	watched->monitor.group = take_group(daemon, config->push_gw);
 	watched->monitor.target = take_target(daemon, config);
-	if (!watched->monitor.group || !watched->monitor.target) {
+	if (!watched->monitor.group || !watched->monitor.target ||
+	    restore_past(daemon, watched, before) < 0) {
 		watched_free(watched);
 		return NULL;
 	}
-	restore_past(daemon, watched, before);
 	return watched;
 }
 
@@ -329,15 +352,13 @@ static void take_over(struct daemon *daemon, struct watched *watched,
 	monitor->rules = &config->rules;
 	monitor->steps = config->steps;
 	monitor->dry_run = config->dry_run;
-	if (!fresh)
-		return;
+	monitor->paused = config->paused;
+	monitor->quiet = config->quiet;
+	monitor->n_quiet = config->n_quiet;
 	/* its place in the heap is reserved: this cannot fail */
-	if (supervisor_add(&daemon->supervisor, monitor, true,
-	                   daemon_now(daemon)) < 0)
+	if (fresh && supervisor_add(&daemon->supervisor, monitor, true,
+	                            daemon_now(daemon)) < 0)
 		return;
-	if (config->paused)
-		supervisor_pause(&daemon->supervisor, monitor, true,
-		                 daemon_now(daemon));
 }
 
 static void apply_settings(struct daemon *daemon)
@@ -402,6 +423,9 @@ static void refresh_api(struct daemon *daemon)
 	daemon->api.n_monitors = daemon->n_watched;
 	daemon->api.groups = daemon->groups;
 	daemon->api.n_groups = daemon->n_groups;
+	daemon->api.fetch_timeout_ms =
+		daemon->config ? daemon->config->config->global.fetch_timeout_ms
+			       : 0;
 	daemon->api.generation++;
 }
 

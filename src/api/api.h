@@ -13,10 +13,31 @@
 #include <stdint.h>
 #include <uv.h>
 #include "api/auth.h"
+#include "base/buf.h"
 #include "base/macros.h"
 #include "core/histogram.h"
 #include "core/supervisor.h"
 #include "io/http_server.h"
+
+#define API_MAX_BODY    65536 /* bytes of a request that steers */
+#define API_MAX_STREAMS 64    /* GET /api/v1/stream, at once */
+
+/* What the daemon does when it is asked to. */
+struct api_ops {
+	/* @monitor NULL: all; @for_ms 0: until it is resumed. 0 or -ENOMEM. */
+	int (*pause)(void *context, struct monitor *monitor, uint64_t for_ms,
+	             const char *reason);
+	/* False if no operator has paused it, or (NULL) all. */
+	bool (*resume)(void *context, struct monitor *monitor);
+	/* It can be ordered: supervisor_refusal(). */
+	void (*bounce)(void *context, struct monitor *monitor);
+	/* 0, or a negative code with words; @problems then holds a line for
+	 * each problem of the file, if that was it. */
+	int (*reload)(void *context, struct buf *problems, struct err *err);
+	void *context;
+};
+
+struct api_streams;
 
 /* Why a request was turned away. */
 enum api_refusal {
@@ -45,11 +66,15 @@ struct api {
 	const struct log *log;
 	const struct supervisor *supervisor;
 	const struct journal *journal;
+	const struct api_ops *ops;
+	struct api_streams *streams;     /* NULL: there are none */
 	struct monitor *const *monitors; /* in the order of the file */
 	uint32_t n_monitors;
 	struct group *const *groups;
 	uint32_t n_groups;
-	uint64_t generation; /* grows when the two above change */
+	uint64_t generation;     /* grows when the two above change */
+	const char *config_file; /* as given */
+	uint64_t fetch_timeout_ms;
 	int64_t start_wall_ms;
 	uint64_t n_reloads[2]; /* failed, good */
 	bool reload_ok;        /* the last one */
@@ -79,6 +104,18 @@ void api_close_gateway(struct api *api);
 /* Monotonic now, and the Unix time of a monotonic one. */
 uint64_t api_now_ms(const struct api *api);
 int64_t api_wall_ms(const struct api *api, uint64_t at_ms);
+
+/*
+ * api_streams_new() - what GET /api/v1/stream needs
+ *
+ * Sets api->streams, or is -ENOMEM. api_streams_wake() is called when the
+ * journal has grown. After api_streams_close(), whose @closed runs from the
+ * loop, no stream begins any more; the servers end those that there are.
+ */
+int api_streams_new(struct api *api) MUST_CHECK;
+void api_streams_wake(struct api *api);
+void api_streams_close(struct api *api, void (*closed)(void *context),
+                       void *context);
 
 /* For http_server_new(); @context is the struct api. */
 void api_handle(void *context, struct http_exchange *exchange);

@@ -12,14 +12,13 @@
 
 #define JOURNAL_DEFAULT_LIMIT 100
 
-static bool entry_matches(const struct journal_entry *entry,
-                          const char *monitor)
+bool api_entry_matches(const struct journal_entry *entry, const char *monitor)
 {
 	return !monitor || strcmp(entry->subject, monitor) == 0;
 }
 
-static void write_entry(struct json_writer *json,
-                        const struct journal_entry *entry)
+void api_write_entry(struct json_writer *json,
+                     const struct journal_entry *entry)
 {
 	bool about_monitor = entry->event == JOURNAL_STATE ||
 	                     entry->event == JOURNAL_HELD ||
@@ -77,13 +76,13 @@ static void write_journal(struct api_stream *stream, struct buf *out)
 			journal_get(journal, stream->seq++);
 
 		stream->left--;
-		if (!entry || !entry_matches(entry, stream->filter))
+		if (!entry || !api_entry_matches(entry, stream->filter))
 			continue;
 		if (stream->part == 2)
 			(void)buf_puts(out, ",\n");
 		stream->part = 2;
 		json_write_init(&json, out);
-		write_entry(&json, entry);
+		api_write_entry(&json, entry);
 	}
 	if (stream->left > 0)
 		return;
@@ -101,14 +100,14 @@ static uint64_t skip_to_limit(const struct journal *journal, uint64_t seq,
 	while (at > seq && limit > 0) {
 		const struct journal_entry *entry = journal_get(journal, --at);
 
-		if (entry && entry_matches(entry, monitor))
+		if (entry && api_entry_matches(entry, monitor))
 			limit--;
 	}
 	return at;
 }
 
-static int number_query(struct http_exchange *exchange, const char *name,
-                        uint64_t *valuep)
+int api_number_query(struct http_exchange *exchange, const char *name,
+                     uint64_t *valuep)
 {
 	char text[32];
 	int r = api_query(exchange->query, name, text, sizeof(text));
@@ -131,8 +130,8 @@ void api_journal(struct api *api, struct http_exchange *exchange,
 	int r;
 
 	(void)rest;
-	if (number_query(exchange, "since", &since) < 0 ||
-	    number_query(exchange, "limit", &limit) < 0)
+	if (api_number_query(exchange, "since", &since) < 0 ||
+	    api_number_query(exchange, "limit", &limit) < 0)
 		return;
 	r = api_query(exchange->query, "monitor", monitor, sizeof(monitor));
 	if (r < 0) {

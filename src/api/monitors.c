@@ -5,6 +5,7 @@
  */
 #include "api/routes.h"
 
+#include <stdio.h>
 #include "config/config.h"
 #include "proto/timestamp.h"
 
@@ -13,6 +14,78 @@ void api_write_time(struct json_writer *json, int64_t wall_ms)
 	char text[TIMESTAMP_TEXT_MAX];
 
 	json_write_string(json, timestamp_format(wall_ms, text));
+}
+
+void api_write_when(const struct api *api, struct json_writer *json,
+                    uint64_t at_ms)
+{
+	if (at_ms == POLICY_NEVER)
+		json_write_null(json);
+	else
+		api_write_time(json, api_wall_ms(api, at_ms));
+}
+
+void api_write_pause(const struct api *api, struct json_writer *json,
+                     const struct monitor *monitor)
+{
+	const struct supervisor *supervisor = api->supervisor;
+	const struct pause *pause =
+		monitor ? supervisor_pause_of(supervisor, monitor)
+			: supervisor->pause_all;
+	bool configured = monitor && monitor->paused;
+
+	if (!configured && !pause) {
+		json_write_null(json);
+		return;
+	}
+	json_write_object(json);
+	json_write_key(json, "since");
+	api_write_time(json,
+	               configured ? api_wall_ms(api, monitor->policy.since_ms)
+	                          : pause->since_wall_ms);
+	json_write_key(json, "until");
+	api_write_when(api, json, configured ? POLICY_NEVER : pause->until_ms);
+	json_write_key(json, "reason");
+	json_write_string(json, configured ? "" : pause->reason);
+	json_write_key(json, "by");
+	json_write_string(json, configured ? "configuration" : "operator");
+	json_write_object_end(json);
+}
+
+struct monitor *api_find_monitor(const struct api *api, struct slice name)
+{
+	for (uint32_t i = 0; i < api->n_monitors; i++) {
+		if (slice_is(name, api->monitors[i]->name))
+			return api->monitors[i];
+	}
+	return NULL;
+}
+
+struct monitor *api_find_under(const struct api *api, struct slice rest,
+                               const char *suffix)
+{
+	size_t n = strlen(suffix);
+
+	if (rest.n <= n || !slice_is(slice_skip(rest, rest.n - n), suffix))
+		return NULL;
+	return api_find_monitor(api, slice_make(rest.p, rest.n - n));
+}
+
+void api_no_monitor(struct http_exchange *exchange, struct slice name)
+{
+	api_error(exchange, 404, "no monitor is called " SLICE_FMT,
+	          SLICE_ARG(name));
+}
+
+const char *api_target(const struct monitor *monitor, char *out)
+{
+	const struct config_monitor *config = monitor->config;
+
+	(void)snprintf(out, API_TARGET_SIZE, "%s %s",
+	               config_target_type_name(config->type),
+	               config->container_name ? config->container_name
+	                                      : monitor->name);
+	return out;
 }
 
 static void write_guards(struct json_writer *json, uint32_t held)
@@ -45,6 +118,8 @@ static void write_state(const struct api *api, struct json_writer *json,
 {
 	const struct policy *policy = &monitor->policy;
 	uint64_t now_ms = api_now_ms(api);
+	uint64_t quiet_ms =
+		supervisor_quiet_until(api->supervisor, monitor, now_ms);
 
 	json_write_key(json, "name");
 	json_write_string(json, monitor->name);
@@ -72,6 +147,15 @@ static void write_state(const struct api *api, struct json_writer *json,
 		json_write_seconds(json, policy->deadline_ms > now_ms
 		                                 ? policy->deadline_ms - now_ms
 		                                 : 0);
+	json_write_key(json, "next");
+	api_write_when(api, json, policy->deadline_ms);
+	json_write_key(json, "pause");
+	api_write_pause(api, json, monitor);
+	json_write_key(json, "quiet_until");
+	if (quiet_ms)
+		api_write_when(api, json, quiet_ms);
+	else
+		json_write_null(json);
 	json_write_key(json, "last_bounce");
 	if (monitor->bounce_wall_ms)
 		api_write_time(json, monitor->bounce_wall_ms);
@@ -208,19 +292,21 @@ void api_monitors(struct api *api, struct http_exchange *exchange,
 void api_monitor(struct api *api, struct http_exchange *exchange,
                  struct slice rest)
 {
-	for (uint32_t i = 0; i < api->n_monitors; i++) {
-		struct json_writer json;
-		struct buf body;
+	const struct monitor *monitor = api_find_monitor(api, rest);
+	struct json_writer json;
+	struct buf body;
 
-		if (!slice_is(rest, api->monitors[i]->name))
-			continue;
-		buf_init(&body, API_BODY_MAX);
-		json_write_init(&json, &body);
-		api_write_monitor(api, &json, api->monitors[i], true);
-		(void)buf_putc(&body, '\n');
-		http_respond(exchange, 200, "application/json", NULL, &body);
+	if (!monitor) {
+		monitor = api_find_under(api, rest, "/explain");
+		if (monitor)
+			api_explain(api, exchange, monitor);
+		else
+			api_no_monitor(exchange, rest);
 		return;
 	}
-	api_error(exchange, 404, "no monitor is called " SLICE_FMT,
-	          SLICE_ARG(rest));
+	buf_init(&body, API_BODY_MAX);
+	json_write_init(&json, &body);
+	api_write_monitor(api, &json, monitor, true);
+	(void)buf_putc(&body, '\n');
+	http_respond(exchange, 200, "application/json", NULL, &body);
 }

@@ -25,6 +25,35 @@ void api_journal(struct api *api, struct http_exchange *exchange,
                  struct slice rest);
 void api_page(struct api *api, struct http_exchange *exchange,
               struct slice rest);
+void api_daemon(struct api *api, struct http_exchange *exchange,
+                struct slice rest);
+void api_health(struct api *api, struct http_exchange *exchange,
+                struct slice rest);
+void api_events(struct api *api, struct http_exchange *exchange,
+                struct slice rest);
+void api_monitor_order(struct api *api, struct http_exchange *exchange,
+                       struct slice rest);
+void api_pause(struct api *api, struct http_exchange *exchange,
+               struct slice rest);
+void api_resume(struct api *api, struct http_exchange *exchange,
+                struct slice rest);
+void api_reload(struct api *api, struct http_exchange *exchange,
+                struct slice rest);
+
+/* GET /api/v1/monitors/NAME/explain */
+void api_explain(struct api *api, struct http_exchange *exchange,
+                 const struct monitor *monitor);
+
+/* The monitor of that name; NULL if there is none. */
+struct monitor *api_find_monitor(const struct api *api, struct slice name);
+/* 404, and that there is none. */
+void api_no_monitor(struct http_exchange *exchange, struct slice name);
+/* The monitor if @rest is its name and then @suffix ("/bounce"). */
+struct monitor *api_find_under(const struct api *api, struct slice rest,
+                               const char *suffix);
+/* What it acts on, for a person: "docker api". @out holds API_TARGET_SIZE. */
+#define API_TARGET_SIZE 320
+const char *api_target(const struct monitor *monitor, char *out);
 
 /* Those of the built-in gateway. Where a row says so @rest is empty, and the
  * path is read as it was sent. */
@@ -99,5 +128,20 @@ int api_decode(struct slice text, char *out, size_t size);
 void api_write_monitor(const struct api *api, struct json_writer *json,
                        const struct monitor *monitor, bool full);
 
-/* Unix milliseconds as RFC 3339. */
+/* Unix milliseconds as RFC 3339; and a monotonic time, null for
+ * POLICY_NEVER. */
 void api_write_time(struct json_writer *json, int64_t wall_ms);
+void api_write_when(const struct api *api, struct json_writer *json,
+                    uint64_t at_ms);
+
+/* What pauses it, or null; @monitor NULL: what pauses all. */
+void api_write_pause(const struct api *api, struct json_writer *json,
+                     const struct monitor *monitor);
+
+/* An entry of the journal, and does it concern @monitor (NULL: any)? */
+void api_write_entry(struct json_writer *json,
+                     const struct journal_entry *entry);
+bool api_entry_matches(const struct journal_entry *entry, const char *monitor);
+/* 1, 0 if it is not there, or -EINVAL, which has been answered. */
+int api_number_query(struct http_exchange *exchange, const char *name,
+                     uint64_t *valuep);

@@ -55,6 +55,8 @@ int journal_resize(struct journal *journal, uint32_t size)
 		return -ENOMEM;
 	resized.next_seq = journal->next_seq;
 	resized.n_lost = journal->n_lost;
+	resized.added = journal->added;
+	resized.context = journal->context;
 	for (seq = journal_first(journal); seq < journal->next_seq; seq++) {
 		struct journal_entry **entryp = slot(journal, seq);
 
@@ -81,6 +83,8 @@ void journal_add(struct journal *journal, int64_t wall_ms,
 	mem_free(*entryp);
 	*entryp = NULL;
 	entry = mem_alloc(sizeof(*entry) + n_subject + n_detail + 1);
+	if (journal->added)
+		journal->added(journal->context);
 	if (!entry) {
 		journal->next_seq++;
 		journal->n_lost++;

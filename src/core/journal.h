@@ -42,6 +42,8 @@ struct journal {
 	uint32_t size;
 	uint64_t next_seq; /* of the next entry */
 	uint64_t n_lost;
+	void (*added)(void *context); /* an entry was; NULL: nobody asks */
+	void *context;
 };
 
 /* 0 or -ENOMEM; @size at least 1. */

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/explain.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include "base/duration.h"
+#include "proto/timestamp.h"
+
+#define DAY_SECONDS    86400
+#define TIME_TEXT_SIZE 24
+
+/* What one explanation works with. */
+struct telling {
+	const struct supervisor *supervisor;
+	const struct monitor *monitor;
+	const struct policy *policy;
+	const struct policy_rules *rules;
+	const char *target;
+	uint64_t now_ms;
+	struct explain *out;
+};
+
+/* --- words --------------------------------------------------------------- */
+
+static void say(struct telling *telling, const char *format, ...)
+	PRINTF_LIKE(2, 3);
+
+static void say(struct telling *telling, const char *format, ...)
+{
+	struct explain *out = telling->out;
+	va_list args;
+
+	if (out->n_lines == EXPLAIN_MAX_LINES)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(out->lines[out->n_lines++], EXPLAIN_LINE_SIZE, format,
+	                args);
+	va_end(args);
+}
+
+/* "14:02:11", with the date if that is not today's. */
+static const char *at(const struct telling *telling, uint64_t at_ms,
+                      char out[static TIME_TEXT_SIZE])
+{
+	const struct supervisor *supervisor = telling->supervisor;
+	int64_t offset_ms = supervisor->wall_offset_ms;
+	int64_t wall_s = ((int64_t)at_ms + offset_ms) / 1000;
+	int64_t now_s = ((int64_t)telling->now_ms + offset_ms) / 1000;
+	int64_t local_s = wall_s + supervisor->local(wall_s).offset_s;
+	int64_t today_s = now_s + supervisor->local(now_s).offset_s;
+	char text[TIMESTAMP_TEXT_MAX];
+
+	(void)timestamp_format(local_s * 1000, text);
+	if (local_s / DAY_SECONDS == today_s / DAY_SECONDS)
+		(void)snprintf(out, TIME_TEXT_SIZE, "%.8s", text + 11);
+	else
+		(void)snprintf(out, TIME_TEXT_SIZE, "%.10s %.8s", text,
+		               text + 11);
+	return out;
+}
+
+/* Whole seconds: nobody waits for less. */
+static const char *span(uint64_t ms, char out[static DURATION_TEXT_MAX])
+{
+	return duration_format(ms < 1000 ? ms : ms / 1000 * 1000, out);
+}
+
+const char *explain_step(const struct step *step, const char *target, char *out)
+{
+	int n = snprintf(out, EXPLAIN_LINE_SIZE, "%s",
+	                 step_kind_name(step->kind));
+
+	if (step->kind == STEP_LOG && step->message)
+		(void)snprintf(out + n, EXPLAIN_LINE_SIZE - (size_t)n, ": %s",
+		               step->message);
+	if (step->kind != STEP_RUN && step->kind != STEP_LOG)
+		n += snprintf(out + n, EXPLAIN_LINE_SIZE - (size_t)n, "%s %s",
+		              step->kind == STEP_EXEC ? " in" : "", target);
+	if (step->kind == STEP_EXEC && n < EXPLAIN_LINE_SIZE - 1)
+		n += snprintf(out + n, EXPLAIN_LINE_SIZE - (size_t)n, ":");
+	for (size_t i = 0;
+	     step->argv && step->argv[i] && n < EXPLAIN_LINE_SIZE - 1 && n > 0;
+	     i++)
+		n += snprintf(out + n, EXPLAIN_LINE_SIZE - (size_t)n, " %s",
+		              step->argv[i]);
+	return out;
+}
+
+/* --- guards -------------------------------------------------------------- */
+
+static struct explain_guard *guard(struct telling *telling, uint32_t bit)
+{
+	unsigned i = 0;
+
+	while ((1u << i) != bit)
+		i++;
+	return &telling->out->guards[i];
+}
+
+static void holds(struct telling *telling, uint32_t bit, bool held,
+                  uint64_t until_ms, const char *format, ...) PRINTF_LIKE(5, 6);
+
+static void holds(struct telling *telling, uint32_t bit, bool held,
+                  uint64_t until_ms, const char *format, ...)
+{
+	struct explain_guard *found = guard(telling, bit);
+	va_list args;
+
+	found->guard = bit;
+	found->holds = held;
+	found->until_ms = held ? until_ms : POLICY_NEVER;
+	va_start(args, format);
+	(void)vsnprintf(found->why, sizeof(found->why), format, args);
+	va_end(args);
+}
+
+static void judge_time(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	uint64_t grace_ms = telling->rules->start_grace_ms;
+	uint64_t grace_end_ms = policy->created_ms + grace_ms;
+	char text[DURATION_TEXT_MAX];
+
+	if (telling->now_ms < grace_end_ms)
+		holds(telling, GUARD_GRACE, true, grace_end_ms,
+		      "watched for less than start_grace, %s",
+		      span(grace_ms, text));
+	else
+		holds(telling, GUARD_GRACE, false, 0,
+		      "start_grace of %s is over", span(grace_ms, text));
+	if (telling->now_ms < policy->cool_until_ms)
+		holds(telling, GUARD_COOLDOWN, true, policy->cool_until_ms,
+		      "wait after the last bounce, %u failed in a row",
+		      policy->n_failed);
+	else
+		holds(telling, GUARD_COOLDOWN, false, 0,
+		      "cooldown of %s is over",
+		      span(telling->rules->cooldown_ms, text));
+}
+
+static void judge_budget(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	const struct policy_rules *rules = telling->rules;
+	uint64_t window_ms = rules->window_ms;
+	uint64_t until_ms = POLICY_NEVER;
+	char text[DURATION_TEXT_MAX];
+	unsigned n = 0;
+
+	for (uint8_t i = 0; i < policy->n_bounces; i++) {
+		int64_t end_ms = (int64_t)policy->created_ms +
+		                 (int64_t)policy->bounces[i] * 1000 +
+		                 (int64_t)window_ms;
+
+		if (end_ms <= (int64_t)telling->now_ms)
+			continue;
+		n++;
+		until_ms = MIN(until_ms, (uint64_t)end_ms);
+	}
+	/* then only being good again releases it */
+	if (policy->state == POLICY_GAVE_UP)
+		until_ms = POLICY_NEVER;
+	holds(telling, GUARD_BUDGET,
+	      n >= rules->max_bounces || policy->state == POLICY_GAVE_UP,
+	      until_ms, "%u of %u bounces in %s", n, rules->max_bounces,
+	      span(window_ms, text));
+}
+
+static void judge_world(struct telling *telling)
+{
+	const struct monitor *monitor = telling->monitor;
+	const struct group *group = monitor->group;
+	const struct target *target = monitor->target;
+	uint64_t verify_ms = telling->rules->verify_ms;
+	bool busy = monitor->acting || target->owner;
+
+	holds(telling, GUARD_STORM, group->storm, POLICY_NEVER,
+	      group->storm ? "too many monitors of %s went bad together"
+	                   : "no storm at %s",
+	      group->name);
+	if (busy || !target_free(target, monitor, verify_ms, telling->now_ms))
+		holds(telling, GUARD_TARGET, true,
+		      busy ? POLICY_NEVER : target->ended_ms + verify_ms,
+		      busy ? "a step is at work on it"
+		           : "another monitor has just bounced it");
+	else
+		holds(telling, GUARD_TARGET, false, 0,
+		      "nobody else acts on it");
+	if (telling->policy->held & GUARD_PERSON)
+		holds(telling, GUARD_PERSON, true, telling->policy->deadline_ms,
+		      "the target was paused or stopped by a person");
+	else
+		holds(telling, GUARD_PERSON, false, 0,
+		      "looked at when a step begins");
+	if (telling->policy->state == POLICY_UNKNOWN)
+		holds(telling, GUARD_UNKNOWN, true, POLICY_NEVER,
+		      "%s cannot be read (%s)", group->name,
+		      reading_result_name(group->result));
+	else
+		holds(telling, GUARD_UNKNOWN, false, 0, "the source is known");
+	holds(telling, GUARD_DRY_RUN, monitor->dry_run, POLICY_NEVER,
+	      monitor->dry_run ? "dry run: a bounce is only said"
+	                       : "it is no dry run");
+}
+
+static void judge_people(struct telling *telling)
+{
+	const struct monitor *monitor = telling->monitor;
+	const struct supervisor *supervisor = telling->supervisor;
+	const struct pause *pause = supervisor_pause_of(supervisor, monitor);
+	uint64_t quiet_ms =
+		supervisor_quiet_until(supervisor, monitor, telling->now_ms);
+	int64_t wall_s =
+		((int64_t)telling->now_ms + supervisor->wall_offset_ms) / 1000;
+	struct quiet_local local = supervisor->local(wall_s);
+	const struct quiet_window *window =
+		quiet_at(monitor->quiet, monitor->n_quiet, &local);
+	char text[QUIET_TEXT_MAX];
+
+	if (monitor->paused)
+		holds(telling, GUARD_PAUSE, true, POLICY_NEVER,
+		      "paused by the configuration");
+	else if (pause)
+		holds(telling, GUARD_PAUSE, true, pause->until_ms,
+		      "%s by an operator%s%s",
+		      pause == monitor->pause ? "paused"
+		                              : "all monitors are paused",
+		      pause->reason[0] ? ": " : "", pause->reason);
+	else
+		holds(telling, GUARD_PAUSE, false, 0, "not paused");
+
+	if (quiet_ms && window)
+		holds(telling, GUARD_QUIET, true, quiet_ms, "quiet window %s",
+		      quiet_format(window, text));
+	else
+		holds(telling, GUARD_QUIET, false, 0,
+		      monitor->n_quiet ? "outside the quiet windows"
+		                       : "no quiet windows");
+}
+
+/* --- sentences ----------------------------------------------------------- */
+
+static void tell_state(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	const struct explain_guard *pause = guard(telling, GUARD_PAUSE);
+	char since[TIME_TEXT_SIZE];
+	char text[DURATION_TEXT_MAX];
+
+	(void)at(telling, policy->since_ms, since);
+	switch (policy->state) {
+	case POLICY_STARTING:
+		say(telling, "Nothing is known yet, since %s.", since);
+		break;
+	case POLICY_GOOD:
+		say(telling, "Good since %s.", since);
+		break;
+	case POLICY_BREACHED:
+		say(telling, "Bad since %s, but not for %s yet.", since,
+		    span(telling->rules->for_ms, text));
+		break;
+	case POLICY_WAITING:
+		say(telling, "Waits since %s to be bounced.", since);
+		break;
+	case POLICY_BOUNCING:
+		say(telling, "Is being bounced since %s, step %u of %u.", since,
+		    policy->step + 1u, telling->rules->n_steps);
+		break;
+	case POLICY_VERIFYING:
+		say(telling, "Step %u of %u was done at %s; does it help?",
+		    policy->step + 1u, telling->rules->n_steps, since);
+		break;
+	case POLICY_COOLING:
+		say(telling, "Bad, and cools down since %s.", since);
+		break;
+	case POLICY_GAVE_UP:
+		say(telling, "Gave up at %s: the budget of bounces is spent.",
+		    since);
+		break;
+	case POLICY_UNKNOWN:
+		say(telling, "Unknown since %s: %s.", since,
+		    guard(telling, GUARD_UNKNOWN)->why);
+		break;
+	case POLICY_PAUSED:
+	case N_POLICY_STATES:
+	default:
+		say(telling, "Paused since %s: %s.", since,
+		    pause->holds ? pause->why : "it is being removed");
+		break;
+	}
+}
+
+static void tell_excuse(struct telling *telling)
+{
+	uint64_t excuse_ms =
+		telling->policy->excused_ms + telling->policy->away_ms;
+	char text[DURATION_TEXT_MAX];
+
+	if (excuse_ms)
+		say(telling,
+		    "Of that time %s do not count: the source could not be "
+		    "read or was away.",
+		    span(excuse_ms, text));
+}
+
+static void tell_observation(struct telling *telling)
+{
+	const struct observation *last = &telling->monitor->last;
+	uint64_t since_ms = telling->now_ms - telling->monitor->last_ms;
+	const char *verdict =
+		policy_is_bad(telling->policy) ? "too old" : "good";
+	char age[DURATION_TEXT_MAX];
+	char limit[DURATION_TEXT_MAX];
+
+	(void)span(telling->rules->max_age_ms, limit);
+	switch (last->kind) {
+	case OBSERVATION_AGE:
+		say(telling, "Last push %s ago, limit %s: %s.",
+		    span(last->age_ms + since_ms, age), limit,
+		    telling->policy->breach == POLICY_BREACH_RUNTIME
+		            ? policy_breach_words(telling->policy)
+		            : verdict);
+		break;
+	case OBSERVATION_FAILED:
+		(void)span(last->age_ms + since_ms, age);
+		if (last->exit_code >= 0)
+			say(telling,
+			    "The job reported a failure %s ago, exit code %d.",
+			    age, last->exit_code);
+		else
+			say(telling, "The job reported a failure %s ago.", age);
+		break;
+	case OBSERVATION_MISSING:
+		say(telling, "Missing at the source for %s, limit %s: %s.",
+		    span(policy_age(telling->policy, telling->now_ms), age),
+		    limit,
+		    policy_is_bad(telling->policy) ? "too long"
+		                                   : "not bad yet");
+		break;
+	case OBSERVATION_UNKNOWN:
+	default:
+		say(telling, telling->policy->known_ms == POLICY_NEVER
+		                     ? "It has not been seen at the source yet."
+		                     : "The source could not be read last "
+		                       "time.");
+		return;
+	}
+	if (last->running_ms) {
+		say(telling, "It runs for %s%s%s.",
+		    span(last->running_ms + since_ms, age),
+		    telling->rules->max_runtime_ms ? ", limit " : "",
+		    telling->rules->max_runtime_ms
+		            ? span(telling->rules->max_runtime_ms, limit)
+		            : "");
+	}
+	tell_excuse(telling);
+}
+
+/* --- what comes next ------------------------------------------------------ */
+
+static void next(struct telling *telling, uint64_t when_ms, const char *format,
+                 ...) PRINTF_LIKE(3, 4);
+
+static void next(struct telling *telling, uint64_t when_ms, const char *format,
+                 ...)
+{
+	struct explain *out = telling->out;
+	va_list args;
+
+	out->next_ms = when_ms;
+	va_start(args, format);
+	(void)vsnprintf(out->next, sizeof(out->next), format, args);
+	va_end(args);
+}
+
+/* When the limit passes, if nothing comes. */
+static uint64_t limit_passes(const struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	const struct policy_rules *rules = telling->rules;
+	const struct observation *last = &telling->monitor->last;
+	uint64_t left = rules->max_age_ms;
+	uint64_t age_ms = policy_age(policy, telling->now_ms);
+
+	if (last->kind == OBSERVATION_AGE)
+		age_ms = last->age_ms -
+		         MIN(policy->excused_ms + policy->away_ms,
+		             last->age_ms) +
+		         telling->now_ms - telling->monitor->last_ms;
+	left += policy->away_ms ? rules->start_grace_ms : 0;
+	left -= MIN(left, age_ms);
+	return telling->now_ms + left;
+}
+
+/* The last of the guards to let go, as far as one can know. */
+static void next_of_waiting(struct telling *telling)
+{
+	const struct explain *out = telling->out;
+	const struct explain_guard *last = NULL;
+	char when[TIME_TEXT_SIZE];
+
+	for (unsigned i = 0; i < N_POLICY_GUARDS; i++) {
+		const struct explain_guard *one = &out->guards[i];
+
+		if (one->holds && one->guard != GUARD_DRY_RUN &&
+		    (!last || one->until_ms > last->until_ms))
+			last = one;
+	}
+	if (!last)
+		next(telling, POLICY_NEVER,
+		     "bounce, when the source has spoken again");
+	else if (last->until_ms == POLICY_NEVER)
+		next(telling, POLICY_NEVER,
+		     "bounce when %s lets go, if it is still bad",
+		     policy_guard_name(last->guard));
+	else
+		next(telling, last->until_ms,
+		     "bounce at %s, when %s lets go, if it is still bad",
+		     at(telling, last->until_ms, when),
+		     policy_guard_name(last->guard));
+}
+
+static void next_of_pause(struct telling *telling)
+{
+	const struct explain_guard *pause = guard(telling, GUARD_PAUSE);
+	char when[TIME_TEXT_SIZE];
+
+	if (pause->until_ms == POLICY_NEVER)
+		next(telling, POLICY_NEVER, "nothing until it is resumed");
+	else
+		next(telling, pause->until_ms, "resumed at %s",
+		     at(telling, pause->until_ms, when));
+}
+
+static void tell_next(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	const struct policy_rules *rules = telling->rules;
+	uint64_t for_ms = policy->bad_since_ms + rules->for_ms;
+	uint64_t verify_ms = policy->ended_ms + rules->verify_ms;
+	uint64_t limit_ms = limit_passes(telling);
+	char when[TIME_TEXT_SIZE];
+
+	switch (policy->state) {
+	case POLICY_STARTING:
+		next(telling, POLICY_NEVER, "the first observation decides");
+		break;
+	case POLICY_GOOD:
+		next(telling, limit_ms,
+		     policy->missing
+		             ? "breach at %s if it is not listed before"
+		             : "breach at %s if nothing is pushed before",
+		     at(telling, limit_ms, when));
+		break;
+	case POLICY_BREACHED:
+		next(telling, for_ms, "bounce at %s if it stays bad",
+		     at(telling, for_ms, when));
+		break;
+	case POLICY_WAITING:
+		next_of_waiting(telling);
+		break;
+	case POLICY_BOUNCING:
+		next(telling, POLICY_NEVER, "the end of the step");
+		break;
+	case POLICY_VERIFYING:
+		next(telling, verify_ms, "%s at %s if it is not good before",
+		     policy->step + 1 < telling->rules->n_steps
+		             ? "the next step"
+		             : "the bounce did not help",
+		     at(telling, verify_ms, when));
+		break;
+	case POLICY_COOLING:
+		next(telling, policy->cool_until_ms,
+		     "bounce at %s if it is still bad",
+		     at(telling, policy->cool_until_ms, when));
+		break;
+	case POLICY_GAVE_UP:
+		next(telling, POLICY_NEVER,
+		     "nothing until it is good again, or a bounce is ordered");
+		break;
+	case POLICY_UNKNOWN:
+		next(telling, POLICY_NEVER,
+		     "goes on when the source can be read again");
+		break;
+	case POLICY_PAUSED:
+	case N_POLICY_STATES:
+	default:
+		next_of_pause(telling);
+		break;
+	}
+}
+
+/* The guards that hold, for people: those of the present state's own are said
+ * by its sentence. */
+static void tell_guards(struct telling *telling)
+{
+	const uint32_t said = GUARD_PAUSE | GUARD_UNKNOWN;
+	bool waits = telling->policy->state == POLICY_WAITING;
+	char when[TIME_TEXT_SIZE];
+
+	for (unsigned i = 0; i < N_POLICY_GUARDS; i++) {
+		const struct explain_guard *one = &telling->out->guards[i];
+
+		if (!one->holds || (one->guard & said) ||
+		    telling->policy->state == POLICY_BOUNCING ||
+		    telling->out->n_lines >= EXPLAIN_MAX_LINES - 2)
+			continue;
+		if (one->until_ms == POLICY_NEVER)
+			say(telling, "%s by %s: %s.",
+			    waits ? "Held" : "A bounce now would be held",
+			    policy_guard_name(one->guard), one->why);
+		else
+			say(telling, "%s by %s until %s: %s.",
+			    waits ? "Held" : "A bounce now would be held",
+			    policy_guard_name(one->guard),
+			    at(telling, one->until_ms, when), one->why);
+	}
+}
+
+void explain(const struct supervisor *supervisor, const struct monitor *monitor,
+             const char *target, uint64_t now_ms, struct explain *out)
+{
+	struct telling telling = {
+		.supervisor = supervisor,
+		.monitor = monitor,
+		.policy = &monitor->policy,
+		.rules = monitor->rules,
+		.target = target,
+		.now_ms = now_ms,
+		.out = out,
+	};
+	uint8_t step = monitor->policy.step;
+	char text[EXPLAIN_LINE_SIZE];
+
+	out->n_lines = 0;
+	judge_time(&telling);
+	judge_budget(&telling);
+	judge_world(&telling);
+	judge_people(&telling);
+	tell_state(&telling);
+	tell_observation(&telling);
+	tell_guards(&telling);
+	tell_next(&telling);
+	say(&telling, "Next: %.300s.", out->next);
+	if (monitor->policy.state == POLICY_VERIFYING &&
+	    step + 1 < monitor->rules->n_steps)
+		step++;
+	say(&telling, "%s: %.300s.",
+	    monitor->policy.state == POLICY_BOUNCING ? "At work"
+	    : monitor->dry_run                       ? "Would only say then"
+	                                             : "Would then",
+	    explain_step(&monitor->steps[step], target, text));
+}
