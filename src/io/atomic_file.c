@@ -41,6 +41,7 @@ struct atomic_file {
 	struct list next_writes;
 
 	bool closing;
+	bool ending;       /* `closer` is on its way */
 	uv_timer_t closer; /* only so that `closed` comes from the loop */
 	atomic_file_closed_cb closed;
 	void *closed_context;
@@ -124,8 +125,9 @@ static void on_closer_closed(uv_handle_t *handle)
 
 static void file_maybe_closed(struct atomic_file *file)
 {
-	if (!file->closing || file->busy)
+	if (!file->closing || file->busy || file->ending)
 		return;
+	file->ending = true;
 	(void)uv_timer_init(file->loop, &file->closer);
 	uv_close((uv_handle_t *)&file->closer, on_closer_closed);
 }
