@@ -265,6 +265,19 @@ def pushed(text):
             for name, (kind, text_of, samples) in families.items()}
 
 
+def as_numbers(value):
+    """The original writes numbers anew, we give them as they were pushed."""
+    if isinstance(value, list):
+        return [as_numbers(one) for one in value]
+    if isinstance(value, dict):
+        return {key: one if key == "labels" else as_numbers(one)
+                for key, one in value.items()}
+    try:
+        return repr(float(value))
+    except (TypeError, ValueError):
+        return value
+
+
 def groups(reply):
     """/api/v1/metrics by group, without the times."""
     found = {}
@@ -276,7 +289,7 @@ def groups(reply):
             if name in TIMES:
                 family.pop("help", None)
                 family["metrics"] = len(family["metrics"])
-        found[key] = group
+        found[key] = as_numbers(group)
     return found
 
 
