@@ -64,7 +64,7 @@ def put(running, path, body="", **headers):
     return running.client.call("PUT", path, body=body, headers=headers)
 
 
-# --- clients ------------------------------------------------------------------
+# --- clients ----------------------------------------------------
 
 
 def registry(value):
@@ -156,7 +156,7 @@ def test_curl_pushes(bouncer):
     assert curl("-X", "DELETE", url) == "202"
 
 
-# --- Prometheus ---------------------------------------------------------------
+# --- Prometheus -------------------------------------------------
 
 
 def test_prometheus_scrapes_it(bouncer, prometheus):
@@ -187,7 +187,7 @@ def strip_lints(text):
                      ) + "\n"
 
 
-# --- the same as the original ---------------------------------------------------
+# --- the same as the original -----------------------------------
 
 HISTOGRAM = ('# TYPE h histogram\nh_bucket{le="1"} 1\n'
              'h_bucket{le="+Inf"} 2\nh_sum 3\nh_count 2\n')
@@ -327,7 +327,7 @@ def test_an_empty_label_harms_nobody(bouncer):
                .json()["data"]) == 2
 
 
-# --- bad input of every kind ----------------------------------------------------
+# --- bad input of every kind ------------------------------------
 
 
 def descriptors(running):
@@ -497,7 +497,7 @@ def test_ten_thousand_idle_connections(guarded):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-# --- what it is for -------------------------------------------------------------
+# --- what it is for ---------------------------------------------
 
 
 def watched(noted, **keys):
