@@ -41,6 +41,7 @@ struct atomic_file {
 	struct list next_writes;
 
 	bool closing;
+	bool ended;        /* `closer` is on its way */
 	uv_timer_t closer; /* only so that `closed` comes from the loop */
 	atomic_file_closed_cb closed;
 	void *closed_context;
@@ -124,8 +125,10 @@ static void on_closer_closed(uv_handle_t *handle)
 
 static void file_maybe_closed(struct atomic_file *file)
 {
-	if (!file->closing || file->busy)
+	/* a completion may have closed it, and then we come here twice */
+	if (!file->closing || file->busy || file->ended)
 		return;
+	file->ended = true;
 	(void)uv_timer_init(file->loop, &file->closer);
 	uv_close((uv_handle_t *)&file->closer, on_closer_closed);
 }

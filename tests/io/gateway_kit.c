@@ -36,8 +36,8 @@ void gateway_kit_init(struct gateway_kit *gateway)
 		.reload_ok = true,
 		.gateway = &gateway->config,
 	};
-	gateway->builtin = builtin_new(&gateway->kit.loop.uv,
-	                               &gateway->kit.log, 7, NULL, NULL);
+	gateway->builtin = builtin_new(&gateway->kit.loop.uv, &gateway->kit.log,
+	                               7, NULL, NULL);
 	assert_non_null(gateway->builtin);
 	gateway->store = builtin_store(gateway->builtin);
 	assert_int_equal(api_open_gateway(&gateway->api, gateway->builtin), 0);
