@@ -61,6 +61,7 @@ const struct command command_bounce = {
 		"bouncer journal -f MONITOR shows how it goes.\n"
 		"\n"
 		"  --dry-run          say what would be done, and do nothing\n"
-		"  --json             as JSON\n" CLIENT_CONTROL_HELP,
+		"  --json             as JSON\n",
+	.more = client_control_help,
 	.run = run,
 };

@@ -15,6 +15,21 @@
 #define CLIENT_PRINT_MAX   (1 << 20)
 #define CLIENT_SHOWN_REPLY 200 /* bytes of an answer that makes no sense */
 
+const char client_control_help[] =
+	"  --socket PATH      the control socket; default $BOUNCER_CONTROL,\n"
+	"                     $RUNTIME_DIRECTORY/control.sock, then\n"
+	"                     " CLIENT_SOCKET "\n"
+	"  --url URL          instead: its addr; also $BOUNCER_URL\n"
+	"  --token-file FILE  for --url; also $BOUNCER_TOKEN_FILE\n"
+	"  --timeout TIME     for an answer; default 10s\n";
+
+const char client_gate_help[] =
+	"  --url URL          the gateway; default $BOUNCER_URL, then\n"
+	"                     " CLIENT_GATEWAY "\n"
+	"  --token-file FILE  holds a token; also $BOUNCER_TOKEN_FILE\n"
+	"  --user-file FILE   holds user:password\n"
+	"  --timeout TIME     for an answer; default 10s\n";
+
 /* --- opening -------------------------------------------------------------- */
 
 static int usage(const struct command_io *io, const struct err *err)
@@ -236,6 +251,7 @@ void client_exchange(struct client *client, struct client_call *call)
 		.timeout_ms = call->timeout_ms ? call->timeout_ms
 		                               : client->timeout_ms,
 		.idle_timeout_ms = call->idle_timeout_ms,
+		.max_body = call->on_body ? UINT64_MAX : CLIENT_MAX_BODY,
 		.on_body = on_body,
 	};
 	if (http_client_call(client->http, &call->http, on_done) == 0) {
@@ -259,6 +275,35 @@ void client_call_fini(struct client_call *call)
 	json_free(call->root);
 	call->root = NULL;
 	buf_fini(&call->reply);
+}
+
+struct wait {
+	uv_timer_t timer;
+	bool over;
+};
+
+static void on_wait_closed(uv_handle_t *handle)
+{
+	struct wait *wait =
+		container_of((uv_timer_t *)handle, struct wait, timer);
+
+	wait->over = true;
+}
+
+static void on_wait_over(uv_timer_t *timer)
+{
+	uv_close((uv_handle_t *)timer, on_wait_closed);
+}
+
+void client_wait(struct client *client, uint64_t ms)
+{
+	struct wait wait = { .over = false };
+
+	if (uv_timer_init(&client->loop, &wait.timer) < 0)
+		return;
+	(void)uv_timer_start(&wait.timer, on_wait_over, ms, 0);
+	while (!wait.over)
+		(void)uv_run(&client->loop, UV_RUN_ONCE);
 }
 
 /* --- what came of it ------------------------------------------------------ */

@@ -55,21 +55,9 @@ struct client_options {
 		"timeout", 0, OPTION_TIME, &(options)->timeout_ms         \
 	}
 
-/* For the help of a command. */
-#define CLIENT_CONTROL_HELP                                            \
-	"  --socket PATH      the control socket; default:\n"          \
-	"                     $BOUNCER_CONTROL, then\n"                \
-	"                     $RUNTIME_DIRECTORY/control.sock, then\n" \
-	"                     " CLIENT_SOCKET "\n"                     \
-	"  --url URL          instead: its addr; also $BOUNCER_URL\n"  \
-	"  --token-file FILE  for --url; also $BOUNCER_TOKEN_FILE\n"   \
-	"  --timeout TIME     for an answer; default 10s\n"
-
-#define CLIENT_GATE_HELP                                                 \
-	"  --url URL          the gateway; default $BOUNCER_URL, then\n" \
-	"                     " CLIENT_GATEWAY "\n"                      \
-	"  --token-file FILE  holds a token; also $BOUNCER_TOKEN_FILE\n" \
-	"  --user-file FILE   holds user:password\n"
+/* What help says of them. */
+extern const char client_control_help[];
+extern const char client_gate_help[];
 
 struct client {
 	const struct command_io *io;
@@ -125,6 +113,9 @@ int client_close(struct client *client, int code);
  * call->err. May be used again after client_call_fini(). */
 void client_exchange(struct client *client, struct client_call *call);
 void client_call_fini(struct client_call *call); /* harmless on a zeroed one */
+
+/* Lets @ms pass. */
+void client_wait(struct client *client, uint64_t ms);
 
 /* Ends the running exchange, if there is one, from a callback on the loop. */
 void client_cancel(struct client *client);

@@ -47,9 +47,9 @@ int command_unknown(const struct command_io *io, const char *name)
 void command_print_help(const struct command_io *io,
                         const struct command *command)
 {
-	(void)fprintf(io->out, "usage: bouncer %s%s%s\n\n%s", command->name,
+	(void)fprintf(io->out, "usage: bouncer %s%s%s\n\n%s%s", command->name,
 	              *command->arguments ? " " : "", command->arguments,
-	              command->help);
+	              command->help, command->more ? command->more : "");
 }
 
 const char *command_default_file(const struct command_io *io)

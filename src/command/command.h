@@ -40,6 +40,7 @@ struct command {
 	const char *arguments; /* "[--config FILE]" */
 	const char *summary;   /* one line, for the list */
 	const char *help;      /* the rest of `help NAME`; ends with newline */
+	const char *more;      /* and what it shares with others; may be NULL */
 	/* @argv: what stands after the name. */
 	int (*run)(const struct command_io *io, int argc, char *const *argv);
 };

@@ -58,6 +58,7 @@ const struct command command_explain = {
 		"would happen\n"
 		"next, and when.\n"
 		"\n"
-		"  --json             as JSON\n" CLIENT_CONTROL_HELP,
+		"  --json             as JSON\n",
+	.more = client_control_help,
 	.run = run,
 };

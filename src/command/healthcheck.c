@@ -71,6 +71,7 @@ const struct command command_healthcheck = {
 	.help = "It is well if its loop turns and every source was read "
 		"lately. Otherwise a\n"
 		"line says why not. Here --timeout is 3s by default.\n"
-		"\n" CLIENT_CONTROL_HELP,
+		"\n",
+	.more = client_control_help,
 	.run = run,
 };

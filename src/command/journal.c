@@ -24,7 +24,7 @@ static const char help[] =
 	"  -n, --lines N      the newest N; default 100, and 10 with -f\n"
 	"  --since TIME       those since then: 1h30m (ago), 14:05,\n"
 	"                     2026-11-21, 2026-11-21T14:05:00Z\n"
-	"  --json             an entry a line, as JSON\n" CLIENT_CONTROL_HELP;
+	"  --json             an entry a line, as JSON\n";
 
 /* --- an entry ------------------------------------------------------------- */
 
@@ -196,5 +196,6 @@ const struct command command_journal = {
 	.arguments = "[-f] [-n N] [--since TIME] [MONITOR]",
 	.summary = "print what was decided and why",
 	.help = help,
+	.more = client_control_help,
 	.run = run,
 };

@@ -23,8 +23,6 @@ struct follow {
 	struct event_stream events;
 	uint64_t since; /* what was seen */
 	char start[FOLLOW_START_MAX];
-	uv_timer_t timer;
-	bool waited;
 	int write_errno; /* why nothing can be printed any more; 0: it can */
 };
 
@@ -104,24 +102,13 @@ static bool look_for_restart(struct follow *follow)
 	return there;
 }
 
-static void on_timer(uv_timer_t *timer)
-{
-	struct follow *follow = container_of(timer, struct follow, timer);
-
-	follow->waited = true;
-}
-
 static void wait_for_daemon(struct follow *follow)
 {
 	const struct command_io *io = follow->client->io;
 
 	(void)fprintf(io->err, "bouncer: the daemon is gone; waiting for it\n");
 	do {
-		follow->waited = false;
-		(void)uv_timer_start(&follow->timer, on_timer, FOLLOW_RETRY_MS,
-		                     0);
-		while (!follow->waited)
-			(void)uv_run(&follow->client->loop, UV_RUN_ONCE);
+		client_wait(follow->client, FOLLOW_RETRY_MS);
 	} while (!look_for_restart(follow));
 	(void)fprintf(io->err, "bouncer: the daemon is back\n");
 }
@@ -163,9 +150,8 @@ int journal_follow(struct client *client, const struct journal_options *options,
 	struct follow follow = { .client = client, .options = options };
 	int code = find_begin(&follow, limit);
 
-	if (code != EXIT_OK || uv_timer_init(&client->loop, &follow.timer) < 0)
-		return code;
-	(void)look_for_restart(&follow);
+	if (code == EXIT_OK)
+		(void)look_for_restart(&follow);
 	while (code == EXIT_OK) {
 		stream_once(&follow);
 		code = judge(&follow);
@@ -173,6 +159,5 @@ int journal_follow(struct client *client, const struct journal_options *options,
 		if (code == EXIT_OK)
 			wait_for_daemon(&follow);
 	}
-	uv_close((uv_handle_t *)&follow.timer, NULL);
 	return code;
 }

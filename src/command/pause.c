@@ -130,7 +130,8 @@ const struct command command_pause = {
 		"\n"
 		"  --for TIME         as 1h30m; default: until it is resumed\n"
 		"  --reason TEXT      is shown wherever the pause is\n"
-		"  --json             as JSON\n" CLIENT_CONTROL_HELP,
+		"  --json             as JSON\n",
+	.more = client_control_help,
 	.run = run_pause,
 };
 
@@ -143,6 +144,7 @@ const struct command command_resume = {
 		"all. What the\n"
 		"configuration pauses stays paused.\n"
 		"\n"
-		"  --json             as JSON\n" CLIENT_CONTROL_HELP,
+		"  --json             as JSON\n",
+	.more = client_control_help,
 	.run = run_resume,
 };

@@ -23,14 +23,14 @@ static const char help[] =
 	"if\n"
 	"signal N killed it). It runs, and its exit code is passed on, "
 	"whatever\n"
-	"happens to the messages; a warning says so.\n"
+	"happens to the messages; a warning says so. Each is tried up to\n"
+	"three times; here --timeout is 3s, of each try.\n"
 	"\n"
 	"  --label NAME=VALUE another label of the job; may be repeated\n"
 	"  --start            it begins\n"
 	"  --fail             it failed\n"
 	"  --code N           it ended with this exit code\n"
-	"  --quiet            no warnings\n" CLIENT_GATE_HELP
-	"  --timeout TIME     for an answer, of each of 3 tries; default 3s\n";
+	"  --quiet            no warnings\n";
 
 struct ping {
 	struct client_options client;
@@ -41,35 +41,6 @@ struct ping {
 	bool quiet;
 	struct job job;
 };
-
-struct wait {
-	uv_timer_t timer;
-	bool over;
-};
-
-static void on_wait_closed(uv_handle_t *handle)
-{
-	struct wait *wait =
-		container_of((uv_timer_t *)handle, struct wait, timer);
-
-	wait->over = true;
-}
-
-static void on_wait_over(uv_timer_t *timer)
-{
-	uv_close((uv_handle_t *)timer, on_wait_closed);
-}
-
-static void wait_before_next(struct client *client, uint64_t ms)
-{
-	struct wait wait = { .over = false };
-
-	if (uv_timer_init(&client->loop, &wait.timer) < 0)
-		return;
-	(void)uv_timer_start(&wait.timer, on_wait_over, ms, 0);
-	while (!wait.over)
-		(void)uv_run(&client->loop, UV_RUN_ONCE);
-}
 
 /* Returns what a ping alone would exit with. */
 static int tell(struct client *client, const struct ping *ping, const char *end,
@@ -94,7 +65,7 @@ static int tell(struct client *client, const struct ping *ping, const char *end,
 		if (i == n_tries || (call.err.code == 0 && call.status < 500))
 			break;
 		client_call_fini(&call);
-		wait_before_next(client, (uint64_t)PING_PAUSE_MS << (i - 1));
+		client_wait(client, (uint64_t)PING_PAUSE_MS << (i - 1));
 	}
 	if (!ping->quiet)
 		code = client_complain(client, &call, NULL);
@@ -233,5 +204,6 @@ const struct command command_ping = {
 	.arguments = "[--label NAME=VALUE ...] JOB [-- COMMAND ...]",
 	.summary = "say that a job is alive, or run it and say how it ended",
 	.help = help,
+	.more = client_gate_help,
 	.run = run,
 };

@@ -15,18 +15,17 @@
 
 static const char help[] =
 	"Sends metrics in the text format to a push gateway, ours or the\n"
-	"original, in the group of JOB and the labels.\n"
+	"original, in the group of JOB and the labels. Empty input is "
+	"refused,\n"
+	"since it would empty the group: what should have written the metrics\n"
+	"has failed; to remove a group there is --delete.\n"
 	"\n"
 	"  --file FILE        where they are; default -, which is stdin\n"
 	"  --label NAME=VALUE another label of the group; may be repeated\n"
 	"  --replace          the whole group is replaced (PUT); the default\n"
 	"  --add              only metrics of the same names are (POST)\n"
 	"  --delete           remove the group; nothing is "
-	"read\n" CLIENT_GATE_HELP
-	"  --timeout TIME     for an answer; default 10s\n"
-	"\n"
-	"Empty input is refused, since it would empty the group: what should\n"
-	"have written the metrics has failed. See --delete.\n";
+	"read\n";
 
 struct push {
 	struct client_options client;
@@ -175,5 +174,6 @@ const struct command command_push = {
 	.arguments = "[--file FILE] [--label NAME=VALUE ...] JOB",
 	.summary = "send metrics to a push gateway",
 	.help = help,
+	.more = client_gate_help,
 	.run = run,
 };

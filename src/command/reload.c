@@ -37,6 +37,7 @@ const struct command command_reload = {
 		"problems changes\n"
 		"nothing; they are printed, and the exit code is 4.\n"
 		"\n"
-		"  --json             as JSON\n" CLIENT_CONTROL_HELP,
+		"  --json             as JSON\n",
+	.more = client_control_help,
 	.run = run,
 };

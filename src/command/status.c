@@ -10,16 +10,15 @@
 static const char help[] =
 	"Shows each monitor: its state, the age of the last push against the\n"
 	"limit, the last bounce, what comes next and when, and what holds it\n"
-	"back. Exits with 0 if it could be shown, however bad it is.\n"
+	"back. Exits with 0 if it could be shown, however bad it is. Colours\n"
+	"are for terminals, and not if NO_COLOR is set. Not well is what is\n"
+	"neither good, nor paused, nor starting.\n"
 	"\n"
 	"  --check            exit with 1 if any of them is not well\n"
 	"  --bad              only those that are not well\n"
 	"  --watch [TIME]     show it again every 2s, or TIME, until Ctrl-C\n"
 	"  --json             as JSON: {\"daemon\":…,\"monitors\":[…]}\n"
-	"  --names            only the names, a line each\n" CLIENT_CONTROL_HELP
-	"\n"
-	"Colours are for terminals, and not if NO_COLOR is set. Not well is\n"
-	"what is neither good, nor paused, nor starting.\n";
+	"  --names            only the names, a line each\n";
 
 struct status_options {
 	struct client_options client;
@@ -231,5 +230,6 @@ const struct command command_status = {
 	.arguments = "[MONITOR ...]",
 	.summary = "show what every monitor is doing",
 	.help = help,
+	.more = client_control_help,
 	.run = run,
 };

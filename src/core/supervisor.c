@@ -271,15 +271,6 @@ static void bounce_ended(struct supervisor *supervisor, struct monitor *monitor,
 			(double)(policy->ended_ms - monitor->bounce_ms) / 1000);
 }
 
-void supervisor_arm(struct supervisor *supervisor, struct monitor *monitor)
-{
-	uint64_t at_ms = monitor->policy.deadline_ms;
-
-	if (monitor->pause)
-		at_ms = MIN(at_ms, monitor->pause->until_ms);
-	deadlines_arm(&supervisor->deadlines, &monitor->deadline, at_ms);
-}
-
 static struct policy_commands decide(struct supervisor *supervisor,
                                      struct monitor *monitor,
                                      const struct policy_event *event,
@@ -291,6 +282,15 @@ static struct policy_commands decide(struct supervisor *supervisor,
 
 	recount(monitor);
 	return commands;
+}
+
+void supervisor_arm(struct supervisor *supervisor, struct monitor *monitor)
+{
+	uint64_t at_ms = monitor->policy.deadline_ms;
+
+	if (monitor->pause)
+		at_ms = MIN(at_ms, monitor->pause->until_ms);
+	deadlines_arm(&supervisor->deadlines, &monitor->deadline, at_ms);
 }
 
 static void carry_out(struct supervisor *supervisor, struct monitor *monitor,

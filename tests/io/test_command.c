@@ -6,43 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "command/command.h"
+#include "io/command_kit.h"
 
 #define MAX_WORDS 5
 
 static const char *const nothing[] = { NULL };
-
-struct spoken {
-	char *out;
-	char *err;
-	size_t n_out;
-	size_t n_err;
-	int code;
-};
-
-static void speak(struct spoken *spoken, const char *const *words,
-                  const char *const *envp)
-{
-	struct command_io io = { .envp = envp ? envp : nothing };
-	char *argv[MAX_WORDS + 1] = { (char *)(uintptr_t) "bouncer" };
-	int argc = 1;
-
-	for (; argc <= MAX_WORDS && words[argc - 1]; argc++)
-		argv[argc] = (char *)(uintptr_t)words[argc - 1];
-	io.out = open_memstream(&spoken->out, &spoken->n_out);
-	io.err = open_memstream(&spoken->err, &spoken->n_err);
-	assert_non_null(io.out);
-	assert_non_null(io.err);
-	spoken->code = command_main(&io, argc, argv);
-	assert_int_equal(fclose(io.out), 0);
-	assert_int_equal(fclose(io.err), 0);
-}
-
-static void spoken_fini(struct spoken *spoken)
-{
-	free(spoken->out);
-	free(spoken->err);
-}
 
 static void write_file(const char *name, const char *text)
 {
