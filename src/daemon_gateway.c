@@ -20,9 +20,9 @@
 #define SNAPSHOT_NAME "gateway.prom"
 #define SNAPSHOT_MODE 0640
 #define SNAPSHOT_PATH 4096
-#define SNAPSHOT_MAX  ((size_t)4 << 30) /* bytes that are read */
-#define PIECE_SIZE    65536             /* bytes written at once, about */
-#define PIECE_MAX     ((size_t)1 << 30) /* one line may be a whole body */
+#define SNAPSHOT_MAX  ((size_t)1 << 31)  /* bytes that are read */
+#define PIECE_SIZE    65536              /* bytes written at once, about */
+#define PIECE_MAX     ((size_t)64 << 20) /* one line may be long */
 
 static void report(struct daemon *daemon, const char *what,
                    const struct err *err)

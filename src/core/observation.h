@@ -23,13 +23,15 @@ enum observation_kind {
 /* Times end at the observation and go by the source's own clock. */
 struct observation {
 	enum observation_kind kind;
-	uint64_t age_ms;     /* AGE: since the last sign of life; FAILED: since
+	uint64_t age_ms;  /* AGE: since the last sign of life; FAILED: since
 	                        it said so; MISSING: since it was last listed,
 	                        OBSERVATION_NEVER if the source does not know */
-	uint64_t away_ms;    /* of that, time in which the source was not there
+	uint64_t away_ms; /* of that, time in which the source was not there
 	                        to hear; 0 if it always was */
-	uint64_t running_ms; /* since a start without an end; 0: none runs */
-	int16_t exit_code;   /* FAILED: what it ended with; -1: not said */
+	uint64_t
+		running_ms; /* since a start without an end, at least 1; 0: none
+	                        runs */
+	int16_t exit_code;  /* FAILED: what it ended with; -1: not said */
 };
 
 /* How a reading went. */

@@ -51,7 +51,9 @@ static void read_beat(struct watch_link *link, struct push_time now,
 		link->failed_beat = 0;
 	}
 	if (beat->running)
-		sign->running_ms = since(now.mono_ms, beat->start.mono_ms);
+		/* 0 would be that none does */
+		sign->running_ms =
+			MAX(since(now.mono_ms, beat->start.mono_ms), 1u);
 }
 
 static struct sign read_link(struct watch_link *link, struct push_time now)

@@ -14,7 +14,6 @@ struct builtin_source {
 	struct builtin *builtin;
 	struct source_listener listener;
 	struct push_watch *watch;
-	uint32_t n_subscriptions;
 	bool linked;     /* the watch knows the groups */
 	bool publishing; /* the listener is being called */
 	bool closing;
@@ -31,7 +30,6 @@ struct builtin {
 	struct builtin_source *active; /* who is told; or NULL */
 	struct list ending;            /* sources that are closed */
 	bool has_ttl;
-	bool link_failing;
 
 	uv_timer_t turn;   /* something is to be told, from the loop */
 	uv_timer_t expiry; /* the next end of a time to live */
@@ -49,11 +47,11 @@ struct builtin {
 static void on_turn(uv_timer_t *timer);
 static void on_expiry(uv_timer_t *timer);
 
-static void arm_turn(struct builtin *builtin, uint64_t wait_ms)
+static void arm_turn(struct builtin *builtin)
 {
 	/* fails only on a timer that is closing */
 	if (!builtin->closing && !uv_is_active((uv_handle_t *)&builtin->turn))
-		(void)uv_timer_start(&builtin->turn, on_turn, wait_ms, 0);
+		(void)uv_timer_start(&builtin->turn, on_turn, 0, 0);
 }
 
 struct push_time builtin_now(struct builtin *builtin)
@@ -95,26 +93,14 @@ static void on_expiry(uv_timer_t *timer)
 
 /* --- telling ------------------------------------------------------------------ */
 
-/* True when the watch knows all groups; else it is tried again later. */
-static bool link_groups(struct builtin_source *source)
+/* What there was no memory for is told to be unknown, and the watch makes up
+ * for it later. All subscriptions are dirty then. */
+static void link_groups(struct builtin_source *source)
 {
-	struct builtin *builtin = source->builtin;
-
-	if (source->linked)
-		return true;
-	if (push_watch_link(source->watch) < 0) {
-		if (!builtin->link_failing)
-			log_error(builtin->log,
-			          "out of memory: pushes are not looked at");
-		builtin->link_failing = true;
-		arm_turn(builtin, BUILTIN_RETRY_MS);
-		return false;
-	}
-	builtin->link_failing = false;
+	if (push_watch_link(source->watch) < 0)
+		log_error(source->builtin->log,
+		          "out of memory: some pushes are not looked at yet");
 	source->linked = true;
-	for (uint32_t i = 0; i < source->n_subscriptions; i++)
-		push_watch_touch(source->watch, i);
-	return true;
 }
 
 static void on_observation(void *context, uint32_t number,
@@ -134,7 +120,9 @@ static void publish(struct builtin_source *source)
 		                                .detail = "" };
 	struct builtin *builtin = source->builtin;
 
-	if (!link_groups(source) || !push_watch_is_dirty(source->watch))
+	if (!source->linked)
+		link_groups(source);
+	if (!push_watch_is_dirty(source->watch))
 		return;
 	/* ages end now, not when the turn began */
 	uv_update_time(builtin->loop);
@@ -148,7 +136,7 @@ static void publish(struct builtin_source *source)
 	source->publishing = false;
 	/* what was asked for meanwhile */
 	if (!source->closing && push_watch_is_dirty(source->watch))
-		arm_turn(builtin, 0);
+		arm_turn(builtin);
 }
 
 static void end_sources(struct builtin *builtin)
@@ -185,7 +173,7 @@ static void on_changed(struct builtin *builtin)
 	if (builtin->changed)
 		builtin->changed(builtin->changed_context);
 	if (builtin->has_ttl)
-		arm_turn(builtin, 0);
+		arm_turn(builtin);
 }
 
 static void on_pushed(void *context, struct push_group *group)
@@ -198,7 +186,7 @@ static void on_pushed(void *context, struct push_group *group)
 		return;
 	push_watch_pushed(active->watch, group);
 	if (push_watch_is_dirty(active->watch))
-		arm_turn(builtin, 0);
+		arm_turn(builtin);
 }
 
 static void on_removed(void *context, struct push_group *group)
@@ -211,7 +199,7 @@ static void on_removed(void *context, struct push_group *group)
 		return;
 	push_watch_removed(active->watch, group);
 	if (push_watch_is_dirty(active->watch))
-		arm_turn(builtin, 0);
+		arm_turn(builtin);
 }
 
 /* --- the source ------------------------------------------------------------- */
@@ -241,28 +229,24 @@ int builtin_source_subscribe(struct builtin_source *source,
                              uint32_t subscription,
                              const struct push_query *query)
 {
-	int r = push_watch_add(source->watch, subscription, query);
-
-	if (r == 0)
-		source->n_subscriptions = subscription + 1;
-	return r;
+	return push_watch_add(source->watch, subscription, query);
 }
 
 void builtin_source_start(struct builtin_source *source)
 {
 	assert(!source->builtin->active);
 	source->builtin->active = source;
-	arm_turn(source->builtin, 0);
+	arm_turn(source->builtin);
 }
 
 void builtin_source_check(struct builtin_source *source, uint32_t subscription)
 {
-	/* until the groups are known nothing can be said */
+	/* all is told anyway when the groups are known */
 	if (source->closing || !source->linked)
 		return;
 	push_watch_touch(source->watch, subscription);
 	if (!source->publishing)
-		arm_turn(source->builtin, 0);
+		arm_turn(source->builtin);
 }
 
 struct source *builtin_source_base(struct builtin_source *source)
@@ -281,9 +265,7 @@ void builtin_source_close(struct builtin_source *source,
 	if (builtin->active == source)
 		builtin->active = NULL;
 	list_append(&builtin->ending, &source->node);
-	/* a later turn may be armed already: of a try that is not needed now */
-	(void)uv_timer_stop(&builtin->turn);
-	arm_turn(builtin, 0);
+	arm_turn(builtin);
 }
 
 /* --- the object ----------------------------------------------------------------- */

@@ -24,8 +24,7 @@
 #include "source/source.h"
 
 #define BUILTIN_NAME         "builtin"
-#define BUILTIN_EXPIRE_SLICE 256  /* groups removed at once */
-#define BUILTIN_RETRY_MS     1000 /* when memory was out */
+#define BUILTIN_EXPIRE_SLICE 256 /* groups removed at once */
 
 struct builtin;
 struct builtin_source;
