@@ -160,7 +160,7 @@ def test_bounce_by_hand(bouncer, scripted_gateway):
 
 
 def test_quiet_holds(bouncer, scripted_gateway):
-    """A job that never came is bounced at no time of the day."""
+    """It is watched all the same: bad, and held."""
     one = bouncer(settings(quiet_host("a", max_age="1s", cooldown="0s"),
                            push_gw=scripted_gateway.url, timezone="UTC",
                            quiet=["00:00-24:00"]))
