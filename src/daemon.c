@@ -229,7 +229,11 @@ static void close_io(struct daemon *daemon)
 
 /* Each begins when all that the one before it closes is closed. */
 static void (*const stages[])(struct daemon *daemon) = {
-	close_bouncer, close_state, close_promises, daemon_runtime_close_all,
+	close_bouncer,
+	close_state,
+	close_promises,
+	daemon_runtime_close_all,
+	daemon_gateway_close, /* late: pushes come in until here */
 	close_io,
 };
 
@@ -429,6 +433,7 @@ static void close_parts(struct daemon *daemon)
 {
 	daemon_watch_free(daemon);
 	saved_state_free(daemon->saved);
+	mem_free(daemon->state_dir);
 	supervisor_fini(&daemon->supervisor);
 	targets_fini(&daemon->targets);
 	journal_fini(&daemon->journal);

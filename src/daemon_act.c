@@ -144,8 +144,7 @@ static void observe(void *context, struct monitor *monitor)
 		container_of(monitor, struct watched, monitor);
 
 	(void)context;
-	if (watched->feed && !watched->feed->closing)
-		pushgateway_check(watched->feed->gateway);
+	daemon_feed_check(watched);
 }
 
 static void changed(void *context)

@@ -5,6 +5,8 @@
  *     daemon.c          life: loop, signals, start, the order of shutdown
  *     daemon_serve.c    addr and the control socket, and what is done there
  *     daemon_watch.c    from a configuration to monitors and sources
+ *     daemon_feed.c     a source and the monitors that it serves
+ *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
  *     daemon_state.c    what survives our own restart
@@ -28,6 +30,7 @@
 #include "io/notify.h"
 #include "io/reaper.h"
 #include "runtime/runtime.h"
+#include "source/builtin.h"
 #include "source/pushgateway.h"
 #include "source/source.h"
 
@@ -49,6 +52,7 @@ struct watched {
 	struct monitor monitor;
 	struct daemon *daemon;
 	struct feed *feed;        /* where its observations come from */
+	uint32_t subscription;    /* its number there */
 	struct daemon_step *step; /* at work, or NULL */
 	struct list node;         /* in daemon.removed */
 	bool removed;             /* goes when its step has ended */
@@ -56,12 +60,26 @@ struct watched {
 	uint32_t n_steps[][N_STEP_RESULTS];
 };
 
+/* What a kind of source can do; as source/pushgateway.h says it. */
+struct feed_kind {
+	int (*open)(struct feed *feed, const struct config_global *global,
+	            struct err *err);
+	int (*subscribe)(struct feed *feed, uint32_t subscription,
+	                 const struct push_query *query);
+	void (*start)(struct feed *feed);
+	void (*check)(struct feed *feed, uint32_t subscription);
+	void (*close)(struct feed *feed, void (*closed)(void *context));
+};
+
 /* One source and its monitors, by the number of their subscription. */
 struct feed {
 	struct list node;
 	struct daemon *daemon;
+	const struct feed_kind *kind;
 	struct group *group;
+	struct source *source; /* NULL: not opened; of either of these */
 	struct pushgateway *gateway;
+	struct builtin_source *builtin;
 	struct watched **watched;
 	uint32_t n_watched;
 	const char *url; /* the group's */
@@ -80,6 +98,28 @@ struct daemon_runtime {
 	enum config_target_type type;
 	struct runtime *runtime;
 	char endpoint[]; /* "": the usual places */
+};
+
+/* The built-in push gateway, as long as it is on. */
+struct daemon_gateway {
+	struct daemon *daemon;
+	struct builtin *builtin;
+	struct auth *auth;      /* of the configuration that is planned */
+	struct auth *push_auth; /* of the one that is followed */
+
+	struct atomic_file *file; /* the snapshot; NULL: none is kept */
+	uv_timer_t timer;         /* the next one */
+	uint64_t interval_ms;     /* 0: only at the end */
+	struct atomic_write write;
+	struct push_snapshot_writer *writer; /* NULL: none is being written */
+	uint64_t n_writing; /* changes of the store that are written now */
+	uint64_t n_written; /* … and were */
+	bool failing;
+
+	bool applied; /* a configuration with it is followed */
+	bool closing;
+	bool last_done; /* the snapshot at the end */
+	bool timer_open;
 };
 
 #define N_DAEMON_SIGNALS 3 /* TERM, INT, HUP */
@@ -122,7 +162,9 @@ struct daemon {
 	uint32_t n_groups;
 	struct list feeds;
 	struct list removed;
+	struct daemon_gateway *gateway; /* NULL: it is off */
 
+	char *state_dir;                /* of the start; NULL: none */
 	struct atomic_file *state_file; /* NULL: none is kept */
 	struct list state_waits;        /* promise_wait, not yet written */
 	uv_timer_t state_timer;         /* the next write */
@@ -163,8 +205,7 @@ void daemon_closed_one(void *context);
 
 /* Reads the configuration anew; also records and logs how that went. 0, or a
  * negative code with words and, if it is the file, @problems. */
-int daemon_reload(struct daemon *daemon, struct buf *problems,
-                  struct err *err) MUST_CHECK;
+int daemon_reload(struct daemon *daemon, struct buf *problems, struct err *err);
 
 /* --- daemon_serve.c ------------------------------------------------------ */
 
@@ -212,6 +253,38 @@ void daemon_config_unref(struct daemon_config *config);
 /* The key of a monitor's target: who shares it, shares the exclusion. */
 int daemon_target_key(struct buf *key, const char *runtime, const char *project,
                       const char *name) MUST_CHECK;
+
+/* --- daemon_feed.c ------------------------------------------------------- */
+
+/* @url is borrowed. NULL if memory is out. */
+struct feed *daemon_feed_new(struct daemon *daemon, struct group *group,
+                             const char *url, uint64_t interval_ms) MUST_CHECK;
+/* Before anything is added, and after it is in a list. */
+int daemon_feed_open(struct feed *feed, const struct config_global *global,
+                     struct err *err) MUST_CHECK;
+int daemon_feed_add(struct feed *feed, struct watched *watched,
+                    const struct push_query *query) MUST_CHECK;
+/* Its monitors are its own from now on. */
+void daemon_feed_start(struct feed *feed);
+/* A fresh observation of this one is wanted. */
+void daemon_feed_check(const struct watched *watched);
+/* In whatever state; daemon_closed_one() if counted in n_pending. */
+void daemon_feed_close(struct feed *feed);
+
+/* --- daemon_gateway.c ---------------------------------------------------- */
+
+/* Makes what @config asks for, beside what there is: the store with what was
+ * saved, who may push. Then one of the next two. */
+int daemon_gateway_plan(struct daemon *daemon,
+                        const struct config_gateway *config,
+                        struct err *err) MUST_CHECK;
+/* The configuration that is followed has changed: the gateway, too, or it
+ * closes. */
+void daemon_gateway_apply(struct daemon *daemon);
+void daemon_gateway_revert(struct daemon *daemon);
+/* Writes the last snapshot and closes; daemon_closed_one() for each close that
+ * it counts in n_pending. */
+void daemon_gateway_close(struct daemon *daemon);
 
 /* --- daemon_runtime.c ---------------------------------------------------- */
 

@@ -48,13 +48,21 @@ static int open_server(struct daemon *daemon,
 	return r;
 }
 
+/* Of a request's body: pushes are large, who steers has little to say. */
+static uint64_t max_body(const struct config *config)
+{
+	return config->gateway.enabled
+	               ? MAX(config->gateway.max_body, (uint64_t)API_MAX_BODY)
+	               : API_MAX_BODY;
+}
+
 /* NULL in *serverp when nothing is to be served. */
 static int open_addr(struct daemon *daemon, const struct config *config,
                      struct http_server **serverp, struct err *err)
 {
 	struct http_server_options options = {
 		.max_connections = config->global.max_connections,
-		.max_body = API_MAX_BODY,
+		.max_body = max_body(config),
 	};
 
 	return config->global.addr
@@ -84,13 +92,13 @@ static void make_directory(const char *path)
 	(void)mkdir(directory, CONTROL_DIR_MODE);
 }
 
-static int open_control(struct daemon *daemon,
-                        const struct config_global *global,
+static int open_control(struct daemon *daemon, const struct config *config,
                         struct http_server **serverp, struct err *err)
 {
+	const struct config_global *global = &config->global;
 	struct http_server_options options = {
 		.max_connections = CONTROL_MAX_CLIENT,
-		.max_body = API_MAX_BODY,
+		.max_body = max_body(config),
 		.unix_mode = CONTROL_MODE,
 	};
 	char address[PATH_MAX];
@@ -159,8 +167,7 @@ int daemon_serve_prepare(struct daemon *daemon, const struct config *config,
 	if (r == 0 && serving->new_server)
 		r = open_addr(daemon, config, &serving->server, err);
 	if (r == 0 && serving->new_control)
-		r = open_control(daemon, &config->global, &serving->control,
-		                 err);
+		r = open_control(daemon, config, &serving->control, err);
 	if (r < 0)
 		daemon_serve_drop(daemon, serving);
 	return r;
@@ -168,6 +175,8 @@ int daemon_serve_prepare(struct daemon *daemon, const struct config *config,
 
 void daemon_serve_commit(struct daemon *daemon, struct daemon_serving *serving)
 {
+	uint64_t limit = max_body(daemon->config->config);
+
 	if (serving->new_server) {
 		server_close(daemon, daemon->server, SERVER_LINGER_MS);
 		daemon->server = serving->server;
@@ -176,6 +185,10 @@ void daemon_serve_commit(struct daemon *daemon, struct daemon_serving *serving)
 		server_close(daemon, daemon->control, SERVER_LINGER_MS);
 		daemon->control = serving->control;
 	}
+	if (daemon->server)
+		http_server_set_max_body(daemon->server, limit);
+	if (daemon->control)
+		http_server_set_max_body(daemon->control, limit);
 	auth_free(daemon->auth);
 	daemon->auth = serving->auth;
 	daemon->api.control_auth = daemon->auth;

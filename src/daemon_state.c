@@ -110,6 +110,9 @@ int daemon_state_open(struct daemon *daemon)
 		report(daemon, "state is not kept", &err);
 		return 0;
 	}
+	daemon->state_dir = mem_strdup(dir);
+	if (!daemon->state_dir)
+		return UV_ENOMEM;
 	if (!read_state(daemon, path))
 		return 0;
 	daemon->state_file =

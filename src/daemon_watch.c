@@ -29,40 +29,6 @@ void daemon_config_unref(struct daemon_config *config)
 	mem_free(config);
 }
 
-/* --- what a source says -------------------------------------------------- */
-
-static void on_reading_begin(void *context, struct source *source,
-                             const struct reading *reading)
-{
-	struct feed *feed = context;
-
-	(void)source;
-	supervisor_reading_begin(&feed->daemon->supervisor, feed->group,
-	                         reading, daemon_now(feed->daemon));
-}
-
-static void on_observation(void *context, struct source *source,
-                           uint32_t subscription,
-                           const struct observation *observation)
-{
-	struct feed *feed = context;
-
-	(void)source;
-	supervisor_observe(&feed->daemon->supervisor,
-	                   &feed->watched[subscription]->monitor, observation,
-	                   uv_now(&feed->daemon->loop));
-}
-
-static void on_reading_end(void *context, struct source *source)
-{
-	struct feed *feed = context;
-
-	(void)source;
-	supervisor_reading_end(&feed->daemon->supervisor, feed->group,
-	                       uv_now(&feed->daemon->loop));
-	daemon_arm(feed->daemon);
-}
-
 /* --- the plan ----------------------------------------------------------- */
 
 struct plan {
@@ -124,6 +90,8 @@ static struct group *take_group(struct daemon *daemon, const char *url)
 		return NULL;
 	memcpy(made->url, url, n);
 	group_init(&made->group, made->url);
+	made->group.own = config_is_builtin(url);
+	made->group.up = made->group.own;
 	groups[daemon->n_groups++] = &made->group;
 	return &made->group;
 }
@@ -222,44 +190,6 @@ static struct watched *watched_new(struct daemon *daemon,
 	return watched;
 }
 
-static void feed_free(struct feed *feed)
-{
-	mem_free(feed->watched);
-	mem_free(feed);
-}
-
-static int feed_open(struct plan *plan, struct feed *feed, struct err *err)
-{
-	struct daemon *daemon = plan->daemon;
-	const struct config_global *global = &plan->config->config->global;
-	struct pushgateway_options options = {
-		.loop = &daemon->loop,
-		.client = daemon->client,
-		.log = daemon->log,
-		.url = feed->url,
-		.interval_ms = feed->interval_ms,
-		.timeout_ms = global->fetch_timeout_ms,
-		.max_body = global->max_body,
-		.seed = rng_next(&daemon->supervisor.rng),
-	};
-	struct source_listener listener = { on_reading_begin, on_observation,
-		                            on_reading_end, feed };
-	struct daemon_group *group = group_of(feed->group);
-	int r;
-
-	r = pushgateway_new(&options, &listener, &feed->gateway, err);
-	if (r < 0)
-		return r;
-	if (!group->name) {
-		group->name =
-			mem_strdup(pushgateway_source(feed->gateway)->name);
-		if (!group->name)
-			return UV_ENOMEM;
-		group->group.name = group->name;
-	}
-	return 0;
-}
-
 static struct feed *find_feed(struct plan *plan, const char *url,
                               uint64_t interval_ms)
 {
@@ -282,34 +212,12 @@ static int take_feed(struct plan *plan, struct group *group,
 	*feedp = feed;
 	if (feed)
 		return 0;
-	feed = mem_calloc(1, sizeof(*feed));
+	feed = daemon_feed_new(plan->daemon, group, url, interval_ms);
 	if (!feed)
 		return UV_ENOMEM;
-	feed->daemon = plan->daemon;
-	feed->group = group;
-	feed->url = url;
-	feed->interval_ms = interval_ms;
 	list_append(&plan->feeds, &feed->node);
 	*feedp = feed;
-	return feed_open(plan, feed, err);
-}
-
-static int feed_add(struct feed *feed, struct watched *watched)
-{
-	uint32_t number = feed->n_watched;
-
-	/* in powers of two */
-	if ((number & (number - 1)) == 0) {
-		struct watched **grown = mem_realloc(
-			feed->watched,
-			(number ? number * 2 : 1) * sizeof(struct watched *));
-
-		if (!grown)
-			return UV_ENOMEM;
-		feed->watched = grown;
-	}
-	feed->watched[feed->n_watched++] = watched;
-	return 0;
+	return daemon_feed_open(feed, &plan->config->config->global, err);
 }
 
 static int subscribe(struct plan *plan, struct watched *watched,
@@ -341,10 +249,7 @@ static int subscribe(struct plan *plan, struct watched *watched,
 	r = take_feed(plan, watched->monitor.group, config->check_interval_ms,
 	              &feed, err);
 	if (r == 0)
-		r = feed_add(feed, watched);
-	if (r == 0)
-		r = pushgateway_subscribe(feed->gateway, feed->n_watched - 1,
-		                          &query);
+		r = daemon_feed_add(feed, watched, &query);
 	return r;
 }
 
@@ -395,31 +300,10 @@ static bool is_new(const struct watched *watched)
 	return !watched->monitor.config;
 }
 
-static void on_feed_closed(void *context)
-{
-	struct feed *feed = context;
-	struct daemon *daemon = feed->daemon;
-
-	feed_free(feed);
-	daemon_closed_one(daemon);
-}
-
-static void feed_close(struct feed *feed)
-{
-	feed->closing = true;
-	list_unlink(&feed->node);
-	if (!feed->gateway) {
-		feed_free(feed);
-		return;
-	}
-	feed->daemon->n_pending++;
-	pushgateway_close(feed->gateway, on_feed_closed, feed);
-}
-
 static void close_feeds(struct list *feeds)
 {
 	LIST_FOR_EACH_SAFE (node, feeds)
-		feed_close(container_of(node, struct feed, node));
+		daemon_feed_close(container_of(node, struct feed, node));
 }
 
 static void plan_drop(struct plan *plan)
@@ -526,10 +410,9 @@ static void commit(struct plan *plan)
 
 		list_unlink(node);
 		list_append(&daemon->feeds, node);
-		for (uint32_t i = 0; i < feed->n_watched; i++)
-			feed->watched[i]->feed = feed;
-		pushgateway_start(feed->gateway);
+		daemon_feed_start(feed);
 	}
+	daemon_gateway_apply(daemon);
 	daemon_config_unref(old_config);
 }
 
@@ -560,12 +443,15 @@ int daemon_watch_apply(struct daemon *daemon, struct config *config,
 	if (plan.config) {
 		plan.config->config = config;
 		plan.config->n_refs = 1;
-		r = plan_make(&plan, err);
+		r = daemon_gateway_plan(daemon, &config->gateway, err);
 	}
+	if (r == 0)
+		r = plan_make(&plan, err);
 	if (r == 0) {
 		commit(&plan);
 	} else {
 		plan_drop(&plan);
+		daemon_gateway_revert(daemon);
 		mem_free(plan.config);
 		if (r == UV_ENOMEM)
 			(void)err_set(err, r, "out of memory");

@@ -46,7 +46,7 @@ say "packages"
 install_required $BUILD_PACKAGES ${integration:+$INTEGRATION_PACKAGES}
 install_llhttp
 # shellcheck disable=SC2086 # a list
-[ -z "$integration" ] || install_optional $PEERS
+[ -z "$integration" ] || install_optional $PEERS $PACKAGING
 
 say "building in $BUILD"
 mkdir -p "$(dirname "$BUILD")"

@@ -40,11 +40,17 @@ done
 
 # --- telling the story ------------------------------------------------------
 
-began=$(date +%s)
+now_ms()
+{
+    echo "$(($(date +%s%N) / 1000000))"
+}
+
+began=$(now_ms)
 
 tell()
 {
-    printf '%4d s  %s\n' "$(($(date +%s) - began))" "$*"
+    passed=$(($(now_ms) - began))
+    printf '%3d.%d s  %s\n' $((passed / 1000)) $((passed / 100 % 10)) "$*"
 }
 
 # The journal's new entries, as the bouncer wrote them.
@@ -80,6 +86,9 @@ wait_for()
     shift 2
     deadline=$(($(date +%s) + limit))
     until "$@"; do
+        for pid in $PIDS; do
+            [ -d "/proc/$pid" ] || fail "process $pid ended too early"
+        done
         [ "$(date +%s)" -lt "$deadline" ] ||
             fail "$what: not within $limit seconds"
         [ -z "$URL" ] || tell_journal
@@ -274,6 +283,7 @@ if [ -z "$BUILT" ]; then
 fi
 
 say "the story"
+began=$(now_ms)
 trap stop_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -4,13 +4,13 @@
  * after a restart, by us and, being the text exposition format, by everybody.
  *
  *     # bouncer snapshot 1 TIME
- *     # group 0 {job="backup"} pushed=… failed=… away=… ok=1 …
- *     # group 1 …
+ *     # group 1 pushed=… failed=… away=… ok=1 … {instance="",job="backup"}
+ *     # group 2 …
  *     # HELP …
  *     # TYPE …
- *     # of 0 TIME
- *     lines of the family in group 0
  *     # of 1 TIME
+ *     lines of the family in group 1
+ *     # of 2 TIME
  *     …
  *     # end CHECKSUM
  *
@@ -27,7 +27,8 @@ struct push_snapshot_writer;
 struct push_snapshot_writer *push_snapshot_writer_new(
 	struct push_store *store, int64_t now_wall_ms) MUST_CHECK;
 void push_snapshot_writer_free(struct push_snapshot_writer *writer);
-/* Appends some more until @out has about @budget bytes; true with the end. */
+/* Appends some more until @out has about @budget bytes; true with the end, or
+ * when @out has failed. */
 bool push_snapshot_write(struct push_snapshot_writer *writer, struct buf *out,
                          size_t budget);
 
@@ -37,6 +38,7 @@ bool push_snapshot_write(struct push_snapshot_writer *writer, struct buf *out,
  * The time between the snapshot and @now, in which nobody was there to hear a
  * push, is added to each group's away_ms; a snapshot from the future (the clock
  * was set back) adds nothing, and its times are not believed beyond @now.
+ * Limits do not count, and the store's listener is not told.
  * Returns 0, -EINVAL with words if it is damaged or not ours (the store is
  * empty then), or -ENOMEM.
  */

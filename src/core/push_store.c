@@ -33,7 +33,7 @@ struct push_store *push_store_new(uint64_t seed,
 	return store;
 }
 
-static void remove_all(struct push_store *store, bool tell)
+void store_remove_all(struct push_store *store, bool tell)
 {
 	struct tree_node *node;
 
@@ -51,7 +51,7 @@ void push_store_free(struct push_store *store)
 	if (!store)
 		return;
 	assert(list_empty(&store->views));
-	remove_all(store, false);
+	store_remove_all(store, false);
 	kept_free_all(store);
 	while ((node = tree_first(&store->families))) {
 		struct store_family *family =
@@ -328,6 +328,7 @@ int store_obtain_group(struct push_store *store, const struct push_key *key,
 	}
 	tree_insert(&store->groups, &group->node, group, compare_group_key);
 	group->version = store->version + 1;
+	group->number = ++store->last_number;
 	group->seen_mono_ms = now.mono_ms;
 	expire_choose(store, group);
 	*groupp = group;
@@ -408,7 +409,7 @@ uint32_t push_store_delete_matching(struct push_store *store,
 
 void push_store_wipe(struct push_store *store)
 {
-	remove_all(store, true);
+	store_remove_all(store, true);
 }
 
 /* --- heartbeats and failures -------------------------------------------------- */

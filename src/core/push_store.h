@@ -126,7 +126,9 @@ enum push_outcome {
  * PUT replaces all metrics of the group, POST those of the body's families;
  * an empty body with PUT removes all metrics, with POST none. Labels of the
  * body that the key has, too, are overwritten by the key's; `instance=""` is
- * added where there is no instance. Returns 0, an outcome with the words of
+ * added where there is no instance. Families with the names of push_time_seconds
+ * and push_failure_time_seconds are overwritten by the gateway's, as in the
+ * original; those of the heartbeats' are refused. Returns 0, an outcome with the words of
  * the answer in @err (nothing but the failure's time has changed, and for
  * PUSH_E_INCONSISTENT a group that was not there exists now), or -ENOMEM.
  */
@@ -203,6 +205,9 @@ int push_group_each_sample(const struct push_store *store,
  * the gauges of heartbeats (ping_running, ping_start_time_seconds,
  * ping_duration_seconds, ping_exit_code; only for groups that have beats) are
  * families like others. Groups come in the order of their keys.
+ *
+ * HELP is the present one, whenever the view began. A deletion cannot fail: if
+ * there is no memory to keep aside what it takes away, the views lose it.
  */
 struct push_view;
 
@@ -220,13 +225,15 @@ struct push_view_family {
 bool push_view_next(struct push_view *view, struct push_view_family *family);
 
 /* Appends lines of the present family, without HELP and TYPE, until @out has
- * about @budget bytes; true when there are no more of the family. */
+ * about @budget bytes; true when there are no more of the family, or @out has
+ * failed. */
 bool push_view_write(struct push_view *view, struct buf *out, size_t budget);
 
 /*
  * The same store as JSON, as GET /api/v1/metrics of the original gives it:
  * {"status":"success","data":[…]}, group by group. Call until it returns
- * true. For a view on which push_view_next() was not used.
+ * true, then look whether @out has failed. For a view on which
+ * push_view_next() was not used.
  */
 bool push_view_write_json(struct push_view *view, struct buf *out,
                           size_t budget);

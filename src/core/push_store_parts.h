@@ -29,7 +29,7 @@
  * value, a line feed. Bytes that UTF-8 never has stand for what is said
  * elsewhere, so that labels are in order when all is put in:
  */
-#define LINE_NAME  0xf8 /* + enum metric_suffix */
+#define LINE_NAME  0xf5 /* + enum metric_suffix */
 #define LINE_WHOLE 0xfd /* the group's labels, and no other */
 #define LINE_BLANK 0xfe /* instance="" */
 #define LINE_LABEL 0xff /* the next label of the group */
@@ -132,6 +132,7 @@ struct store_group {
 	struct tree_node node;    /* by key */
 	struct deadline deadline; /* of its time to live */
 	uint64_t version;         /* of `shown` */
+	uint64_t number;          /* its name in a snapshot; never given twice */
 	uint64_t hash_sum;        /* of its labels */
 	int64_t seen_mono_ms;     /* a push or a beat; or its beginning */
 	uint64_t ttl_ms;
@@ -254,6 +255,7 @@ struct push_store {
 	uint64_t n_series;
 	uint64_t n_bytes;
 	bool ever_beat;
+	uint64_t last_number;
 
 	struct map group_by_key;
 	struct tree groups;
@@ -302,6 +304,7 @@ int store_obtain_group(struct push_store *store, const struct push_key *key,
 void store_remove_group(struct push_store *store, struct store_group *group,
                         bool tell);
 void group_unref(struct store_group *group);
+void store_remove_all(struct push_store *store, bool tell);
 
 /* families and metrics (push_store_index.c) */
 struct store_family *family_find(const struct push_store *store,

@@ -220,7 +220,12 @@ static bool type_has_suffix(enum metric_type type, enum metric_suffix suffix)
 {
 	if (type == METRIC_SUMMARY)
 		return suffix == METRIC_SUM || suffix == METRIC_COUNT;
-	return type == METRIC_HISTOGRAM || type == METRIC_GAUGE_HISTOGRAM;
+	if (type == METRIC_HISTOGRAM)
+		return suffix == METRIC_BUCKET || suffix == METRIC_SUM ||
+		       suffix == METRIC_COUNT;
+	return type == METRIC_GAUGE_HISTOGRAM &&
+	       (suffix == METRIC_BUCKET || suffix == METRIC_GSUM ||
+	        suffix == METRIC_GCOUNT);
 }
 
 static int collides(struct push_job *job, struct slice plain, struct slice base,
@@ -280,8 +285,8 @@ static int check_family(struct push_job *job, const struct work_entry *entry)
 	if (family->reserved && family->reserved_type != type)
 		return inconsistent(
 			job->err,
-			"family \"%.*s\" is a %s of the gateway itself, and "
-			"a %s here",
+			"family \"%.*s\" is the gateway's own with type %s, "
+			"and has type %s here",
 			WORDS(family->name),
 			metric_type_name(
 				(enum metric_type)family->reserved_type),
@@ -291,8 +296,8 @@ static int check_family(struct push_job *job, const struct work_entry *entry)
 	if (n_others(job, family) > 0)
 		return inconsistent(
 			job->err,
-			"family \"%.*s\" is a %s in another group, and a %s "
-			"here",
+			"family \"%.*s\" has type %s in another group, and "
+			"type %s here",
 			WORDS(family->name),
 			metric_type_name((enum metric_type)family->type),
 			metric_type_name(type));

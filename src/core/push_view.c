@@ -311,7 +311,9 @@ static bool write_own(struct push_view *view, struct buf *out, size_t budget)
 	while (view_walk_next_group(&walk, &group, &state)) {
 		size_t start = out->n;
 
-		if (out->n + work >= budget || out->failed) {
+		if (out->failed)
+			return true;
+		if (out->n + work >= budget) {
 			view_set_group(view, group, 0);
 			return false;
 		}
@@ -340,7 +342,9 @@ static bool write_stored(struct push_view *view, struct buf *out,
 			item.chunk->text + item.offset, item.length);
 
 		for (lines = slice_skip(lines, offset); lines.n > 0;) {
-			if (out->n >= budget || out->failed) {
+			if (out->failed)
+				return true;
+			if (out->n >= budget) {
 				view_set_group(view, item.group,
 				               item.length - (uint32_t)lines.n);
 				return false;

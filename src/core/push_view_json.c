@@ -109,7 +109,9 @@ static void begin_family(struct push_view *view, struct slice name,
 	json_write_key(json, "time_stamp");
 	json_write_string(json, timestamp_format(wall_ms, stamp));
 	json_write_key(json, "type");
-	json_write_string(json, upper);
+	json_write_string(json, type == METRIC_GAUGE_HISTOGRAM
+	                                ? "GAUGE_HISTOGRAM"
+	                                : upper);
 	if (help.n > 0) {
 		json_write_key(json, "help");
 		json_write_slice(json, help);
@@ -190,11 +192,13 @@ static void write_compound(struct push_view *view,
 		if (line_compare(item->group, &first, &line, inner) != 0)
 			break;
 		*lines = rest;
-		if (line.suffix == METRIC_COUNT) {
+		if (line.suffix == METRIC_COUNT ||
+		    line.suffix == METRIC_GCOUNT) {
 			count = line.value;
 			continue;
 		}
-		if (line.suffix == METRIC_SUM) {
+		if (line.suffix == METRIC_SUM ||
+		    line.suffix == METRIC_GSUM) {
 			sum = line.value;
 			continue;
 		}
@@ -241,7 +245,7 @@ static bool write_item(struct push_view *view, struct buf *out, size_t budget)
 		view->offset = 0;
 	}
 	for (lines = slice_skip(lines, view->offset); lines.n > 0;) {
-		if (out->n >= budget || out->failed)
+		if (out->n >= budget)
 			return false;
 		write_metric(view, item, &lines);
 		view->offset = item->length - (uint32_t)lines.n;
@@ -338,7 +342,9 @@ bool push_view_write_json(struct push_view *view, struct buf *out,
 	while (view_walk_next_group(&walk, &group, &state)) {
 		if (view->group && compare_keys(group, view->group) == 0)
 			continue; /* was the last one */
-		if (out->n >= budget || out->failed)
+		if (out->failed)
+			return true;
+		if (out->n >= budget)
 			return false;
 		if (begin_group(view, group, state) < 0 && !out->failed)
 			out->failed = -ENOMEM;

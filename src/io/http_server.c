@@ -45,7 +45,9 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct log *log,
 	list_init(&server->fresh_peers);
 	list_init(&server->exchanges);
 	list_init(&server->spare_exchanges);
+	list_init(&server->streams);
 	(void)uv_timer_init(loop, &server->timer);
+	(void)uv_idle_init(loop, &server->turn);
 	server->timer_open = true;
 	return server;
 }
@@ -104,6 +106,15 @@ static void on_timer_closed(uv_handle_t *handle)
 	closed(context);
 }
 
+static void on_turn_closed(uv_handle_t *handle)
+{
+	struct http_server *server =
+		container_of((uv_idle_t *)handle, struct http_server, turn);
+
+	/* the last handle; its callback is what frees the server */
+	uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+}
+
 void server_maybe_closed(struct http_server *server)
 {
 	if (!server->closing || !list_empty(&server->peers))
@@ -112,9 +123,8 @@ void server_maybe_closed(struct http_server *server)
 		if (server->listeners[i].open)
 			return;
 	}
-	/* the last handle; its callback is what frees the server */
-	if (!uv_is_closing((uv_handle_t *)&server->timer))
-		uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+	if (!uv_is_closing((uv_handle_t *)&server->turn))
+		uv_close((uv_handle_t *)&server->turn, on_turn_closed);
 }
 
 static void on_lingered(uv_timer_t *timer)
@@ -124,6 +134,11 @@ static void on_lingered(uv_timer_t *timer)
 
 	LIST_FOR_EACH (node, &server->peers)
 		peer_close(container_of(node, struct peer, node));
+}
+
+void http_server_set_max_body(struct http_server *server, uint64_t max_body)
+{
+	server->options.max_body = max_body;
 }
 
 void http_server_close(struct http_server *server, uint64_t linger_ms,

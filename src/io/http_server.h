@@ -95,6 +95,9 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct log *log,
                                     http_handler_cb handler,
                                     void *context) MUST_CHECK;
 
+/* Of requests that begin from now on. */
+void http_server_set_max_body(struct http_server *server, uint64_t max_body);
+
 /*
  * http_server_listen() - accept on @address (see url_parse_listen)
  *

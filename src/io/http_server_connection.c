@@ -65,6 +65,8 @@ void peer_close(struct peer *peer)
 		peer->exchange->peer = NULL;
 		peer->exchange = NULL;
 	}
+	if (peer->exchange)
+		list_unlink(&peer->exchange->turn_node);
 	peer_enter(peer, PEER_CLOSING);
 	if (peer->excess)
 		peer->server->n_excess--;
@@ -101,6 +103,11 @@ void peer_waits(struct peer *peer)
 {
 	peer->n_unsent = peer_n_unsent(peer);
 	peer_arm(peer, peer->server->options.write_timeout_ms);
+}
+
+void peer_rests(struct peer *peer)
+{
+	(void)uv_timer_stop(&peer->timer);
 }
 
 /* Slow is well; not at all is not. */

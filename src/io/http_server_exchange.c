@@ -35,6 +35,7 @@ static struct exchange *exchange_new(struct http_server *server)
 	}
 	exchange->server = server;
 	list_init(&exchange->node);
+	list_init(&exchange->turn_node);
 	buf_init(&exchange->request_body, server->options.max_body);
 	buf_init(&exchange->head, HTTP_SERVER_MAX_HEADERS_BYTES);
 	buf_init(&exchange->body, HTTP_SERVER_MAX_PIECE);
@@ -84,6 +85,7 @@ void exchange_release(struct exchange *exchange)
 {
 	struct http_server *server = exchange->server;
 
+	list_unlink(&exchange->turn_node);
 	if (exchange->producer)
 		exchange->producer(exchange->producer_state, NULL);
 	if (exchange->peer)

@@ -30,7 +30,8 @@
 #include "io/http_server.h"
 
 #define HTTP_SERVER_READ_SIZE   65536
-#define HTTP_SERVER_MAX_AT_ONCE 16 /* pieces to a peer that reads fast */
+#define HTTP_SERVER_MAX_AT_ONCE 2       /* pieces of a stream, before others */
+#define HTTP_SERVER_TURN_NS     1000000 /* for all streams, in one turn */
 #define HTTP_SERVER_DATE_SIZE   32
 #define HTTP_SERVER_MAX_SPARE   64 /* exchanges kept for the next request */
 #define HTTP_SERVER_MAX_EXCESS  64 /* connections being told 503 */
@@ -90,7 +91,8 @@ struct exchange {
 	bool last;                 /* nothing follows what is being sent */
 	bool live;                 /* an empty piece is not the end */
 	bool asleep;               /* it was empty */
-	unsigned n_at_once;        /* pieces since the loop had its turn */
+	unsigned n_at_once;        /* pieces since it had to queue */
+	struct list turn_node;     /* server's streams, until its turn comes */
 	struct buf head;           /* the answer's; later the chunk's size */
 	struct buf body;           /* whole, or the present piece */
 	http_producer_cb producer; /* NULL: the body is whole */
@@ -132,6 +134,9 @@ struct http_server {
 	struct list spare_exchanges;
 	size_t n_spare;
 
+	struct list streams; /* whose peers would take more; first come … */
+	uv_idle_t turn;      /* running while there are any */
+
 	time_t date_at; /* when `date` was true */
 	char date[HTTP_SERVER_DATE_SIZE];
 
@@ -163,6 +168,7 @@ bool server_make_room(struct http_server *server);
  * out, and it is the next request's turn, or the end. */
 void peer_answering(struct peer *peer);
 void peer_waits(struct peer *peer);
+void peer_rests(struct peer *peer); /* it waits for us, not we for it */
 void peer_answered(struct peer *peer);
 /* There is nothing to send for now; but does the peer close? */
 void peer_sleeps(struct peer *peer);
@@ -188,3 +194,6 @@ void exchange_show(struct exchange *exchange);
 /* An error of the request: @words and a newline, and the connection closes. */
 void exchange_refuse(struct exchange *exchange, uint16_t status,
                      const char *words);
+/* Lets streams go on, a little each, for a short time; then requests have
+ * theirs. For server->turn. */
+void server_on_turn(uv_idle_t *turn);

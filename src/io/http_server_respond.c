@@ -77,6 +77,7 @@ static void exchange_answer(struct exchange *exchange, uint16_t status,
 
 /* --- sending ------------------------------------------------------------------- */
 
+static void exchange_queue(struct exchange *exchange);
 static void exchange_go_on(struct exchange *exchange);
 
 static void on_written(uv_write_t *write, int status)
@@ -89,8 +90,7 @@ static void on_written(uv_write_t *write, int status)
 		peer_close(exchange->peer);
 		return;
 	}
-	exchange->n_at_once = 0;
-	exchange_go_on(exchange);
+	exchange_queue(exchange);
 }
 
 /* What there is to send, without the first @n_sent bytes. */
@@ -129,7 +129,7 @@ static bool exchange_send(struct exchange *exchange)
 	struct peer *peer = exchange->peer;
 	uv_buf_t bytes[MAX_BYTES];
 	unsigned n = exchange_bytes(exchange, 0, bytes);
-	int r = 0;
+	int r;
 
 	if (exchange->head.failed) {
 		peer_close(peer);
@@ -137,20 +137,16 @@ static bool exchange_send(struct exchange *exchange)
 	}
 	if (n == 0)
 		return true;
-	/* a peer that reads fast must not keep us from the others */
-	if (exchange->n_at_once++ < HTTP_SERVER_MAX_AT_ONCE) {
-		r = uv_try_write(&peer->uv.stream, bytes, n);
-		if (r == UV_EAGAIN)
-			r = 0;
-		if (r >= 0) {
-			n = exchange_bytes(exchange, (size_t)r, bytes);
-			if (n == 0)
-				return true;
-		}
-	}
-	if (r >= 0)
+	r = uv_try_write(&peer->uv.stream, bytes, n);
+	if (r == UV_EAGAIN)
+		r = 0;
+	if (r >= 0) {
+		n = exchange_bytes(exchange, (size_t)r, bytes);
+		if (n == 0)
+			return true;
 		r = uv_write(&exchange->write, &peer->uv.stream, bytes, n,
 		             on_written);
+	}
 	if (r < 0)
 		peer_close(peer);
 	else
@@ -182,10 +178,29 @@ static bool exchange_produce(struct exchange *exchange)
 	return true;
 }
 
+/* A peer that reads fast must not keep us from the others. */
+static void exchange_queue(struct exchange *exchange)
+{
+	struct http_server *server = exchange->server;
+
+	if (exchange->last) {
+		peer_answered(exchange->peer);
+		return;
+	}
+	exchange->n_at_once = 0;
+	peer_rests(exchange->peer);
+	list_append(&server->streams, &exchange->turn_node);
+	(void)uv_idle_start(&server->turn, server_on_turn);
+}
+
 /* What was there to send has gone out. */
 static void exchange_go_on(struct exchange *exchange)
 {
 	while (!exchange->last) {
+		if (exchange->n_at_once++ == HTTP_SERVER_MAX_AT_ONCE) {
+			exchange_queue(exchange);
+			return;
+		}
 		buf_reset(&exchange->head);
 		if (!exchange_produce(exchange))
 			return;
@@ -197,6 +212,23 @@ static void exchange_go_on(struct exchange *exchange)
 			return;
 	}
 	peer_answered(exchange->peer);
+}
+
+void server_on_turn(uv_idle_t *turn)
+{
+	struct http_server *server =
+		container_of(turn, struct http_server, turn);
+	uint64_t until_ns = uv_hrtime() + HTTP_SERVER_TURN_NS;
+
+	do {
+		struct list *node = list_pop(&server->streams);
+
+		if (!node) {
+			(void)uv_idle_stop(turn);
+			return;
+		}
+		exchange_go_on(container_of(node, struct exchange, turn_node));
+	} while (uv_hrtime() < until_ns);
 }
 
 /* --- answers of the handler -------------------------------------------------------- */

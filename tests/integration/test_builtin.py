@@ -352,7 +352,7 @@ class Unchanged:
 
 BAD = [
     ("bad base64", "PUT", "/metrics/job@base64/!", "x 1\n", {}, 400,
-     "invalid base64 encoding in job name \"!\": "),
+     "invalid base64 encoding in job name \"\": "),
     ("odd path", "PUT", "/metrics/job/a/b", "x 1\n", {}, 400,
      "odd number of components in label string \"/b\""),
     ("CRLF", "PUT", "/metrics/job/a", "x 1\r\n", {}, 400,

@@ -252,14 +252,29 @@ def shown(bouncer, shown_once):
     return shown_once["samples"]
 
 
+def scraped(prometheus, running):
+    prometheus.scrape(f"127.0.0.1:{running.port}", job="bouncer")
+    # Twice, so that there is a rate.
+    wait_until(lambda: prometheus.query(
+        "count_over_time(bouncer_monitors[1m]) > 2"), 20, "scrapes")
+
+
 def test_prometheus_answers_every_expression(bouncer, prometheus):
-    running = bouncer(everything_watched())
-    prometheus.scrape(f"127.0.0.1:{running.port}")
-    wait_until(lambda: prometheus.query("bouncer_monitors"), 15, "a scrape")
+    scraped(prometheus, bouncer(everything_watched()))
     asked = [(rule["alert"], rule["expr"]) for rule in rules()] + expressions()
-    for where, expr in asked:
-        prometheus.query(expr)    # raises what it refuses
+    # What it refuses is raised.
     answered = {where for where, expr in asked if prometheus.query(expr)}
     # What counts from nothing is there before anything happened.
     assert {"Monitors", "Bad now", "States", "Age of the snapshot", "Groups",
-            "Memory", "File descriptors", "Up"} <= answered
+            "Memory", "File descriptors", "Up", "BouncerSourceDown"
+            } <= answered
+
+
+def test_nothing_fires_when_nothing_is_wrong(bouncer, prometheus):
+    """Whatever `for` would wait for: not one of them is even pending."""
+    running = bouncer(settings(monitor(
+        "here", type="host", restart_type="command", max_age="1h",
+        restart_command=["/bin/true"], push_gw="builtin")))
+    scraped(prometheus, running)
+    assert [rule["alert"] for rule in rules()
+            if prometheus.query(rule["expr"])] == []

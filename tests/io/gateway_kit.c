@@ -3,19 +3,8 @@
 #include "gateway_kit.h"
 
 #include <string.h>
-#include "source/builtin.h"
 
 #define WALL_MS 1795177980172
-
-struct push_store *builtin_store(struct builtin *builtin)
-{
-	return builtin->store;
-}
-
-struct push_time builtin_now(struct builtin *builtin)
-{
-	return builtin->now;
-}
 
 static void start_server(struct gateway_kit *gateway)
 {
@@ -33,13 +22,9 @@ static void start_server(struct gateway_kit *gateway)
 
 void gateway_kit_init(struct gateway_kit *gateway)
 {
-	static const struct push_store_limits limits = { 0 };
-	static const struct push_store_listener nobody = { 0 };
-
 	*gateway = (struct gateway_kit){
 		.config = { .enabled = true, .max_body = GATEWAY_MAX_BODY },
 		.journal = { .next_seq = 1 },
-		.builtin = { .now = { WALL_MS, 1000 } },
 	};
 	kit_init(&gateway->kit);
 	gateway->api = (struct api){
@@ -51,20 +36,30 @@ void gateway_kit_init(struct gateway_kit *gateway)
 		.reload_ok = true,
 		.gateway = &gateway->config,
 	};
-	gateway->builtin.store = push_store_new(7, &limits, &nobody);
-	assert_non_null(gateway->builtin.store);
-	assert_int_equal(api_open_gateway(&gateway->api, &gateway->builtin), 0);
+	gateway->builtin = builtin_new(&gateway->kit.loop.uv,
+	                               &gateway->kit.log, 7, NULL, NULL);
+	assert_non_null(gateway->builtin);
+	gateway->store = builtin_store(gateway->builtin);
+	assert_int_equal(api_open_gateway(&gateway->api, gateway->builtin), 0);
 	start_server(gateway);
 	client_connect(&gateway->client, &gateway->kit);
 }
 
+static void set_flag(void *context)
+{
+	*(bool *)context = true;
+}
+
 void gateway_kit_fini(struct gateway_kit *gateway)
 {
+	bool closed = false;
+
 	response_fini(&gateway->response);
 	client_close(&gateway->client);
 	kit_close(&gateway->kit, 0);
 	api_close_gateway(&gateway->api);
-	push_store_free(gateway->builtin.store);
+	builtin_close(gateway->builtin, set_flag, &closed);
+	test_loop_until(&gateway->kit.loop, &closed);
 	kit_fini(&gateway->kit);
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gateway_kit: the routes over a real server, with a gateway behind them that
- * is nothing but a store and a clock that is two numbers. It stands in for
- * source/builtin, which has a loop's clock.
+ * gateway_kit: the routes over a real server, with a built-in gateway behind
+ * them that no monitor watches.
  */
 #pragma once
 
@@ -10,13 +9,9 @@
 #include "config/config.h"
 #include "core/push_store.h"
 #include "http_server_kit.h"
+#include "source/builtin.h"
 
 #define GATEWAY_MAX_BODY 1000000
-
-struct builtin {
-	struct push_store *store;
-	struct push_time now;
-};
 
 struct gateway_kit {
 	struct kit kit;
@@ -24,7 +19,8 @@ struct gateway_kit {
 	struct supervisor supervisor;
 	struct journal journal;
 	struct config_gateway config;
-	struct builtin builtin;
+	struct builtin *builtin;
+	struct push_store *store; /* the builtin's */
 	struct client client;
 	struct response response; /* of the last request */
 };

@@ -42,6 +42,10 @@ python3-yaml busybox-static apparmor uidmap iproute2 procps curl"
 LINTERS="clang-format-14=clang-format-14 clang-tidy-14=clang-tidy-14 \
 shellcheck=shellcheck mandoc=mandoc"
 
+# To build the package with, and a Debian to install it in.
+PACKAGING="dh=debhelper dpkg-buildpackage=dpkg-dev lintian=lintian \
+debootstrap=debootstrap systemd-analyze=systemd systemd-nspawn=systemd-container"
+
 # program=package: whoever has the program from elsewhere keeps it.
 PEERS="prometheus-pushgateway=prometheus-pushgateway prometheus=prometheus \
 dockerd=docker.io podman=podman lxd=lxd docker-compose=docker-compose \

@@ -17,7 +17,7 @@ CONFIG = """global:
   scrape_interval: 1s
   evaluation_interval: 1s
 scrape_configs:
-  - job_name: test
+  - job_name: {job}
     static_configs:
       - targets: {targets}
 """
@@ -46,8 +46,8 @@ class Prometheus:
         self.client = Client(self.url)
         self._process = None
 
-    def start(self, targets=()):
-        self._write(targets)
+    def start(self):
+        self._write((), "test")
         self._process = Process(
             [self._program, f"--config.file={self._config}",
              f"--storage.tsdb.path={self._directory}/data",
@@ -55,13 +55,14 @@ class Prometheus:
         self._process.wait_ready(lambda: self.client.answers("/-/ready"),
                                  READY_SECONDS)
 
-    def _write(self, targets):
+    def _write(self, targets, job):
         with open(self._config, "w", encoding="utf-8") as config:
-            config.write(CONFIG.format(targets=json.dumps(list(targets))))
+            config.write(CONFIG.format(targets=json.dumps(list(targets)),
+                                       job=job))
 
-    def scrape(self, *targets):
+    def scrape(self, *targets, job="test"):
         """From now on these "host:port" are scraped every second."""
-        self._write(targets)
+        self._write(targets, job)
         self._process.signal(signal.SIGHUP)
 
     def query(self, expression):

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian package: built from this tree, installed in a small Debian of
+its own, with and without a running systemd, and gone again."""
+
+import glob
+import os
+import subprocess
+
+import pytest
+
+from daemons.bouncer import ROOT
+from daemons.debian import Debian, dependencies
+from daemons.process import Unavailable, find_program
+
+BUILD_SECONDS = 400
+LINT_SECONDS = 120
+CONFIG = "/etc/bouncer/config.yml"
+OF_SYSTEMD = ["systemd", "dbus"]
+
+
+@pytest.fixture(scope="module")
+def package(directory):
+    """The path of the .deb; the tests it could run are run elsewhere."""
+    try:
+        find_program("dpkg-buildpackage", "dpkg-dev")
+        find_program("dh", "debhelper")
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    out = os.path.join(directory, "deb")
+    done = subprocess.run(
+        [os.path.join(ROOT, "packaging/deb/build.sh"), out],
+        env={**os.environ, "DEB_BUILD_OPTIONS":
+             f"nocheck parallel={os.cpu_count()}"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=BUILD_SECONDS)
+    assert done.returncode == 0, done.stdout[-4000:]
+    found = glob.glob(os.path.join(out, "bouncer_*.deb"))
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def bootstrapped(package, directory):
+    one = None
+    try:
+        one = Debian(os.path.join(directory, "debian"),
+                     dependencies(package) + OF_SYSTEMD)
+    except Unavailable as reason:
+        pytest.skip(f"debian: {str(reason)}")
+    one.run("groupadd", "--system", "docker")
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def debian(bootstrapped, package):
+    """With the package in /root, and not yet installed."""
+    with open(package, "rb") as data, \
+            open(bootstrapped.path("/root/bouncer.deb"), "wb") as out:
+        out.write(data.read())
+    yield bootstrapped
+    bootstrapped.run("dpkg", "--purge", "bouncer", check=False)
+    bootstrapped.halt()
+
+
+@pytest.fixture
+def booted(debian):
+    try:
+        debian.boot()
+    except Unavailable as reason:
+        pytest.skip(f"systemd-nspawn: {str(reason)}")
+    return debian
+
+
+def install(debian):
+    return debian.run("dpkg", "--install", "/root/bouncer.deb")
+
+
+def add_line(debian):
+    """As an administrator does."""
+    with open(debian.path(CONFIG), "a", encoding="utf-8") as config:
+        config.write("# a line of mine\n")
+
+
+def assert_purges(debian, before):
+    debian.run("dpkg", "--purge", "bouncer")
+    after = debian.snapshot()
+    left = {path: (before.get(path), after.get(path))
+            for path in before.keys() | after.keys()
+            if before.get(path) != after.get(path)}
+    assert left == {}
+    known = debian.run("dpkg-query", "--list", "bouncer", check=False)
+    assert "no packages found" in known
+    for database in ("passwd", "group"):
+        assert "bouncer" not in debian.run("getent", database)
+
+
+def test_lintian_finds_no_error(package):
+    try:
+        lintian = find_program("lintian", "lintian")
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    done = subprocess.run(
+        [lintian, "--allow-root", "--fail-on", "error",
+         glob.glob(os.path.dirname(package) + "/bouncer_*.changes")[0]],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=LINT_SECONDS)
+    assert done.returncode == 0, done.stdout
+
+
+def test_where_no_systemd_runs(debian):
+    before = debian.snapshot()
+    install(debian)
+    assert debian.run("bouncer", "version", user="bouncer").startswith(
+        "bouncer ")
+    assert debian.run("bouncer", "check", CONFIG, user="bouncer").rstrip() \
+        == f"{CONFIG}: ok, 1 monitor"
+    assert "docker" in debian.run("id", "--name", "--groups",
+                                  "bouncer").split()
+    # It may write its state and nothing of its configuration.
+    debian.run("touch", "/var/lib/bouncer/probe", user="bouncer")
+    with pytest.raises(AssertionError, match="ermission denied"):
+        debian.run("touch", CONFIG, user="bouncer")
+
+    # Over itself: what the administrator did is kept.
+    add_line(debian)
+    debian.run("gpasswd", "--delete", "bouncer", "docker")
+    install(debian)
+    with open(debian.path(CONFIG), encoding="utf-8") as config:
+        assert config.read().endswith("# a line of mine\n")
+    assert "docker" not in debian.run("id", "--name", "--groups",
+                                      "bouncer").split()
+    assert_purges(debian, before)
+
+
+def shown(debian, *properties):
+    text = debian.run("systemctl", "show", "bouncer",
+                      "--property=" + ",".join(properties))
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def main_pid(debian):
+    return shown(debian, "MainPID")["MainPID"]
+
+
+def status_of(debian, pid):
+    text = debian.run("cat", f"/proc/{pid}/status")
+    return dict(line.split(":\t", 1) for line in text.splitlines())
+
+
+def wait_shown(debian, **expected):
+    debian.wait(lambda: shown(debian, *expected) == expected, str(expected))
+
+
+def test_under_systemd(booted):
+    """The unit as it is: it starts, tells how it is, is cut off from what it
+    does not need, reloads, is restarted when it hangs, and stops."""
+    before = booted.snapshot()
+    install(booted)
+    assert shown(booted, "ActiveState", "Type") == {
+        "ActiveState": "active", "Type": "notify"}
+    wait_shown(booted, StatusText="1 monitor, 0 bad, source down")
+    pid = main_pid(booted)
+    status = status_of(booted, pid)
+    ids = booted.run("id", "--user", "bouncer").strip()
+    group = booted.run("getent", "group", "docker").split(":")[2]
+    assert set(status["Uid"].split()) == {ids}
+    assert group in status["Groups"].split()
+    assert int(status["CapBnd"], 16) == 0
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+
+    add_line(booted)
+    booted.run("systemctl", "reload", "bouncer")
+    assert main_pid(booted) == pid
+    assert "configuration reloaded" in booted.run(
+        "journalctl", "--unit=bouncer", "--no-pager")
+
+    # Over itself: another process, with the administrator's file.
+    install(booted)
+    wait_shown(booted, ActiveState="active", SubState="running")
+    assert main_pid(booted) != pid
+
+    hang(booted)
+    booted.run("systemctl", "stop", "bouncer")
+    assert shown(booted, "Result", "ExecMainStatus") == {
+        "Result": "success", "ExecMainStatus": "0"}
+    booted.run("systemctl", "start", "bouncer")
+    assert_purges(booted, before)
+    assert not os.path.exists(booted.path("/var/lib/bouncer"))
+    booted.run("test", "!", "-e", "/run/bouncer")
+
+
+def hang(booted):
+    """With less patience than the unit's, and only until it was seen."""
+    drop_in = "/run/systemd/system/bouncer.service.d"
+    booted.run("mkdir", "-p", drop_in)
+    booted.run("sh", "-c", "printf '[Service]\\nWatchdogSec=1s\\n' "
+                           f">{drop_in}/watchdog.conf")
+    booted.run("systemctl", "daemon-reload")
+    booted.run("systemctl", "restart", "bouncer")
+    pid = main_pid(booted)
+    booted.run("sh", "-c", f"kill -STOP {pid}")
+    wait_shown(booted, NRestarts="1", SubState="running")
+    assert main_pid(booted) != pid
+    assert "Watchdog timeout" in booted.run(
+        "journalctl", "--unit=bouncer", "--no-pager")
+    booted.run("rm", "-r", drop_in)
+    booted.run("systemctl", "daemon-reload")
