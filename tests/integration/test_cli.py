@@ -177,3 +177,26 @@ def test_ping_around_a_command_killed():
         [program(), "ping", "-q", "--url", "http://127.0.0.1:1", "job", "--",
          "sh", "-c", "kill -KILL $$"], timeout=RUN_SECONDS, check=False)
     assert done.returncode == 128 + signal.SIGKILL
+
+
+def test_jobs_of_the_built_in_gateway(bouncer):
+    """Beats, a push and a command that fails, with one and the same URL."""
+    daemon = bouncer(settings(on_host("api", max_age="1h"),
+                              on_host("backup", max_age="1h", for_="1h"),
+                              push_gw="builtin"))
+    env = {**os.environ, "BOUNCER_URL": daemon.url}
+
+    def run(*args, stdin=""):
+        done = subprocess.run([program(), *args], env=env, input=stdin,
+                              capture_output=True, text=True, check=False,
+                              timeout=RUN_SECONDS)
+        return done.returncode, done.stderr
+
+    assert run("push", "api", stdin="x 1\n") == (0, "")
+    assert run("ping", "backup") == (0, "")
+    daemon.wait_for(lambda one: one.state("api") == "good" and
+                    one.state("backup") == "good")
+    assert run("ping", "backup", "--", "sh", "-c", "exit 3") == (3, "")
+    daemon.wait_for(lambda one: one.state("backup") == "breached")
+    code, err = run("push", "api", stdin="no metric\n")
+    assert code == 4 and "400 Bad Request" in err
