@@ -125,10 +125,13 @@ static void note_result(struct daemon_gateway *gateway, const struct err *err)
 	else if (err->code == 0 && gateway->failing)
 		log_info(daemon->log, "pushed state is written again");
 	gateway->failing = err->code < 0;
-	if (err->code == 0)
+	if (err->code == 0) {
 		gateway->n_written = gateway->n_writing;
-	else
+		daemon->api.snapshot_wall_ms = daemon_wall_ms();
+	} else {
+		daemon->api.n_snapshot_failures++;
 		arm_snapshot(gateway);
+	}
 }
 
 static void on_written(struct atomic_write *write)

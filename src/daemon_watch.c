@@ -334,6 +334,7 @@ static void remove_watched(struct daemon *daemon, struct watched *watched)
 	supervisor_pause(&daemon->supervisor, &watched->monitor, true,
 	                 daemon_now(daemon));
 	watched->feed = NULL;
+	watched->monitor.paused = true; /* whatever is resumed meanwhile */
 	watched->removed = true;
 	if (watched->monitor.acting)
 		list_append(&daemon->removed, &watched->node);

@@ -243,11 +243,6 @@ states = {monitor["name"]: monitor["state"] for monitor in monitors}
 sys.exit(states.get(sys.argv[1]) != sys.argv[2])' "$MONITOR" "$1"
 }
 
-not_good()
-{
-    ! state_is good
-}
-
 # The journal has a step of this monitor that ended well.
 step_was_taken()
 {
@@ -309,12 +304,11 @@ before=$(exporter_identity)
 
 hang_exporter
 tell "the exporter hangs: it lives, and pushes no more"
-wait_for 20 "the bouncer notices" not_good
-wait_for 40 "the bouncer restarts it and sees it recover" state_is good
+wait_for 40 "the bouncer notices and restarts it" step_was_taken
+wait_for 40 "the bouncer sees it recover" state_is good
 
 after=$(exporter_identity)
 [ "$before" != "$after" ] || fail "the exporter was not restarted"
-step_was_taken || fail "the journal knows of no restart"
 if [ -n "$docker" ]; then
     tell "the container was restarted, and pushes again"
 else

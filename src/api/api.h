@@ -92,6 +92,8 @@ struct api {
 	struct api_pushes *pushes;            /* the routes' own */
 	uint64_t n_pushes[N_API_PUSH_RESULTS];
 	struct histogram push_seconds;
+	uint64_t n_snapshot_failures;
+	int64_t snapshot_wall_ms; /* the last good one; 0: none yet */
 };
 
 /* The routes of the built-in gateway begin to work: sets `builtin`, and tells

@@ -291,6 +291,19 @@ static void write_push_seconds(const struct api *api, const char *family,
 	exposition_buckets(out, family, &api->push_seconds);
 }
 
+/* 0 if there was none yet: then it is a very long time ago. */
+static void write_snapshot_time(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	plain(out, family, (double)api->snapshot_wall_ms / 1000);
+}
+
+static void write_snapshot_failures(const struct api *api, const char *family,
+                                    struct buf *out)
+{
+	plain(out, family, (double)api->n_snapshot_failures);
+}
+
 /* --- the process -------------------------------------------------------- */
 
 static void write_cpu(const struct api *api, const char *family,
@@ -378,6 +391,12 @@ static const struct api_family families[] = {
 	  "Pushes and pings, by result.", .gateway = write_pushes },
 	{ "bouncer_gateway_series", METRIC_GAUGE,
 	  "Series that have been pushed.", .gateway = write_pushed_series },
+	{ "bouncer_gateway_snapshot_failures_total", METRIC_COUNTER,
+	  "Attempts to write down what was pushed that failed.",
+	  .gateway = write_snapshot_failures },
+	{ "bouncer_gateway_snapshot_last_success_time_seconds", METRIC_GAUGE,
+	  "When what was pushed was last written down, as Unix time.",
+	  .gateway = write_snapshot_time },
 	{ "bouncer_held_total", METRIC_COUNTER,
 	  "How often a guard began to hold a bounce back.",
 	  .monitor = write_held },

@@ -45,6 +45,39 @@ static void write_cell(struct buf *out, const char *text)
 	(void)buf_puts(out, "</td>");
 }
 
+static void write_time(const struct api *api, uint64_t at_ms, struct buf *out)
+{
+	char time[TIMESTAMP_TEXT_MAX];
+
+	if (at_ms != POLICY_NEVER)
+		(void)buf_printf(
+			out, " until %s",
+			timestamp_format(api_wall_ms(api, at_ms), time));
+}
+
+/* By whom, how long and why; and the quiet window, if one holds. */
+static void write_pause(const struct api *api, const struct monitor *monitor,
+                        struct buf *out)
+{
+	const struct pause *pause =
+		supervisor_pause_of(api->supervisor, monitor);
+	uint64_t quiet_ms = supervisor_quiet_until(api->supervisor, monitor,
+	                                           api_now_ms(api));
+
+	if (monitor->paused) {
+		(void)buf_puts(out, "<br>by the configuration");
+	} else if (pause) {
+		(void)buf_puts(out, "<br>by an operator");
+		write_time(api, pause->until_ms, out);
+		(void)buf_puts(out, pause->reason[0] ? ": " : "");
+		text_escape_html(out, slice_from(pause->reason));
+	}
+	if (quiet_ms) {
+		(void)buf_puts(out, "<br>quiet");
+		write_time(api, quiet_ms, out);
+	}
+}
+
 static void write_row(const struct api *api, const struct monitor *monitor,
                       struct buf *out)
 {
@@ -55,8 +88,10 @@ static void write_row(const struct api *api, const struct monitor *monitor,
 
 	(void)buf_puts(out, "<tr>");
 	write_cell(out, monitor->name);
-	(void)buf_printf(out, "<td class=\"%s\">%s%s</td>", state, state,
+	(void)buf_printf(out, "<td class=\"%s\">%s%s", state, state,
 	                 monitor->dry_run ? " (dry run)" : "");
+	write_pause(api, monitor, out);
+	(void)buf_puts(out, "</td>");
 	if (monitor->last.kind == OBSERVATION_AGE)
 		write_cell(out, duration_format((monitor->last.age_ms +
 		                                 api_now_ms(api) -

@@ -68,8 +68,8 @@ void tree_remove(struct tree *tree, struct tree_node *node)
 	struct tree_node *child;
 
 	while ((left = node->left) && (right = node->right))
-		rotate_up(tree, priority(left) > priority(right) ? left
-		                                                 : right);
+		rotate_up(tree,
+		          priority(left) > priority(right) ? left : right);
 	child = node->left ? node->left : node->right;
 	*place_of(tree, node) = child;
 	if (child)

@@ -43,9 +43,7 @@ static void put(struct buf *line, const char *before,
 static void print_words(struct buf *line, const struct json_t *entry,
                         int64_t wall_ms)
 {
-	static const char *const said[] = { "to", "step", "guard", "result" };
 	char text[WHEN_TEXT_MAX];
-	bool event = true;
 
 	(void)buf_puts(line, when_full(wall_ms, text));
 	put(line, "  ", entry, "monitor", ":");
@@ -55,11 +53,11 @@ static void print_words(struct buf *line, const struct json_t *entry,
 	put(line, " step ", entry, "step", "");
 	put(line, " held by ", entry, "guard", "");
 	put(line, " ", entry, "result", "");
-	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
-		event = event && json_is_missing(json_get(entry, said[i]));
-	if (event)
-		put(line, " ", entry, "event", "");
-	put(line, ", ", entry, "reason", "");
+	if (json_is_missing(json_get(entry, "monitor")) &&
+	    json_is_missing(json_get(entry, "subject")))
+		put(line, "  ", entry, "event", ":");
+	put(line, line->n && line->p[line->n - 1] == ':' ? " " : ", ", entry,
+	    "reason", "");
 	put(line, " (", entry, "detail", ")");
 }
 

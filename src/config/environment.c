@@ -61,7 +61,8 @@ static void read_docker_host(struct environment *environment,
 		add(environment, "socket_docker", value, "DOCKER_HOST", true);
 }
 
-/* Systemd gives a list with colons when the unit asks for several. */
+/* Of this and the next systemd gives a list with colons when the unit asks for
+ * several. */
 static int read_runtime_directory(struct environment *environment,
                                   const char *const *envp)
 {

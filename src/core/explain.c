@@ -284,8 +284,8 @@ static void tell_state(struct telling *telling)
 	case POLICY_PAUSED:
 	case N_POLICY_STATES:
 	default:
-		say(telling, "Paused since %s: %s.", since,
-		    pause->holds ? pause->why : "it is being removed");
+		say(telling, "Since %s %s.", since,
+		    pause->holds ? pause->why : "paused");
 		break;
 	}
 }

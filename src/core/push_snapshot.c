@@ -54,13 +54,12 @@ static void write_group(struct buf *out, const struct store_group *group,
 	                 group->number, state->pushed.wall_ms,
 	                 state->failed_wall_ms, state->away_ms, state->last_ok);
 	if (beat->n_beats > 0)
-		(void)buf_printf(out,
-		                 " beats=%" PRIu32 " start=%" PRId64
-		                 " duration=%" PRIu64
-		                 " exit=%d running=%d broken=%d",
-		                 beat->n_beats, beat->start.wall_ms,
-		                 beat->duration_ms, beat->exit_code,
-		                 beat->running, beat->failed);
+		(void)buf_printf(
+			out,
+			" beats=%" PRIu32 " start=%" PRId64 " duration=%" PRIu64
+			" exit=%d running=%d broken=%d",
+			beat->n_beats, beat->start.wall_ms, beat->duration_ms,
+			beat->exit_code, beat->running, beat->failed);
 	(void)buf_putc(out, ' ');
 	/* without the blank at its end */
 	(void)buf_append(out, group->whole.p, group->whole.n - 1);
@@ -132,20 +131,17 @@ static bool write_lines(struct push_snapshot_writer *writer, struct buf *out,
 	struct view_item item;
 
 	while (view_walk_next(&walk, &item)) {
-		struct slice lines = slice_make(
-			item.chunk->text + item.offset, item.length);
+		struct slice lines =
+			slice_make(item.chunk->text + item.offset, item.length);
 
 		if (offset == 0)
-			(void)buf_printf(out,
-			                 SNAPSHOT_OF "%" PRIu64 " %" PRId64
-			                             "\n",
-			                 item.group->number,
-			                 item.chunk->time.wall_ms);
+			(void)buf_printf(
+				out, SNAPSHOT_OF "%" PRIu64 " %" PRId64 "\n",
+				item.group->number, item.chunk->time.wall_ms);
 		for (lines = slice_skip(lines, offset); lines.n > 0;) {
 			if (out->failed)
 				return true;
-			line_write(out, view->family->name, item.group,
-			           &lines);
+			line_write(out, view->family->name, item.group, &lines);
 			if (out->n >= budget && lines.n > 0) {
 				view_set_group(view, item.group,
 				               item.length - (uint32_t)lines.n);
@@ -173,8 +169,8 @@ static bool write_stage(struct push_snapshot_writer *writer, struct buf *out,
 		writer->stage = STAGE_FAMILY;
 		return true;
 	case STAGE_FAMILY:
-		writer->stage = begin_family(writer, out) ? STAGE_LINES
-		                                          : STAGE_END;
+		writer->stage =
+			begin_family(writer, out) ? STAGE_LINES : STAGE_END;
 		return true;
 	case STAGE_LINES:
 		if (!write_lines(writer, out, budget))

@@ -192,6 +192,7 @@ static int read_labels(struct reader *reader, struct slice text)
 	struct buf *scratch = &reader->text;
 	struct err err;
 	size_t n = 0;
+	int r;
 
 	buf_reset(scratch);
 	if (buf_reserve(scratch, text.n + 1) < 0) /* so that it stays there */
@@ -203,8 +204,7 @@ static int read_labels(struct reader *reader, struct slice text)
 
 		if (!equals || n == ARRAY_SIZE(labels))
 			return damaged(reader, "a group's labels are bad");
-		labels[n].name =
-			slice_make(text.p, (size_t)(equals - text.p));
+		labels[n].name = slice_make(text.p, (size_t)(equals - text.p));
 		for (at = labels[n].name.n + 2;
 		     at < text.n && text.p[at] != '"'; at++) {
 			char c = text.p[at];
@@ -215,14 +215,13 @@ static int read_labels(struct reader *reader, struct slice text)
 		}
 		if (at >= text.n || text.p[labels[n].name.n + 1] != '"')
 			return damaged(reader, "a group's labels are bad");
-		labels[n++].value = slice_make(scratch->p + start,
-		                               scratch->n - start);
+		labels[n++].value =
+			slice_make(scratch->p + start, scratch->n - start);
 		text = slice_skip(text, MIN(at + 2, text.n));
 	}
-	if (push_key_set(&reader->key, labels, n, &err) < 0)
-		return err.code == -ENOMEM ? -ENOMEM
-		                           : damaged(reader, err.message);
-	return 0;
+	err_clear(&err);
+	r = push_key_set(&reader->key, labels, n, &err);
+	return r == -EINVAL ? damaged(reader, err.message) : r;
 }
 
 /* --- blocks ------------------------------------------------------------------------------ */
@@ -262,9 +261,9 @@ static int read_lines(struct reader *reader)
 				header = slice_make(line.p, 0);
 			header.n = (size_t)(reader->rest.p - header.p);
 		} else if (slice_starts(line, SNAPSHOT_GROUP)) {
-			r = read_group(reader,
-			               slice_skip(line,
-			                          strlen(SNAPSHOT_GROUP)));
+			r = read_group(
+				reader,
+				slice_skip(line, strlen(SNAPSHOT_GROUP)));
 		} else if (slice_starts(line, SNAPSHOT_OF)) {
 			r = read_of(reader,
 			            slice_skip(line, strlen(SNAPSHOT_OF)),
@@ -320,8 +319,7 @@ static int restore_push(struct reader *reader, const struct block *blocks,
 	return r > 0 ? damaged(reader, err.message) : r;
 }
 
-static int restore_state(struct reader *reader,
-                         const struct saved_group *saved)
+static int restore_state(struct reader *reader, const struct saved_group *saved)
 {
 	struct push_store *store = reader->store;
 	struct store_group *group;
@@ -342,8 +340,8 @@ static int restore_state(struct reader *reader,
 	if (shown->pushed.wall_ms > 0)
 		group->seen_mono_ms = shown->pushed.mono_ms;
 	if (shown->beat.start.wall_ms > 0)
-		group->seen_mono_ms = MAX(group->seen_mono_ms,
-		                          shown->beat.start.mono_ms);
+		group->seen_mono_ms =
+			MAX(group->seen_mono_ms, shown->beat.start.mono_ms);
 	group->version = ++store->version;
 	expire_choose(store, group);
 	return 0;
@@ -356,8 +354,8 @@ static int restore(struct reader *reader)
 	int r = 0;
 
 	if (reader->n_blocks > 1)
-		qsort(reader->blocks, reader->n_blocks,
-		      sizeof(*reader->blocks), compare_blocks);
+		qsort(reader->blocks, reader->n_blocks, sizeof(*reader->blocks),
+		      compare_blocks);
 	for (uint32_t i = 0; i < reader->n_groups && r == 0; i++) {
 		r = read_labels(reader, reader->groups[i].labels);
 		while (r == 0 && block < end && block->group == i) {
@@ -415,10 +413,9 @@ int push_snapshot_read(struct push_store *store, struct slice text,
 {
 	const struct push_store_limits limits = store->limits;
 	const struct push_store_listener listener = store->listener;
-	struct reader reader = { .store = store,
-		                 .rest = text,
-		                 .now = now,
-		                 .err = err };
+	struct reader reader = {
+		.store = store, .rest = text, .now = now, .err = err
+	};
 	int r;
 
 	err_clear(err);

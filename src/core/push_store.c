@@ -39,9 +39,9 @@ void store_remove_all(struct push_store *store, bool tell)
 
 	store->version++;
 	while ((node = tree_first(&store->groups)))
-		store_remove_group(
-			store, container_of(node, struct store_group, node),
-			tell);
+		store_remove_group(store,
+		                   container_of(node, struct store_group, node),
+		                   tell);
 }
 
 void push_store_free(struct push_store *store)
@@ -60,6 +60,7 @@ void push_store_free(struct push_store *store)
 		family->refs = 1; /* only reserved ones are left */
 		family_unref(store, family);
 	}
+	metric_free_pages(store);
 	work_fini(&store->work);
 	buf_fini(&store->key);
 	expire_free_rules(store);
@@ -89,8 +90,7 @@ struct push_store_counts push_store_counts(const struct push_store *store)
 int push_store_reserve(struct push_store *store, const char *name,
                        enum metric_type type)
 {
-	struct store_family *family =
-		family_obtain(store, slice_from(name));
+	struct store_family *family = family_obtain(store, slice_from(name));
 
 	if (!family)
 		return -ENOMEM;
@@ -120,8 +120,8 @@ int compare_keys(const struct store_group *a, const struct store_group *b)
 	if (a == b)
 		return 0;
 	for (size_t i = 0; i < x->n_labels && i < y->n_labels; i++) {
-		int order = compare_slices(x->labels[i].name,
-		                           y->labels[i].name);
+		int order =
+			compare_slices(x->labels[i].name, y->labels[i].name);
 
 		if (order == 0)
 			order = compare_slices(x->labels[i].value,
@@ -134,8 +134,7 @@ int compare_keys(const struct store_group *a, const struct store_group *b)
 
 int compare_group_key(const void *key, const struct tree_node *node)
 {
-	return compare_keys(key,
-	                    container_of(node, struct store_group, node));
+	return compare_keys(key, container_of(node, struct store_group, node));
 }
 
 /* The key as one run of bytes; -ENOMEM. */
@@ -178,8 +177,8 @@ struct push_group *push_store_next_group(const struct push_store *store,
 {
 	const struct store_group *last =
 		container_of(at, const struct store_group, shown);
-	struct tree_node *node = at ? tree_next(&last->node)
-	                            : tree_first(&store->groups);
+	struct tree_node *node =
+		at ? tree_next(&last->node) : tree_first(&store->groups);
 
 	return node ? &container_of(node, struct store_group, node)->shown
 	            : NULL;
@@ -193,8 +192,8 @@ static uint32_t place_of_blank(const struct push_key *key)
 	uint32_t i;
 
 	for (i = 0; i < key->n_labels; i++) {
-		int order = compare_slices(key->labels[i].name,
-		                           no_instance.name);
+		int order =
+			compare_slices(key->labels[i].name, no_instance.name);
 
 		if (order == 0)
 			return UINT32_MAX;
@@ -230,9 +229,9 @@ static void make_pieces(struct store_group *group, char *text)
 	uint32_t next = 0;
 
 	for (uint32_t i = 0; i < group->n_pieces; i++) {
-		const struct label *label = i == group->blank
-		                                    ? &no_instance
-		                                    : &group->shown.labels[next++];
+		const struct label *label =
+			i == group->blank ? &no_instance
+					  : &group->shown.labels[next++];
 		struct store_piece *piece = &group->pieces[i];
 		char *start;
 
@@ -281,8 +280,9 @@ static struct store_group *group_new(const struct push_key *key,
 	list_init(&group->kept);
 	group->shown.beat.exit_code = -1;
 	group->n_pieces = n_pieces;
-	group->pieces = (struct store_piece *)(void *)((char *)(group + 1) +
-	                                               key->n_labels *
+	group->pieces =
+		(struct store_piece *)(void *)((char *)(group + 1) +
+	                                       key->n_labels *
 	                                               sizeof(struct label));
 	text = copy_key(group, key, flat, (char *)group + head);
 	make_pieces(group, text);
@@ -340,8 +340,7 @@ void store_remove_group(struct push_store *store, struct store_group *group,
                         bool tell)
 {
 	if (tell && store->listener.removed)
-		store->listener.removed(store->listener.context,
-		                        &group->shown);
+		store->listener.removed(store->listener.context, &group->shown);
 	(void)kept_state(store, group);
 	for (uint32_t i = 0; i < group->n_slots; i++)
 		metric_remove(store, metric_by_id(store, group->slots[i]));
@@ -387,8 +386,7 @@ static bool has_labels(const struct store_group *group,
 }
 
 uint32_t push_store_delete_matching(struct push_store *store,
-                                    const struct label *labels,
-                                    size_t n_labels)
+                                    const struct label *labels, size_t n_labels)
 {
 	struct tree_node *node = tree_first(&store->groups);
 	uint32_t n = 0;
@@ -488,8 +486,8 @@ struct push_time push_group_family_time(const struct push_store *store,
 	const struct store_group *of =
 		container_of(group, const struct store_group, shown);
 	const struct store_family *found = family_find(store, family);
-	const struct push_metric *metric = found ? metric_find(found, of)
-	                                         : NULL;
+	const struct push_metric *metric =
+		found ? metric_find(found, of) : NULL;
 
 	return metric ? metric->chunk->time : (struct push_time){ 0, 0 };
 }

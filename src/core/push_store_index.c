@@ -19,14 +19,12 @@ static int compare_family(const void *key, const struct tree_node *node)
 	const struct slice *name = key;
 	const struct store_family *family =
 		container_of(node, struct store_family, node);
-	int order = memcmp(name->p, family->name.p,
-	                   MIN(name->n, family->name.n));
+	int order =
+		memcmp(name->p, family->name.p, MIN(name->n, family->name.n));
 
 	if (order != 0)
 		return order;
-	return name->n < family->name.n   ? -1
-	       : name->n > family->name.n ? 1
-	                                  : 0;
+	return name->n < family->name.n ? -1 : name->n > family->name.n ? 1 : 0;
 }
 
 struct store_family *family_find(const struct push_store *store,
@@ -36,8 +34,7 @@ struct store_family *family_find(const struct push_store *store,
 }
 
 /* With a reference for the caller. */
-struct store_family *family_obtain(struct push_store *store,
-                                   struct slice name)
+struct store_family *family_obtain(struct push_store *store, struct slice name)
 {
 	struct store_family *family = family_find(store, name);
 
@@ -86,8 +83,8 @@ static int add_page(struct push_store *store)
 		return -ENOMEM;
 	if (store->n_pages == store->cap_pages) {
 		uint32_t cap = store->cap_pages ? store->cap_pages * 2 : 8;
-		void *pages = mem_realloc(store->pages,
-		                          cap * sizeof(*store->pages));
+		void *pages =
+			mem_realloc(store->pages, cap * sizeof(*store->pages));
 
 		if (!pages)
 			return -ENOMEM;
@@ -99,11 +96,10 @@ static int add_page(struct push_store *store)
 		return -ENOMEM;
 	store->pages[store->n_pages] = page;
 	for (uint32_t i = METRICS_PER_PAGE; i-- > 0;) {
-		page[i].id = (store->n_pages * METRICS_PER_PAGE + i) &
-		             METRIC_MAX_ID;
-		page[i].node.left = store->free_metrics
-		                            ? &store->free_metrics->node
-		                            : NULL;
+		page[i].id =
+			(store->n_pages * METRICS_PER_PAGE + i) & METRIC_MAX_ID;
+		page[i].node.left =
+			store->free_metrics ? &store->free_metrics->node : NULL;
 		store->free_metrics = &page[i];
 	}
 	store->n_pages++;
@@ -118,24 +114,18 @@ struct push_metric *metric_new(struct push_store *store)
 	if (!store->free_metrics && add_page(store) < 0)
 		return NULL;
 	metric = store->free_metrics;
-	store->free_metrics =
-		metric->node.left ? container_of(metric->node.left,
-	                                         struct push_metric, node)
-				  : NULL;
+	store->free_metrics = metric->node.left
+	                              ? container_of(metric->node.left,
+	                                             struct push_metric, node)
+	                              : NULL;
 	id = metric->id;
 	*metric = (struct push_metric){ .id = id & METRIC_MAX_ID };
 	store->n_metrics++;
 	return metric;
 }
 
-/* The pages stay for the next, and go with the last metric. */
-void metric_free(struct push_store *store, struct push_metric *metric)
+void metric_free_pages(struct push_store *store)
 {
-	metric->node.left = store->free_metrics ? &store->free_metrics->node
-	                                        : NULL;
-	store->free_metrics = metric;
-	if (--store->n_metrics > 0)
-		return;
 	for (uint32_t i = 0; i < store->n_pages; i++)
 		mem_free(store->pages[i]);
 	mem_free(store->pages);
@@ -143,6 +133,16 @@ void metric_free(struct push_store *store, struct push_metric *metric)
 	store->n_pages = 0;
 	store->cap_pages = 0;
 	store->free_metrics = NULL;
+}
+
+/* The pages stay for the next, and go with the last metric. */
+void metric_free(struct push_store *store, struct push_metric *metric)
+{
+	metric->node.left =
+		store->free_metrics ? &store->free_metrics->node : NULL;
+	store->free_metrics = metric;
+	if (--store->n_metrics == 0)
+		metric_free_pages(store);
 }
 
 static int compare_metric(const void *key, const struct tree_node *node)
@@ -181,8 +181,7 @@ void metric_enter(struct push_store *store, struct push_metric *metric)
 
 struct slice metric_lines(const struct push_metric *metric)
 {
-	return slice_make(metric->chunk->text + metric->offset,
-	                  metric->length);
+	return slice_make(metric->chunk->text + metric->offset, metric->length);
 }
 
 static void forget_series(struct push_store *store,
@@ -192,8 +191,8 @@ static void forget_series(struct push_store *store,
 		struct store_line line = line_take(&lines);
 
 		series_remove(&store->series,
-		              (uint32_t)line_hash(metric->family,
-		                                  metric->group, &line),
+		              (uint32_t)line_hash(metric->family, metric->group,
+		                                  &line),
 		              metric->id);
 	}
 }

@@ -255,8 +255,7 @@ int line_compare(const struct store_group *group, const struct store_line *a,
 
 		if (!more_a || !more_b)
 			return (int)more_a - (int)more_b;
-		order = memcmp(piece_a.p, piece_b.p,
-		               MIN(piece_a.n, piece_b.n));
+		order = memcmp(piece_a.p, piece_b.p, MIN(piece_a.n, piece_b.n));
 		if (order != 0)
 			return order;
 		if (piece_a.n != piece_b.n)
@@ -301,8 +300,8 @@ int push_group_each_sample(const struct push_store *store,
 	const struct store_group *of =
 		container_of(group, const struct store_group, shown);
 	const struct store_family *found = family_find(store, family);
-	const struct push_metric *metric = found ? metric_find(found, of)
-	                                         : NULL;
+	const struct push_metric *metric =
+		found ? metric_find(found, of) : NULL;
 	struct slice lines;
 	struct buf scratch;
 	int r = 0;

@@ -4,7 +4,8 @@
  * includes this.
  *
  *   push_store.c         life, groups, deleting, heartbeats
- *   push_store_push.c    a push: checks, then the change
+ *   push_store_push.c    a push: checks, then the change; its steps are in
+ *                        push_store_check.c, _samples.c and _series.c
  *   push_store_index.c   families, metrics, chunks, the table of series
  *   push_store_lines.c   how a sample is kept, and read back
  *   push_store_kept.c    what views still need of what has changed
@@ -109,13 +110,13 @@ struct store_family {
 	struct tree kept;      /* by group and version */
 	uint64_t hash;
 	uint32_t n_metrics;
-	uint32_t refs;           /* metrics, kept contents, readers, `reserved` */
-	uint8_t type;            /* means something if there are metrics */
-	uint8_t next_type;       /* with `entered` */
-	bool entered;            /* is in the push that is looked at */
-	bool reserved;           /* a family of our own has this name, and */
-	uint8_t reserved_type;   /* this type */
-	struct slice help;       /* allocated; p may be NULL */
+	uint32_t refs;         /* metrics, kept contents, readers, `reserved` */
+	uint8_t type;          /* means something if there are metrics */
+	uint8_t next_type;     /* with `entered` */
+	bool entered;          /* is in the push that is looked at */
+	bool reserved;         /* a family of our own has this name, and */
+	uint8_t reserved_type; /* this type */
+	struct slice help;     /* allocated; p may be NULL */
 	struct slice name;
 	char text[];
 };
@@ -132,18 +133,18 @@ struct store_group {
 	struct tree_node node;    /* by key */
 	struct deadline deadline; /* of its time to live */
 	uint64_t version;         /* of `shown` */
-	uint64_t number;          /* its name in a snapshot; never given twice */
-	uint64_t hash_sum;        /* of its labels */
-	int64_t seen_mono_ms;     /* a push or a beat; or its beginning */
+	uint64_t number;      /* its name in a snapshot; never given twice */
+	uint64_t hash_sum;    /* of its labels */
+	int64_t seen_mono_ms; /* a push or a beat; or its beginning */
 	uint64_t ttl_ms;
 	uint64_t n_bytes;
 	uint32_t n_series;
-	uint32_t refs; /* the store's, kept contents, readers */
+	uint32_t refs;   /* the store's, kept contents, readers */
 	uint32_t *slots; /* ids of its metrics, in the order of the push */
 	uint32_t n_slots;
-	struct list kept; /* contents of its metrics */
-	bool gone;        /* not in the store any more */
-	struct slice key; /* of the map */
+	struct list kept;   /* contents of its metrics */
+	bool gone;          /* not in the store any more */
+	struct slice key;   /* of the map */
 	struct slice whole; /* {instance="",job="x"} and a blank */
 	struct store_piece *pieces;
 	uint32_t n_pieces;
@@ -152,9 +153,9 @@ struct store_group {
 
 /* A content that has been replaced, for the views that began before. */
 struct store_kept {
-	struct tree_node node;    /* in the family, or the store's states */
-	struct list in_group;     /* unless it is a state */
-	struct list in_view;      /* the newest that needs it; or the orphans */
+	struct tree_node node; /* in the family, or the store's states */
+	struct list in_group;  /* unless it is a state */
+	struct list in_view;   /* the newest that needs it; or the orphans */
 	struct store_group *group;
 	struct store_family *family; /* NULL: state of a group */
 	uint64_t born;
@@ -194,7 +195,7 @@ void series_remove(struct series_table *table, uint32_t hash, uint32_t id);
 struct work_entry {
 	struct store_family *family;
 	struct push_metric *metric;
-	char *help; /* new one, allocated */
+	char *help;     /* new one, allocated */
 	uint32_t place; /* in the body */
 	uint32_t first; /* of work.series */
 	uint32_t n;
@@ -320,6 +321,7 @@ struct push_metric *metric_seek(const struct store_family *family,
                                 const struct store_group *group);
 struct push_metric *metric_new(struct push_store *store) MUST_CHECK;
 void metric_free(struct push_store *store, struct push_metric *metric);
+void metric_free_pages(struct push_store *store);
 /* Puts it in its family's tree; the reference of the family is its caller's. */
 void metric_enter(struct push_store *store, struct push_metric *metric);
 /* Takes it out of everything but the group's slots. */
@@ -382,7 +384,7 @@ struct push_view {
 	/* text */
 	struct store_family *family; /* the last stored one; a reference */
 	uint32_t n_own;              /* of our own that have been */
-	bool at_own;                 /* the present one is own_families[n_own - 1] */
+	bool at_own; /* the present one is own_families[n_own - 1] */
 	bool at_end;
 
 	struct store_group *group; /* where to go on; a reference */

@@ -159,8 +159,7 @@ struct view_walk view_walk_groups(const struct push_view *view,
 	const struct push_store *store = view->store;
 	struct view_walk walk = { .view = view };
 
-	walk.metric = from ? tree_seek(&store->groups, from,
-	                               compare_group_key)
+	walk.metric = from ? tree_seek(&store->groups, from, compare_group_key)
 	                   : tree_first(&store->groups);
 	walk.kept = from ? kept_seek(&store->states, from)
 	                 : tree_first(&store->states);
@@ -263,9 +262,9 @@ static bool next_own(struct push_view *view, const struct store_family *before,
 		view->n_own++;
 		if (!own_has_samples(view, view->n_own - 1))
 			continue;
-		*family = (struct push_view_family){
-			name, slice_from(own->help), METRIC_GAUGE
-		};
+		*family =
+			(struct push_view_family){ name, slice_from(own->help),
+			                           METRIC_GAUGE };
 		return true;
 	}
 	return false;
@@ -290,10 +289,10 @@ bool push_view_next(struct push_view *view, struct push_view_family *family)
 	stored->refs++;
 	family_unref(view->store, view->family);
 	view->family = stored;
-	*family = (struct push_view_family){
-		stored->name,
-		stored->help.p ? stored->help : slice_make("", 0), item.type
-	};
+	*family = (struct push_view_family){ stored->name,
+		                             stored->help.p ? stored->help
+		                                            : slice_make("", 0),
+		                             item.type };
 	return true;
 }
 
@@ -329,8 +328,7 @@ static bool write_own(struct push_view *view, struct buf *out, size_t budget)
 	return true;
 }
 
-static bool write_stored(struct push_view *view, struct buf *out,
-                         size_t budget)
+static bool write_stored(struct push_view *view, struct buf *out, size_t budget)
 {
 	struct view_walk walk =
 		view_walk_family(view, view->family, view->group);
@@ -338,8 +336,8 @@ static bool write_stored(struct push_view *view, struct buf *out,
 	struct view_item item;
 
 	while (view_walk_next(&walk, &item)) {
-		struct slice lines = slice_make(
-			item.chunk->text + item.offset, item.length);
+		struct slice lines =
+			slice_make(item.chunk->text + item.offset, item.length);
 
 		for (lines = slice_skip(lines, offset); lines.n > 0;) {
 			if (out->failed)
@@ -349,8 +347,7 @@ static bool write_stored(struct push_view *view, struct buf *out,
 				               item.length - (uint32_t)lines.n);
 				return false;
 			}
-			line_write(out, view->family->name, item.group,
-			           &lines);
+			line_write(out, view->family->name, item.group, &lines);
 		}
 		offset = 0;
 	}

@@ -72,16 +72,15 @@ static int take_items(struct push_view *view, const struct store_group *group)
 		const struct store_kept *kept =
 			container_of(node, struct store_kept, in_group);
 
-		if (kept->born <= view->version &&
-		    view->version < kept->died && r == 0)
-			r = add_item(view,
-			             (struct view_item){
-					     kept->family, kept->group,
-					     kept->lines.chunk,
-					     kept->lines.offset,
-					     kept->lines.length,
-					     (enum metric_type)
-						     kept->lines.type });
+		if (kept->born <= view->version && view->version < kept->died &&
+		    r == 0)
+			r = add_item(
+				view,
+				(struct view_item){
+					kept->family, kept->group,
+					kept->lines.chunk, kept->lines.offset,
+					kept->lines.length,
+					(enum metric_type)kept->lines.type });
 	}
 	if (view->n_items > 1)
 		qsort(view->items, view->n_items, sizeof(*view->items),
@@ -168,8 +167,8 @@ static struct slice inner_value(struct push_view *view,
 }
 
 /* Takes off @lines those that make up one histogram or summary. */
-static void write_compound(struct push_view *view,
-                           const struct view_item *item, struct slice *lines)
+static void write_compound(struct push_view *view, const struct view_item *item,
+                           struct slice *lines)
 {
 	const bool summary = item->type == METRIC_SUMMARY;
 	const char *inner = type_inner_label(item->type);
@@ -197,8 +196,7 @@ static void write_compound(struct push_view *view,
 			count = line.value;
 			continue;
 		}
-		if (line.suffix == METRIC_SUM ||
-		    line.suffix == METRIC_GSUM) {
+		if (line.suffix == METRIC_SUM || line.suffix == METRIC_GSUM) {
 			sum = line.value;
 			continue;
 		}

@@ -82,7 +82,8 @@ int atomic_file_write_pieces(struct atomic_file *file, size_t max_piece,
  * atomic_file_close() - write what was asked for, then free
  *
  * @closed is called once, from the loop, after the completions of all writes;
- * @file is gone when it returns. No write may be asked for after this.
+ * @file is gone when it returns. No write may be asked for after this. May be
+ * called from inside a completion.
  */
 void atomic_file_close(struct atomic_file *file, atomic_file_closed_cb closed,
                        void *context);

@@ -152,6 +152,11 @@ def wait_shown(debian, **expected):
     debian.wait(lambda: shown(debian, *expected) == expected, str(expected))
 
 
+def wait_logged(debian, words):
+    debian.wait(lambda: words in debian.run(
+        "journalctl", "--unit=bouncer", "--no-pager"), words)
+
+
 def test_under_systemd(booted):
     """The unit as it is: it starts, tells how it is, is cut off from what it
     does not need, reloads, is restarted when it hangs, and stops."""
@@ -172,8 +177,20 @@ def test_under_systemd(booted):
     add_line(booted)
     booted.run("systemctl", "reload", "bouncer")
     assert main_pid(booted) == pid
-    assert "configuration reloaded" in booted.run(
-        "journalctl", "--unit=bouncer", "--no-pager")
+    wait_logged(booted, "configuration reloaded")
+
+    # Who is in the group may steer it: the cage lets the socket have it.
+    with open(booted.path(CONFIG), encoding="utf-8") as config:
+        text = config.read()
+    with open(booted.path(CONFIG), "w", encoding="utf-8") as config:
+        config.write(text.replace(
+            "global:\n", "global:\n  control_group: docker\n"))
+    booted.run("systemctl", "restart", "bouncer")
+    assert booted.run("stat", "--format=%a %U %G",
+                      "/run/bouncer/control.sock") == "660 bouncer docker\n"
+    pid = main_pid(booted)
+    booted.run("bouncer", "reload")
+    assert "example" in booted.run("bouncer", "status")
 
     # Over itself: another process, with the administrator's file.
     install(booted)
@@ -202,7 +219,6 @@ def hang(booted):
     booted.run("sh", "-c", f"kill -STOP {pid}")
     wait_shown(booted, NRestarts="1", SubState="running")
     assert main_pid(booted) != pid
-    assert "Watchdog timeout" in booted.run(
-        "journalctl", "--unit=bouncer", "--no-pager")
+    wait_logged(booted, "Watchdog timeout")
     booted.run("rm", "-r", drop_in)
     booted.run("systemctl", "daemon-reload")

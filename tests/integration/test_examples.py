@@ -201,9 +201,13 @@ class Cron:
 
     def __init__(self, directory):
         self.directory = directory
-        self._places = {"/usr/bin/bouncer": program(),
+        self._places = {"/usr/bin/bouncer": f"{directory}/bouncer",
                         "/usr/local/bin": directory, "/run/": f"{directory}/"}
-        for name, script in JOBS.items():
+        self._started = []
+        # The steps of the configuration find theirs on the usual port.
+        scripts = {"bouncer": f': "${{BOUNCER_URL:=$(cat {directory}/url)}}"\n'
+                              f'export BOUNCER_URL\nexec {program()} "$@"\n'}
+        for name, script in {**JOBS, **scripts}.items():
             path = os.path.join(directory, name)
             with open(path, "w", encoding="utf-8") as out:
                 out.write("#!/bin/sh\n" + script)
@@ -232,12 +236,22 @@ class Cron:
                 for job in jobs}
 
     def start(self, job, url):
-        """As cron does it: by the shell, with hardly any environment."""
+        """As cron does it: by the shell."""
         command = self.commands()[job]
         assert set(self.variables) == {"BOUNCER_URL"}
-        return Process(["/bin/sh", "-c", command],
-                       os.path.join(self.directory, f"{job}.log"),
-                       env={"BOUNCER_URL": url}, cwd=self.directory)
+        with open(f"{self.directory}/url", "w", encoding="utf-8") as out:
+            out.write(url)
+        process = Process(["/bin/sh", "-c", command],
+                          os.path.join(self.directory, f"{job}.log"),
+                          env={"BOUNCER_URL": url}, cwd=self.directory)
+        self._started.append(process)
+        return process
+
+    def stop(self):
+        for process in self._started:
+            if process.alive:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(RUN_SECONDS)
 
     def run(self, job, url):
         """The exit code."""
@@ -251,7 +265,9 @@ class Cron:
 
 @pytest.fixture
 def cron(tmp_path):
-    return Cron(str(tmp_path))
+    jobs = Cron(str(tmp_path))
+    yield jobs
+    jobs.stop()
 
 
 def test_cron_jobs_that_go_well(cron, bouncer):

@@ -199,13 +199,23 @@ def test_promtool_parses_every_expression(tmp_path):
 # --- against the program -----------------------------------------------------
 
 def everything_watched():
-    """The built-in gateway, and a source that it has to ask."""
+    """The built-in gateway, which writes down at once what is pushed to it,
+    and a source that it has to ask."""
     here = monitor("here", type="host", restart_type="command",
                    restart_command=["/bin/true"], push_gw="builtin")
     there = monitor("there", type="host", restart_type="command",
                     restart_command=["/bin/true"],
                     push_gw="http://127.0.0.1:1")
-    return settings(here, there)
+    return json.dumps({**json.loads(settings(here, there)),
+                       "gateway": {"snapshot_interval": "100ms"}})
+
+
+def push(running):
+    """And until it was written down."""
+    running.client.ask("PUT", "/metrics/job/here", "pushed 1\n")
+    running.wait_for(lambda b: b.metric(
+        "bouncer_gateway_snapshot_last_success_time_seconds"),
+        what="a snapshot")
 
 
 def series_of(expr):
@@ -248,6 +258,7 @@ def shown(bouncer, shown_once):
     """The samples of one run, for all tests of the module."""
     if not shown_once:
         running = bouncer(everything_watched())
+        push(running)
         shown_once["samples"] = list(samples(running.metrics()))
     return shown_once["samples"]
 
@@ -260,7 +271,9 @@ def scraped(prometheus, running):
 
 
 def test_prometheus_answers_every_expression(bouncer, prometheus):
-    scraped(prometheus, bouncer(everything_watched()))
+    running = bouncer(everything_watched())
+    push(running)
+    scraped(prometheus, running)
     asked = [(rule["alert"], rule["expr"]) for rule in rules()] + expressions()
     # What it refuses is raised.
     answered = {where for where, expr in asked if prometheus.query(expr)}

@@ -17,7 +17,7 @@ WAIT_SECONDS = 20
 WATCHDOG_SECONDS = 1
 
 # systemd-analyze's figure for the unit, of 10; README.md names it.
-MAX_EXPOSURE = 1.4
+MAX_EXPOSURE = 1.5
 
 RUN = [monitor("quiet", type="host", max_age="1h",
                steps=[{"type": "run", "command": ["/bin/true"]}])]

@@ -579,6 +579,32 @@ static void close_waits_for_the_pieces(void **state)
 	assert_int_equal(count_files(), 1);
 }
 
+static struct atomic_file *closed_in_completion;
+
+static void on_written_close(struct atomic_write *write)
+{
+	struct written *written = container_of(write, struct written, write);
+
+	written->n_done++;
+	atomic_file_close(closed_in_completion, on_closed, &written->done);
+	assert_false(written->done);
+}
+
+static void closed_by_its_completion(void **state)
+{
+	struct pieces pieces = { .n_pieces = 2 };
+
+	(void)state;
+	closed_in_completion = open_file();
+	assert_int_equal(atomic_file_write_pieces(closed_in_completion,
+	                                          PIECE_SIZE,
+	                                          &pieces.written.write,
+	                                          next_piece, on_written_close),
+	                 0);
+	test_loop_until(&loop, &pieces.written.done);
+	assert_int_equal(pieces.written.n_done, 1);
+}
+
 static void faulty_pieces(void)
 {
 	struct atomic_file *file = atomic_file_new(&loop.uv, path, 0600);
@@ -674,6 +700,7 @@ int main(void)
 		TEST(given_up_pieces_change_nothing),
 		TEST(a_write_waits_for_the_pieces),
 		TEST(close_waits_for_the_pieces),
+		TEST(closed_by_its_completion),
 		TEST(pieces_survive_lack_of_memory),
 		TEST(survives_lack_of_memory),
 	};

@@ -277,7 +277,7 @@ static void test_look(void **state)
 		  "2026-01-02 03:04:06  a&b: held by storm, many\n"
 		  "2026-01-02 03:04:07  a&b: step restart ok, done\n"
 		  "2026-01-02 03:04:08  http://g: refused, down\n"
-		  "2026-01-02 03:04:09 daemon, start\\x1b\n",
+		  "2026-01-02 03:04:09  daemon: start\\x1b\n",
 		  "" },
 		{ { "journal", "--since", "2026-01-02T03:04:05Z", "--json" },
 		  { SAYS(200, "{\"entries\":["
@@ -632,10 +632,10 @@ static void test_follow(void **state)
 	      (const char *const[]){ "journal", "-fn1", "--socket", server.path,
 	                             NULL },
 	      NULL);
-	assert_string_equal(spoken.out, "2026-01-02 03:04:05 daemon, one\n"
-	                                "2026-01-02 03:04:05 daemon, two\n"
-	                                "2026-01-02 03:04:05 daemon, three\n"
-	                                "2026-01-02 03:04:05 daemon, start\n");
+	assert_string_equal(spoken.out, "2026-01-02 03:04:05  daemon: one\n"
+	                                "2026-01-02 03:04:05  daemon: two\n"
+	                                "2026-01-02 03:04:05  daemon: three\n"
+	                                "2026-01-02 03:04:05  daemon: start\n");
 	assert_string_equal(spoken.err,
 	                    "bouncer: some entries are lost: they came faster "
 	                    "than they were read\n"

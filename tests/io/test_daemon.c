@@ -76,7 +76,8 @@ static void test_failed_start_keeps_the_state(void **state)
 	buf_init(&problems, 4096);
 	assert_int_equal(
 		buf_printf(&text,
-	                   "global: {addr: '127.0.0.1:%u', state_dir: "
+	                   "global: {control_socket: none, addr: "
+	                   "'127.0.0.1:%u', state_dir: "
 	                   "%s, push_gw: 'http://127.0.0.1:1', "
 	                   "log_level: error}\n"
 	                   "monitors:\n"
@@ -122,15 +123,15 @@ static void test_end_while_a_name_is_looked_up(void **state)
 	assert_non_null(mkdtemp(dir));
 	buf_init(&text, 4096);
 	assert_int_equal(
-		buf_printf(
-			&text,
-			"global: {addr: 'unix:%s/s', state_dir: %s, push_gw: "
-			"'http://gateway.test:9091', log_level: error}\n"
-			"monitors:\n"
-			"- {name: a, max_age: 1m, type: docker, "
-			"container_name: a, label_name: job, "
-			"label_value: a, restart_type: container}\n",
-			dir, dir),
+		buf_printf(&text,
+	                   "global: {control_socket: none, "
+	                   "addr: 'unix:%s/s', state_dir: %s, push_gw: "
+	                   "'http://gateway.test:9091', log_level: error}\n"
+	                   "monitors:\n"
+	                   "- {name: a, max_age: 1m, type: docker, "
+	                   "container_name: a, label_name: job, "
+	                   "label_value: a, restart_type: container}\n",
+	                   dir, dir),
 		0);
 	buf_init(&problems, 4096);
 	if (config_load_text(buf_slice(&text), "test.yml", NULL, 0,

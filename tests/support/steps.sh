@@ -48,7 +48,8 @@ debootstrap=debootstrap systemd-analyze=systemd systemd-nspawn=systemd-container
 
 # program=package: whoever has the program from elsewhere keeps it.
 PEERS="prometheus-pushgateway=prometheus-pushgateway prometheus=prometheus \
-dockerd=docker.io podman=podman lxd=lxd docker-compose=docker-compose"
+dockerd=docker.io podman=podman lxd=lxd docker-compose=docker-compose \
+zsh=zsh"
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_ASIDE=$POLICY.before-bouncer

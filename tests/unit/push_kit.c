@@ -90,8 +90,8 @@ struct push_group *kit_group(struct push_store *store, const char *path)
 }
 
 static void write_family(struct push_view *view,
-                         const struct push_view_family *family,
-                         struct buf *out, size_t budget)
+                         const struct push_view_family *family, struct buf *out,
+                         size_t budget)
 {
 	struct buf slice;
 	bool done;

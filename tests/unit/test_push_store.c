@@ -141,7 +141,8 @@ static const struct {
 } refusals[] = {
 	{ { { 'P', "/job/a", "# TYPE x counter\nx 1\n" } },
 	  { 'P', "/job/b", "# TYPE x gauge\nx 1\n" },
-	  "family \"x\" has type counter in another group, and type gauge here" },
+	  "family \"x\" has type counter in another group, and type gauge "
+	  "here" },
 	{ { { 'P', "/job/a", "# TYPE x counter\nx 1\n" },
 	    { 'P', "/job/b", "# TYPE x counter\nx 1\n" } },
 	  { 'P', "/job/b", "x 1\n" },
@@ -190,9 +191,9 @@ static void test_refusals(void **state)
 		struct err err = { 0 };
 		char *before;
 
-		assert_int_equal(push_store_reserve(store, "own_total",
-		                                    METRIC_COUNTER),
-		                 0);
+		assert_int_equal(
+			push_store_reserve(store, "own_total", METRIC_COUNTER),
+			0);
 		assert_int_equal(push_store_reserve(store, "own_seconds",
 		                                    METRIC_HISTOGRAM),
 		                 0);
@@ -224,8 +225,8 @@ static void test_reserved(void **state)
 {
 	struct push_store *store = new_store();
 
-	assert_int_equal(
-		push_store_reserve(store, "own_total", METRIC_COUNTER), 0);
+	assert_int_equal(push_store_reserve(store, "own_total", METRIC_COUNTER),
+	                 0);
 	kit_put(store, "/job/a", "# TYPE own_total counter\nown_total 1\n");
 	kit_expect(store, "# TYPE own_total counter\nown_total" A "1\n");
 	assert_int_equal(push_store_counts(store).n_families, 1);
@@ -249,9 +250,9 @@ static void test_limits(void **state)
 	assert_non_null(strstr(err.message, "gateway.max_group_size is 60"));
 	assert_int_equal(kit_group(store, "/job/a")->failed_wall_ms, 7);
 
-	assert_int_equal(kit_push(store, "/job/b", "x 1\ny 2\nz 3\n", true, 8,
-	                          &err),
-	                 PUSH_E_TOO_MANY);
+	assert_int_equal(
+		kit_push(store, "/job/b", "x 1\ny 2\nz 3\n", true, 8, &err),
+		PUSH_E_TOO_MANY);
 	assert_string_equal(err.message,
 	                    "too many series: there would be 6, and "
 	                    "gateway.max_series is 5");
@@ -259,9 +260,8 @@ static void test_limits(void **state)
 	kit_put(store, "/job/b", "x 1\ny 2\n");
 	assert_int_equal(kit_push(store, "/job/c", "", true, 8, &err),
 	                 PUSH_E_TOO_MANY);
-	assert_string_equal(err.message,
-	                    "too many groups: there are 2, and "
-	                    "gateway.max_groups is 2");
+	assert_string_equal(err.message, "too many groups: there are 2, and "
+	                                 "gateway.max_groups is 2");
 	kit_put(store, "/job/a", "x 1\n");
 	kit_put(store, "/job/b", "x 1\ny 2\nz 3\n");
 	assert_int_equal(push_store_counts(store).n_series, 4);
@@ -287,9 +287,8 @@ static void note(void *context, const char *what, struct push_group *group)
 	struct told *told = context;
 	size_t n = strlen(told->text);
 
-	(void)snprintf(told->text + n, sizeof(told->text) - n, "%s %.*s;",
-	               what, (int)group->labels[0].value.n,
-	               group->labels[0].value.p);
+	(void)snprintf(told->text + n, sizeof(told->text) - n, "%s %.*s;", what,
+	               (int)group->labels[0].value.n, group->labels[0].value.p);
 }
 
 static void on_pushed(void *context, struct push_group *group)
@@ -380,9 +379,9 @@ static void test_note_failure(void **state)
 
 	push_key_init(&key);
 	assert_int_equal(push_path_parse(slice_from("/job/a"), &key, &err), 0);
-	assert_int_equal(push_store_note_failure(
-				 store, &key, (struct push_time){ 1234, 0 },
-				 &err),
+	assert_int_equal(push_store_note_failure(store, &key,
+	                                         (struct push_time){ 1234, 0 },
+	                                         &err),
 	                 0);
 	text = kit_text(store, true);
 	assert_non_null(strstr(text, "push_failure_time_seconds" A "1.234\n"));
@@ -460,9 +459,9 @@ static void test_ttl(void **state)
 	                 0);
 	assert_int_equal(kit_push(store, "/job/ci-2", "x 1\n", true, 20, &err),
 	                 0);
-	assert_int_equal(kit_push(store, "/job/ci-3/keep/1", "x 1\n", true, 20,
-	                          &err),
-	                 0);
+	assert_int_equal(
+		kit_push(store, "/job/ci-3/keep/1", "x 1\n", true, 20, &err),
+		0);
 	assert_int_equal(kit_push(store, "/job/a", "x 1\n", true, 20, &err), 0);
 	assert_int_equal(push_store_next_expiry(store), 1010 - 1000000);
 	assert_int_equal(push_store_expire(store, 1009 - 1000000, 10), 0);
@@ -491,8 +490,9 @@ static void scenario(void)
 		{ 'P', "/job/a", "# HELP x h\nx 1\ny{l=\"1\"} 2\n" },
 		{ 'P', "/job/b", "x 1\nz 2\n" },
 		{ 'O', "/job/a", "y{l=\"2\"} 3\nq 1\n" },
-		{ 'P', "/job/a", "# TYPE h histogram\nh_sum{l=\"2\"} 1\n"
-		                 "h_sum{l=\"1\"} 2\n" },
+		{ 'P', "/job/a",
+		  "# TYPE h histogram\nh_sum{l=\"2\"} 1\n"
+		  "h_sum{l=\"1\"} 2\n" },
 		{ 'P', "/job/b", "" },
 	};
 	struct push_store *store = push_store_new(7, NULL, NULL);

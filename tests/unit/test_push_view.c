@@ -52,8 +52,8 @@ static void test_isolation(void **state)
 	expect_rest(late, "# TYPE w untyped\nw" B "2\n# TYPE x counter\nx" B
 	                  "2\n# TYPE z untyped\nz" A "2\n");
 	push_store_wipe(store);
-	expect_rest(early, "# TYPE x gauge\nx" B "1\n# TYPE y untyped\ny" B
-	                   "1\n");
+	expect_rest(early,
+	            "# TYPE x gauge\nx" B "1\n# TYPE y untyped\ny" B "1\n");
 	kit_expect(store, "");
 	assert_true(list_empty(&store->orphans));
 	push_store_free(store);
@@ -88,8 +88,7 @@ static void test_change_in_the_middle(void **state)
 	assert_false(push_view_write(view, &out, out.n + 1));
 	assert_true(push_view_write(view, &out, SIZE_MAX));
 	assert_string_equal(buf_text(&out),
-	                    "x" A
-	                    "1\nx{instance=\"\",job=\"a\",l=\"1\"} 2\nx" B
+	                    "x" A "1\nx{instance=\"\",job=\"a\",l=\"1\"} 2\nx" B
 	                    "3\nx" C "4\n");
 	assert_false(push_view_next(view, &family));
 	assert_true(push_view_write(view, &out, SIZE_MAX));
@@ -131,8 +130,8 @@ static void test_endless_view(void **state)
 		push_view_free(view);
 		assert_true(n_kept(store) <= 16);
 	}
-	expect_rest(endless, "# TYPE x untyped\nx" A "1\n# TYPE y untyped\ny" A
-	                     "1\n");
+	expect_rest(endless,
+	            "# TYPE x untyped\nx" A "1\n# TYPE y untyped\ny" A "1\n");
 	assert_int_equal(n_kept(store), 0);
 	push_store_free(store);
 }
@@ -276,10 +275,14 @@ static const struct {
 	const char *instance;
 	const char *job;
 } group_names[N_GROUPS] = {
-	{ "/job/a/instance/i", "i", "a" }, { "/job/b/instance/i", "i", "b" },
-	{ "/job/b/instance/j", "j", "b" }, { "/job/a", "", "a" },
-	{ "/job/b", "", "b" },             { "/job/c", "", "c" },
-	{ "/job/d", "", "d" },             { "/job/e", "", "e" },
+	{ "/job/a/instance/i", "i", "a" },
+	{ "/job/b/instance/i", "i", "b" },
+	{ "/job/b/instance/j", "j", "b" },
+	{ "/job/a", "", "a" },
+	{ "/job/b", "", "b" },
+	{ "/job/c", "", "c" },
+	{ "/job/d", "", "d" },
+	{ "/job/e", "", "e" },
 };
 
 static const char *const family_names[N_FAMILIES] = { "f", "f_count", "g", "h",
@@ -352,8 +355,7 @@ static bool model_stands(const struct model *model)
 			there[f] = true;
 			type[f] = metric->type;
 			for (int v = 0; v < N_VARIANTS; v++) {
-				if (metric->has[v] &&
-				    is_twice(model, f, g, v))
+				if (metric->has[v] && is_twice(model, f, g, v))
 					return false;
 			}
 		}
@@ -380,8 +382,7 @@ static void model_own(const struct model *model, const char *name,
 				name);
 		first = false;
 		(void)buf_printf(out,
-		                 "%s{instance=\"%s\",job=\"%s\"} %" PRId64
-		                 "\n",
+		                 "%s{instance=\"%s\",job=\"%s\"} %" PRId64 "\n",
 		                 name, group_names[g].instance,
 		                 group_names[g].job, ms / 1000);
 	}
@@ -408,8 +409,7 @@ static char *model_text(const struct model *model)
 
 			if (metric->there && first)
 				(void)buf_printf(
-					&out, "# TYPE %s %s\n",
-					family_names[f],
+					&out, "# TYPE %s %s\n", family_names[f],
 					metric_type_name(metric->type));
 			for (int v = 0; metric->there && v < N_VARIANTS; v++) {
 				if (!metric->has[v])
@@ -418,10 +418,8 @@ static char *model_text(const struct model *model)
 					&out,
 					"%s%s{instance=\"%s\",job=\"%s\"%s} "
 					"%d\n",
-					family_names[f],
-					summary ? "_sum" : "",
-					instance_of(g, v),
-					group_names[g].job,
+					family_names[f], summary ? "_sum" : "",
+					instance_of(g, v), group_names[g].job,
 					v == 1 ? ",v=\"1\"" : "",
 					metric->value + v);
 			}

@@ -384,22 +384,22 @@ static void test_beats(void **state)
 		int exit_code; /* told to `all` */
 	} rows[] = {
 		{ "/a", 1000, 0, 0, 0, 0, -1 },
-		{ "/a/start", 5000, 4000, 4000, 0, 0, -1 },
+		{ "/a/start", 5000, 4000, 4000, 1, 1, -1 },
 		{ NULL, 6000, 5000, 5000, 1000, 1000, -1 },
 		{ "/a/0", 7000, 0, 0, 0, 0, -1 },
 		{ "/a/3", 8000, FAILED, FAILED, 0, 0, 3 },
 		{ NULL, 9500, FAILED + 1500, FAILED + 1500, 0, 0, 3 },
 		/* a new run does not undo it, its good end does */
-		{ "/a/start", 10000, FAILED + 2000, FAILED + 2000, 0, 0, 3 },
+		{ "/a/start", 10000, FAILED + 2000, FAILED + 2000, 1, 1, 3 },
 		{ NULL, 10500, FAILED + 2500, FAILED + 2500, 500, 500, 3 },
 		{ "/a", 11000, 0, 0, 0, 0, -1 },
 		/* another group, which was never heard of before */
-		{ "/a/k/v/start", 12000, 0, 1000, 0, 0, -1 },
+		{ "/a/k/v/start", 12000, 0, 1000, 1, 1, -1 },
 		{ NULL, 13000, 1000, 2000, 1000, 1000, -1 },
 		/* the youngest is another one */
 		{ "/a/k/v/fail", 14000, 3000, FAILED, 0, 0, -1 },
 		{ "/a", 15000, 0, FAILED + 1000, 0, 0, -1 },
-		{ "/a/k/v/start", 16000, 1000, FAILED + 2000, 0, 0, -1 },
+		{ "/a/k/v/start", 16000, 1000, FAILED + 2000, 0, 1, -1 },
 		{ NULL, 17000, 2000, FAILED + 3000, 0, 1000, -1 },
 	};
 	struct rig rig;

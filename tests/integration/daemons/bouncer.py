@@ -51,6 +51,7 @@ class Bouncer:
         self.directory = directory
         self.config = os.path.join(directory, "config.yml")
         self.log = os.path.join(directory, "log")
+        self.socket = os.path.join(directory, "control.sock")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = Client(self.url)
@@ -70,6 +71,7 @@ class Bouncer:
             [program(), "run", "--config", self.config,
              "--addr", f"127.0.0.1:{self.port}", *args],
             self.log, env={"STATE_DIRECTORY": f"{self.directory}/state",
+                           "RUNTIME_DIRECTORY": self.directory,
                            **(env or {})}, cwd=self.directory)
         if ready:
             self.process.wait_ready(lambda: self.client.answers("/-/ready"),
