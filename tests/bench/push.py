@@ -33,8 +33,8 @@ monitors:
     label_name: job
     label_value: job_000000
     type: host
-    steps:
-      - run: ["/bin/true"]
+    restart_type: command
+    restart_command: [/bin/true]
 """
 
 
