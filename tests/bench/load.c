@@ -133,7 +133,7 @@ static void make_body(struct buf *body, uint64_t group, size_t n_bytes)
 		                 "# TYPE batch_%02u_records gauge\n"
 		                 "batch_%02u_records{phase=\"load\"} %llu.%u\n",
 		                 i, i, i, i,
-		                 (unsigned long long)(group * 7 + i), i);
+		                 (unsigned long long)group * 7 + i, i);
 }
 
 static void make_request(struct load *load, size_t i)

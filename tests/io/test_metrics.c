@@ -132,13 +132,12 @@ static void too_many_readers_at_once(void **state)
 static void push_many(char value)
 {
 	static char text[60000];
-	size_t n = 0;
+	size_t n;
 
-	memcpy(text, "x{l=\"", 5);
-	memset(text + 5, 'l', sizeof(text) - 20);
-	n = sizeof(text) - 15;
-	memcpy(text + n, "\"} 1\n", 6);
-	text[n + 3] = value;
+	n = (size_t)snprintf(text, sizeof(text), "x{l=\"");
+	memset(text + n, 'l', sizeof(text) - 20);
+	n += sizeof(text) - 20;
+	(void)snprintf(text + n, sizeof(text) - n, "\"} %c\n", value);
 	for (int i = 0; i < N_GROUPS; i++) {
 		char path[64];
 
