@@ -392,7 +392,7 @@ static int open_parts(struct daemon *daemon)
 	if (r == 0)
 		r = daemon_notify_open(daemon);
 	if (r == 0)
-		r = daemon_state_open(daemon);
+		r = daemon_state_init(daemon);
 	return r;
 }
 
@@ -404,9 +404,7 @@ static int begin(struct daemon *daemon, struct err *err)
 	char text[24];
 	int r;
 
-	r = daemon_state_restore_pause(daemon);
-	if (r < 0)
-		(void)err_set(err, r, "out of memory");
+	r = daemon_state_open(daemon, err);
 	if (r == 0)
 		r = daemon_serve_prepare(daemon, config, &serving, err);
 	if (r < 0) {
@@ -434,6 +432,8 @@ static void close_parts(struct daemon *daemon)
 	daemon_watch_free(daemon);
 	saved_state_free(daemon->saved);
 	mem_free(daemon->state_dir);
+	if (daemon->state_lock >= 0)
+		(void)close(daemon->state_lock);
 	supervisor_fini(&daemon->supervisor);
 	targets_fini(&daemon->targets);
 	journal_fini(&daemon->journal);
@@ -446,7 +446,7 @@ static void close_parts(struct daemon *daemon)
 int daemon_run(const struct daemon_options *options)
 {
 	const struct config_global *global = &options->config->global;
-	struct daemon daemon = { .options = options };
+	struct daemon daemon = { .options = options, .state_lock = -1 };
 	struct err err = { 0 };
 
 	(void)uv_replace_allocator(mem_alloc, mem_realloc, mem_calloc,

@@ -71,6 +71,27 @@ static int open_addr(struct daemon *daemon, const struct config *config,
 	               : 0;
 }
 
+/* Another host on the same port, say: the old listener is in the way of the
+ * new one. Until it is back, or replaced, nothing listens there. */
+static int evict(struct daemon *daemon, const struct config *config,
+                 struct daemon_serving *serving, struct err *err)
+{
+	server_close(daemon, daemon->server, SERVER_LINGER_MS);
+	daemon->server = NULL;
+	serving->evicted = true;
+	return open_addr(daemon, config, &serving->server, err);
+}
+
+static void take_back(struct daemon *daemon)
+{
+	struct err err = { 0 };
+
+	if (open_addr(daemon, daemon->config->config, &daemon->server, &err) <
+	    0)
+		log_error(daemon->log, "addr is not served any more",
+		          LOG_STR("error", err.message));
+}
+
 static int find_group(const char *name, struct http_server_options *options,
                       struct err *err)
 {
@@ -166,6 +187,8 @@ int daemon_serve_prepare(struct daemon *daemon, const struct config *config,
 		(void)err_wrap(err, "auth.token_file");
 	if (r == 0 && serving->new_server)
 		r = open_addr(daemon, config, &serving->server, err);
+	if (r == UV_EADDRINUSE && daemon->server && !serving->server)
+		r = evict(daemon, config, serving, err);
 	if (r == 0 && serving->new_control)
 		r = open_control(daemon, config, &serving->control, err);
 	if (r < 0)
@@ -199,6 +222,8 @@ void daemon_serve_drop(struct daemon *daemon, struct daemon_serving *serving)
 	server_close(daemon, serving->server, 0);
 	server_close(daemon, serving->control, 0);
 	auth_free(serving->auth);
+	if (serving->evicted)
+		take_back(daemon);
 }
 
 void daemon_serve_close(struct daemon *daemon)
@@ -251,6 +276,11 @@ static int do_reload(void *context, struct buf *problems, struct err *err)
 	return daemon_reload(context, problems, err);
 }
 
+static void do_save(void *context, struct promise_wait *wait)
+{
+	daemon_state_save(context, wait);
+}
+
 static void on_journal_added(void *context)
 {
 	struct daemon *daemon = context;
@@ -265,6 +295,7 @@ void daemon_serve_init(struct daemon *daemon)
 		.resume = do_resume,
 		.bounce = do_bounce,
 		.reload = do_reload,
+		.save = do_save,
 		.context = daemon,
 	};
 	daemon->journal.added = on_journal_added;

@@ -24,6 +24,16 @@ static void print_subject(FILE *out, const struct json_t *answer)
 	client_print(out, monitor.p ? monitor : slice_from("everything"));
 }
 
+/* Only that it is not: a daemon that does not say, is an older one. */
+static void print_unsaved(FILE *out, const struct json_t *answer)
+{
+	if (!json_as_bool(json_get(answer, "saved"), true))
+		(void)fputs("; a restart forgets it: state_dir cannot be "
+		            "written",
+		            out);
+	(void)fputc('\n', out);
+}
+
 static void print_paused(FILE *out, const struct json_t *answer)
 {
 	struct slice until = json_as_text(json_get(answer, "until"));
@@ -32,16 +42,18 @@ static void print_paused(FILE *out, const struct json_t *answer)
 
 	print_subject(out, answer);
 	if (until.p && timestamp_parse_rfc3339(until, &until_ms) == 0)
-		(void)fprintf(out, " is paused until %s\n",
+		(void)fprintf(out, " is paused until %s",
 		              when_clock(until_ms, when_now_ms(), clock));
 	else
-		(void)fputs(" is paused until it is resumed\n", out);
+		(void)fputs(" is paused until it is resumed", out);
+	print_unsaved(out, answer);
 }
 
 static void print_resumed(FILE *out, const struct json_t *answer)
 {
 	print_subject(out, answer);
-	(void)fputs(" is resumed\n", out);
+	(void)fputs(" is resumed", out);
+	print_unsaved(out, answer);
 }
 
 static int send_order(const struct command_io *io, const struct pause *pause,
