@@ -270,8 +270,9 @@ static void on_stop_timeout(uv_timer_t *timer)
 
 	if (daemon->stage > 0)
 		return;
-	log_warn(daemon->log, "steps that still run are cancelled",
-	         LOG_INT("n", daemon->supervisor.n_acting));
+	if (daemon->supervisor.n_acting > 0)
+		log_warn(daemon->log, "steps that still run are cancelled",
+		         LOG_INT("n", daemon->supervisor.n_acting));
 	/* feeds may still be closing; the stages wait for them, too */
 	daemon->stage = 1;
 	close_bouncer(daemon);

@@ -65,10 +65,12 @@ static int open_addr(struct daemon *daemon, const struct config *config,
 		.max_body = max_body(config),
 	};
 
-	return config->global.addr
-	               ? open_server(daemon, &options, api_handle,
-	                             config->global.addr, serverp, err)
-	               : 0;
+	int r = 0;
+
+	if (config->global.addr)
+		r = open_server(daemon, &options, api_handle,
+		                config->global.addr, serverp, err);
+	return r < 0 ? err_wrap(err, "addr") : r;
 }
 
 /* Another host on the same port, say: the old listener is in the way of the
@@ -137,6 +139,8 @@ static int open_control(struct daemon *daemon, const struct config *config,
 	               global->control_socket);
 	r = open_server(daemon, &options, api_handle_control, address, serverp,
 	                err);
+	if (r < 0)
+		(void)err_wrap(err, "control_socket");
 	if (r == 0 || r == UV_ENOMEM || !global->control_is_default)
 		return r;
 	log_warn(daemon->log, "no control socket; set control_socket",

@@ -8,7 +8,9 @@
 #include "command/when.h"
 #include "proto/timestamp.h"
 
-#define PAUSE_MAX_BODY 65536
+#define PAUSE_MAX_BODY   65536
+#define PAUSE_LONGEST_MS (10 * 366 * 86400000ULL) /* as the daemon allows */
+#define PAUSE_SECOND_MS  1000
 
 struct pause {
 	struct client_options client;
@@ -73,7 +75,8 @@ static int send_order(const struct command_io *io, const struct pause *pause,
 	}
 	if (pause->for_ms) {
 		json_write_key(&json, "for_seconds");
-		json_write_seconds(&json, pause->for_ms);
+		json_write_u64(&json, (pause->for_ms + PAUSE_SECOND_MS - 1) /
+		                              PAUSE_SECOND_MS);
 	}
 	if (pause->reason) {
 		json_write_key(&json, "reason");
@@ -87,6 +90,16 @@ static int send_order(const struct command_io *io, const struct pause *pause,
 		                  buf_slice(&body), pause->monitor, print);
 	buf_fini(&body);
 	return code;
+}
+
+static bool for_is_good(const struct command_io *io, const struct pause *pause)
+{
+	if (pause->for_ms <= PAUSE_LONGEST_MS)
+		return true;
+	(void)fprintf(io->err,
+	              "bouncer: --for: at most ten years; without it: until it "
+	              "is resumed\n");
+	return false;
 }
 
 static int run_pause(const struct command_io *io, int argc, char *const *argv)
@@ -106,7 +119,9 @@ static int run_pause(const struct command_io *io, int argc, char *const *argv)
 	if (!options_read(&options, io, &command_pause, argc, argv, &code))
 		return code;
 	own.monitor = options.words[0];
-	code = send_order(io, &own, "/api/v1/pause", print_paused);
+	code = for_is_good(io, &own)
+	               ? send_order(io, &own, "/api/v1/pause", print_paused)
+	               : EXIT_USAGE;
 	options_fini(&options);
 	return code;
 }
