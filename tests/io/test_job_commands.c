@@ -116,7 +116,8 @@ static void test_push(void **state)
 		  { SAYS(401, "{\"error\":\"the token is wrong\"}") },
 		  { NULL },
 		  4,
-		  "bouncer: the token is wrong\n" },
+		  "bouncer: the token is wrong; --token-file FILE names "
+		  "one\n" },
 		{ { "push", "-f", "empty", "a" },
 		  { { 0 } },
 		  { NULL },
@@ -279,7 +280,7 @@ static void test_ping_around(void **state)
 		    SAYS(500, ""), SAYS(500, "") },
 		  { PING("/ping/a/start"), PING("/ping/a/5") },
 		  5,
-		  "bouncer: no\n" },
+		  "bouncer: no; --token-file FILE names one\n" },
 		{ { "ping", "-q", "--timeout", "200ms", "a", "--", "sh", "-c",
 		    "exit 5" },
 		  { { 0, NULL, ANSWER_HANG } },

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README's tables against the program and its sources."""
+
+import os
+import re
+import subprocess
+
+from daemons.bouncer import ROOT, monitor, program, settings
+
+
+def text(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def section(title):
+    """Down to the next of any level."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)",
+                      text("README.md"), re.M | re.S)
+    assert found, title
+    return found.group(1)
+
+
+def first_cells(title):
+    """What stands in code marks in the first column of its tables."""
+    rows = re.findall(r"^\|([^|]*)\|", section(title), re.M)
+    return {word for row in rows for word in re.findall(r"`([^`]+)`", row)}
+
+
+def test_metrics(bouncer):
+    one = bouncer(settings(
+        monitor("a", type="host", steps=[{"type": "log", "message": "a"}]),
+        push_gw="builtin"))
+    shown = set(re.findall(r"^# TYPE (bouncer_\w+) ",
+                           one.client.call("GET", "/metrics").text, re.M))
+    assert len(shown) > 25
+    told = {name for name in first_cells("Metrics")
+            if name.startswith("bouncer_")}
+    assert told == shown
+
+
+def test_commands():
+    shown = set(re.findall(r"^  (\w+)  ", subprocess.run(
+        [program(), "help"], capture_output=True, text=True, check=True,
+        timeout=20).stdout, re.M))
+    assert "status" in shown
+    told = {words.split()[1] for words in first_cells("Operating it")
+            if words.startswith("bouncer ")}
+    assert told <= shown
+    # those are told elsewhere, or tell of themselves
+    assert shown - told == {"run", "check", "version", "help"}
+
+
+def test_routes():
+    """Each of the table, without what may follow."""
+    routes = set(re.findall(r'^\t\{ "(/[^"]*)", MATCH',
+                            text("src", "api", "routes.c"), re.M))
+    assert len(routes) > 15
+    routes.remove("/-/quit")    # only says that there is none
+    told = section("Over HTTP").replace("`…/resume`", "`/api/v1/resume`")
+    told += section("The gateway")
+    for route in routes:
+        assert re.search(rf"[` ]{re.escape(route.rstrip('/') or '/')}[`/?]",
+                         told), route
+
+
+def test_keys():
+    keys = set(re.findall(r"^\.It Ic (\w+)", text("packaging", "man",
+                                                  "bouncer.yml.5"), re.M))
+    assert len(keys) > 50
+    told = "".join(section(title) for title in
+                   ("`global`", "`monitors`", "`auth`", "`gateway`"))
+    words = set(re.findall(r"\w+", told))
+    assert keys - words == set()
