@@ -226,7 +226,7 @@ void daemon_serve_drop(struct daemon *daemon, struct daemon_serving *serving)
 	server_close(daemon, serving->server, 0);
 	server_close(daemon, serving->control, 0);
 	auth_free(serving->auth);
-	if (serving->evicted)
+	if (serving->evicted && daemon->config)
 		take_back(daemon);
 }
 
