@@ -139,6 +139,7 @@ static uint16_t store_push(struct api *api, struct slice text, bool replace,
 	case PUSH_BODY_E_FORMAT:
 		return 400;
 	case PUSH_BODY_E_TIMESTAMP:
+	case PUSH_BODY_E_RESERVED:
 		/* no room for a group that has failed is no other answer */
 		if (push_store_note_failure(store, &pushes->key, now, NULL) < 0)
 			return out_of_memory(err);

@@ -50,6 +50,7 @@ struct push_time {
 /* What heartbeats have said of a job; all zero if there was none. */
 struct push_beat {
 	struct push_time start; /* of the run that goes on, or of the last */
+	struct push_time end;   /* of the last one that came, with a start or not */
 	uint64_t duration_ms;   /* of the last run that began with a start */
 	uint32_t n_beats;       /* 0: never any */
 	int16_t exit_code;      /* of the last end; -1: none was given */
@@ -114,8 +115,9 @@ int push_store_reserve(struct push_store *store, const char *name,
 
 /* --- changing -------------------------------------------------------------- */
 
+/* Not those of push_body_parse(), which comes before. */
 enum push_outcome {
-	PUSH_E_INCONSISTENT = 1, /* 400; the group is marked as failed */
+	PUSH_E_INCONSISTENT = 201, /* 400; the group is marked as failed */
 	PUSH_E_GROUP_TOO_LARGE,  /* 413; as above, if there is the group */
 	PUSH_E_TOO_MANY,         /* 429; series or groups; as above */
 };
