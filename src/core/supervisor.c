@@ -249,7 +249,10 @@ void supervisor_record(struct supervisor *supervisor, enum log_level level,
 	            subject, NULL, NULL, reason, detail);
 	if (subject[0])
 		LOG_AT(supervisor->log, level, reason,
-		       LOG_STR(journal_event_name(event), subject),
+		       LOG_STR(event == JOURNAL_DAEMON
+		                       ? "monitor"
+		                       : journal_event_name(event),
+		               subject),
 		       LOG_STR("detail", detail));
 	else
 		LOG_AT(supervisor->log, level, reason,
