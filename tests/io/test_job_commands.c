@@ -116,7 +116,8 @@ static void test_push(void **state)
 		  { SAYS(401, "{\"error\":\"the token is wrong\"}") },
 		  { NULL },
 		  4,
-		  "bouncer: the token is wrong; --token-file FILE names one\n" },
+		  "bouncer: the token is wrong; --token-file FILE names "
+		  "one\n" },
 		{ { "push", "-f", "empty", "a" },
 		  { { 0 } },
 		  { NULL },
