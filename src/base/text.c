@@ -63,25 +63,48 @@ static char json_short(unsigned char c)
 	}
 }
 
+/* Writes the character at the front; the text behind it. */
+static struct slice escape_one(struct buf *buf, struct slice text)
+{
+	unsigned char c = (unsigned char)text.p[0];
+	size_t n = text_utf8_length(text);
+	char escape = json_short(c);
+
+	if (escape) {
+		(void)buf_putc(buf, '\\');
+		(void)buf_putc(buf, escape);
+	} else if (n == 0) {
+		(void)buf_puts(buf, "\\ufffd");
+		n = 1;
+	} else if (c < 0x20 || c == 0x7f) {
+		(void)buf_printf(buf, "\\u%04x", c);
+	} else {
+		(void)buf_append(buf, text.p, n);
+	}
+	return slice_skip(text, n);
+}
+
+/* How many bytes at the front stand for themselves in JSON. */
+static size_t json_plain_length(struct slice text)
+{
+	size_t n = 0;
+
+	while (n < text.n && text.p[n] >= 0x20 && text.p[n] < 0x7f &&
+	       text.p[n] != '"' && text.p[n] != '\\')
+		n++;
+	return n;
+}
+
 void text_escape_json(struct buf *buf, struct slice text)
 {
-	while (text.n) {
-		unsigned char c = (unsigned char)text.p[0];
-		size_t n = text_utf8_length(text);
-		char escape = json_short(c);
+	for (;;) {
+		size_t n_plain = json_plain_length(text);
 
-		if (escape) {
-			(void)buf_putc(buf, '\\');
-			(void)buf_putc(buf, escape);
-		} else if (n == 0) {
-			(void)buf_puts(buf, "\\ufffd");
-			n = 1;
-		} else if (c < 0x20 || c == 0x7f) {
-			(void)buf_printf(buf, "\\u%04x", c);
-		} else {
-			(void)buf_append(buf, text.p, n);
-		}
-		text = slice_skip(text, n);
+		(void)buf_append(buf, text.p, n_plain);
+		text = slice_skip(text, n_plain);
+		if (text.n == 0)
+			return;
+		text = escape_one(buf, text);
 	}
 }
 

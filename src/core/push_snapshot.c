@@ -54,12 +54,13 @@ static void write_group(struct buf *out, const struct store_group *group,
 	                 group->number, state->pushed.wall_ms,
 	                 state->failed_wall_ms, state->away_ms, state->last_ok);
 	if (beat->n_beats > 0)
-		(void)buf_printf(
-			out,
-			" beats=%" PRIu32 " start=%" PRId64 " duration=%" PRIu64
-			" exit=%d running=%d broken=%d",
-			beat->n_beats, beat->start.wall_ms, beat->duration_ms,
-			beat->exit_code, beat->running, beat->failed);
+		(void)buf_printf(out,
+		                 " beats=%" PRIu32 " start=%" PRId64
+		                 " end=%" PRId64 " duration=%" PRIu64
+		                 " exit=%d running=%d broken=%d",
+		                 beat->n_beats, beat->start.wall_ms,
+		                 beat->end.wall_ms, beat->duration_ms,
+		                 beat->exit_code, beat->running, beat->failed);
 	(void)buf_putc(out, ' ');
 	/* without the blank at its end */
 	(void)buf_append(out, group->whole.p, group->whole.n - 1);

@@ -111,6 +111,8 @@ static bool set_field(struct reader *reader, struct push_group *state,
 		beat->n_beats = (uint32_t)MIN(value, (int64_t)UINT32_MAX);
 	else if (slice_is(name, "start"))
 		beat->start = time_of(reader, value);
+	else if (slice_is(name, "end"))
+		beat->end = time_of(reader, value);
 	else if (slice_is(name, "duration"))
 		beat->duration_ms = (uint64_t)value;
 	else if (slice_is(name, "exit"))

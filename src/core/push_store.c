@@ -436,6 +436,7 @@ static void beat_end(struct push_beat *beat, const struct ping *ping,
 	if (beat->running)
 		beat->duration_ms =
 			(uint64_t)MAX(now.mono_ms - beat->start.mono_ms, 0);
+	beat->end = now;
 	beat->running = false;
 	beat->failed = ping->kind == PING_FAIL;
 	beat->exit_code = (int16_t)ping->exit_code;

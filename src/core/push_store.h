@@ -50,11 +50,13 @@ struct push_time {
 /* What heartbeats have said of a job; all zero if there was none. */
 struct push_beat {
 	struct push_time start; /* of the run that goes on, or of the last */
-	uint64_t duration_ms;   /* of the last run that began with a start */
-	uint32_t n_beats;       /* 0: never any */
-	int16_t exit_code;      /* of the last end; -1: none was given */
-	bool running;           /* a start without an end */
-	bool failed;            /* the last end was a failure, and no push of
+	struct push_time
+		end; /* of the last one that came, with a start or not */
+	uint64_t duration_ms; /* of the last run that began with a start */
+	uint32_t n_beats;     /* 0: never any */
+	int16_t exit_code;    /* of the last end; -1: none was given */
+	bool running;         /* a start without an end */
+	bool failed;          /* the last end was a failure, and no push of
 	                           metrics has come since */
 };
 
@@ -114,10 +116,11 @@ int push_store_reserve(struct push_store *store, const char *name,
 
 /* --- changing -------------------------------------------------------------- */
 
+/* Not those of push_body_parse(), which comes before. */
 enum push_outcome {
-	PUSH_E_INCONSISTENT = 1, /* 400; the group is marked as failed */
-	PUSH_E_GROUP_TOO_LARGE,  /* 413; as above, if there is the group */
-	PUSH_E_TOO_MANY,         /* 429; series or groups; as above */
+	PUSH_E_INCONSISTENT = 201, /* 400; the group is marked as failed */
+	PUSH_E_GROUP_TOO_LARGE,    /* 413; as above, if there is the group */
+	PUSH_E_TOO_MANY,           /* 429; series or groups; as above */
 };
 
 /*
@@ -231,9 +234,9 @@ bool push_view_write(struct push_view *view, struct buf *out, size_t budget);
 
 /*
  * The same store as JSON, as GET /api/v1/metrics of the original gives it:
- * {"status":"success","data":[…]}, group by group. Call until it returns
- * true, then look whether @out has failed. For a view on which
- * push_view_next() was not used.
+ * {"status":"success","data":[…]}, group by group. Appends until @out has about
+ * @budget bytes; true with the end, or when @out has failed: not to be called
+ * again then. For a view on which push_view_next() was not used.
  */
 bool push_view_write_json(struct push_view *view, struct buf *out,
                           size_t budget);

@@ -243,7 +243,7 @@ static bool write_item(struct push_view *view, struct buf *out, size_t budget)
 		view->offset = 0;
 	}
 	for (lines = slice_skip(lines, view->offset); lines.n > 0;) {
-		if (out->n >= budget)
+		if (out->n >= budget || out->failed)
 			return false;
 		write_metric(view, item, &lines);
 		view->offset = item->length - (uint32_t)lines.n;
@@ -317,13 +317,32 @@ static bool write_group(struct push_view *view, struct buf *out, size_t budget)
 	return true;
 }
 
-bool push_view_write_json(struct push_view *view, struct buf *out,
-                          size_t budget)
+/* False: the budget is used up, or @out has failed. */
+static bool write_groups(struct push_view *view, struct buf *out, size_t budget)
 {
 	struct view_walk walk;
 	struct store_group *group;
 	const struct push_group *state;
 
+	if (view->in_group && !write_group(view, out, budget))
+		return false;
+	walk = view_walk_groups(view, view->group);
+	while (view_walk_next_group(&walk, &group, &state)) {
+		if (view->group && compare_keys(group, view->group) == 0)
+			continue; /* was the last one */
+		if (out->n >= budget || out->failed)
+			return false;
+		if (begin_group(view, group, state) < 0 && !out->failed)
+			out->failed = -ENOMEM;
+		if (!write_group(view, out, budget))
+			return false;
+	}
+	return true;
+}
+
+bool push_view_write_json(struct push_view *view, struct buf *out,
+                          size_t budget)
+{
 	if (!view->begun) {
 		json_write_init(&view->json, out);
 		json_write_object(&view->json);
@@ -334,21 +353,8 @@ bool push_view_write_json(struct push_view *view, struct buf *out,
 		view->begun = true;
 	}
 	view->json.buf = out;
-	if (view->in_group && !write_group(view, out, budget))
-		return false;
-	walk = view_walk_groups(view, view->group);
-	while (view_walk_next_group(&walk, &group, &state)) {
-		if (view->group && compare_keys(group, view->group) == 0)
-			continue; /* was the last one */
-		if (out->failed)
-			return true;
-		if (out->n >= budget)
-			return false;
-		if (begin_group(view, group, state) < 0 && !out->failed)
-			out->failed = -ENOMEM;
-		if (!write_group(view, out, budget))
-			return false;
-	}
+	if (!write_groups(view, out, budget))
+		return out->failed;
 	json_write_array_end(&view->json);
 	json_write_object_end(&view->json);
 	return true;

@@ -30,25 +30,14 @@ static bool group_age(const struct push_group *group, struct push_time now,
 	return sign->age_ms != OBSERVATION_NEVER || group->beat.failed;
 }
 
-/* The beats of the group, which are told by their number: of their times only
- * that of a start is known. */
-static void read_beat(struct watch_link *link, struct push_time now,
+static void read_beat(const struct push_beat *beat, struct push_time now,
                       struct sign *sign)
 {
-	const struct push_beat *beat = &link->group->beat;
-
 	sign->failed = beat->failed;
 	sign->exit_code = -1;
 	if (beat->failed) {
 		sign->exit_code = beat->exit_code;
-		if (link->failed_beat == 0 ||
-		    (link->failed_beat != beat->n_beats && !beat->running)) {
-			link->failed_beat = beat->n_beats;
-			link->failed_mono_ms = now.mono_ms;
-		}
-		sign->failed_age_ms = since(now.mono_ms, link->failed_mono_ms);
-	} else {
-		link->failed_beat = 0;
+		sign->failed_age_ms = since(now.mono_ms, beat->end.mono_ms);
 	}
 	if (beat->running)
 		/* 0 would be that none does */
@@ -74,7 +63,7 @@ static struct sign read_link(struct watch_link *link, struct push_time now)
 		sign.n = link->n_series;
 	}
 	sign.away_ms = MIN(MAX(link->away_ms, group->away_ms), sign.age_ms);
-	read_beat(link, now, &sign);
+	read_beat(&group->beat, now, &sign);
 	return sign;
 }
 

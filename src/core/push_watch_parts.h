@@ -50,8 +50,6 @@ struct watch_link {
 	int64_t oldest_ms;
 	int64_t counted_ms;     /* the one of them that counts, last */
 	uint64_t away_ms;       /* as the group's was before later pushes */
-	int64_t failed_mono_ms; /* when it was seen to have failed */
-	uint32_t failed_beat;   /* and by which beat; 0: not */
 	uint32_t n_series;      /* WATCH_VALUES */
 };
 

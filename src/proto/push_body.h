@@ -116,7 +116,7 @@ void push_body_fini(struct push_body *body);
 void push_body_trim(struct push_body *body);
 
 enum push_body_outcome {
-	PUSH_BODY_E_FORMAT = 1, /* not this format; 400 */
+	PUSH_BODY_E_FORMAT = 101, /* not this format; 400 */
 	/* read, and refused as metrics: 400, and a failed push of its group */
 	PUSH_BODY_E_TIMESTAMP, /* it has timestamps */
 	PUSH_BODY_E_RESERVED,  /* a label begins with "__" */

@@ -114,6 +114,13 @@ static void on_observation(void *context, uint32_t number,
 		                         &source->source, number, observation);
 }
 
+/* Groups that go from now on do not tell a source that is closed. */
+static void forget_groups(struct builtin_source *source)
+{
+	push_watch_free(source->watch);
+	source->watch = NULL;
+}
+
 static void publish(struct builtin_source *source)
 {
 	static const struct reading reading = { .result = READING_OK,
@@ -134,9 +141,10 @@ static void publish(struct builtin_source *source)
 	if (!source->closing)
 		source->listener.end(source->listener.context, &source->source);
 	source->publishing = false;
-	/* what was asked for meanwhile */
-	if (!source->closing && push_watch_is_dirty(source->watch))
-		arm_turn(builtin);
+	if (source->closing)
+		forget_groups(source);
+	else if (push_watch_is_dirty(source->watch))
+		arm_turn(builtin); /* what was asked for meanwhile */
 }
 
 static void end_sources(struct builtin *builtin)
@@ -149,7 +157,6 @@ static void end_sources(struct builtin *builtin)
 		builtin_closed_cb closed = source->closed;
 		void *context = source->closed_context;
 
-		push_watch_free(source->watch);
 		mem_free(source);
 		closed(context);
 	}
@@ -265,6 +272,8 @@ void builtin_source_close(struct builtin_source *source,
 	if (builtin->active == source)
 		builtin->active = NULL;
 	list_append(&builtin->ending, &source->node);
+	if (!source->publishing)
+		forget_groups(source);
 	arm_turn(builtin);
 }
 

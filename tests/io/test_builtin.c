@@ -552,6 +552,28 @@ static void store_survives_its_source(void **state)
 	world_free(world);
 }
 
+/* Between the close of a source and its end: groups go, nobody looks at what
+ * it knew of them. */
+static void groups_go_while_it_closes(void **state)
+{
+	struct world *world = world_new(1);
+	struct builtin_source *old = world->source;
+	bool closed = false;
+
+	world->rules.max_age_ms = 60000;
+	start(world);
+	push(world, "/job/a");
+	await_told(world);
+	assert_int_equal(open_source(world), 0);
+	builtin_source_close(old, on_closed, &closed);
+	builtin_source_start(world->source);
+	push_store_wipe(builtin_store(world->builtin));
+	await_told(world);
+	assert_true(closed);
+	assert_int_equal(world->monitors[0].last.kind, OBSERVATION_MISSING);
+	world_free(world);
+}
+
 /* Nothing is pushed, nothing is due: nothing wakes the loop. */
 static void idle_has_no_timer(void **state)
 {
@@ -619,6 +641,7 @@ int main(void)
 		cmocka_unit_test(deleted_group_is_missing),
 		cmocka_unit_test(time_to_live),
 		cmocka_unit_test(store_survives_its_source),
+		cmocka_unit_test(groups_go_while_it_closes),
 		cmocka_unit_test(idle_has_no_timer),
 		cmocka_unit_test(closed_by_its_listener),
 	};

@@ -196,9 +196,11 @@ static void test_escapes(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 1000);
-	text_escape_json(&buf, slice_from("a\"\\\n\x01\xff\xc3\xa9"));
-	assert_string_equal(buf_text(&buf),
-	                    "a\\\"\\\\\\n\\u0001\\ufffd\xc3\xa9");
+	text_escape_json(&buf,
+	                 slice_from("ab\"\\\n\x01\xff\xc3\xa9\x7f\xc3z~"));
+	assert_string_equal(
+		buf_text(&buf),
+		"ab\\\"\\\\\\n\\u0001\\ufffd\xc3\xa9\\u007f\\ufffdz~");
 	buf_reset(&buf);
 	text_escape_label(&buf, slice_from("a\"b\\c\nd"));
 	assert_string_equal(buf_text(&buf), "a\\\"b\\\\c\\nd");

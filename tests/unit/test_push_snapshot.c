@@ -101,6 +101,8 @@ static void test_there_and_back(void **state)
 			500 - 14000);
 		group = kit_group(copy, "/job/e");
 		assert_int_equal(group->beat.duration_ms, 2000);
+		assert_int_equal(group->beat.end.wall_ms, 9000);
+		assert_int_equal(group->beat.end.mono_ms, 500 - 11000);
 		assert_int_equal(group->beat.exit_code, 4);
 		assert_true(group->beat.failed);
 		assert_false(kit_group(copy, "/job/d")->last_ok);

@@ -263,6 +263,32 @@ static void test_json_isolation(void **state)
 	push_store_free(store);
 }
 
+/* A buffer that is full, at every place, is the end of it. */
+static void test_json_no_room(void **state)
+{
+	struct push_store *store = new_store();
+	char *whole;
+
+	kit_put(store, "/job/a/foo/bar", json_body);
+	kit_put(store, "/job/b", "v 1\nw 1\n");
+	whole = kit_json(store, SIZE_MAX);
+	for (size_t room = 0; room < strlen(whole); room++) {
+		struct push_view *view = push_view_new(store);
+		struct buf out;
+		unsigned n_calls = 1;
+
+		buf_init(&out, room);
+		while (!push_view_write_json(view, &out, out.n + 100))
+			assert_true(n_calls++ < strlen(whole));
+		assert_int_equal(out.failed, -E2BIG);
+		assert_memory_equal(buf_text(&out), whole, out.n);
+		push_view_free(view);
+		buf_fini(&out);
+	}
+	mem_free(whole);
+	push_store_free(store);
+}
+
 /* --- against a model -------------------------------------------------------------- */
 
 #define N_GROUPS   8
@@ -641,6 +667,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_views),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_json_isolation),
+		cmocka_unit_test(test_json_no_room),
 		cmocka_unit_test(test_random),
 	};
 

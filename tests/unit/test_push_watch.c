@@ -447,6 +447,31 @@ static void test_failed_at_once(void **state)
 	rig_fini(&rig);
 }
 
+/* A failure is no younger for one who comes to know of it later. */
+static void test_failed_long_ago(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.now_ms = 1000;
+	ping(&rig, "/a/fail");
+	rig.now_ms = 3000;
+	ping(&rig, "/a/start");
+	rig.now_ms = 5000;
+	add(&rig, 0, "a", NULL, PUSH_VALUE_PUSH_TIME, PUSH_MATCH_ANY);
+	assert_int_equal(push_watch_link(rig.watch), 0);
+	conclude(&rig);
+	assert_int_equal(rig.told[0], FAILED + 4000);
+	/* between two conclusions, unseen: it ended well, and failed again */
+	ping(&rig, "/a/0");
+	rig.now_ms = 6000;
+	ping(&rig, "/a/fail");
+	rig.now_ms = 6100;
+	conclude(&rig);
+	assert_int_equal(rig.told[0], FAILED + 100);
+	rig_fini(&rig);
+}
+
 /* --- being away ---------------------------------------------------------------- */
 
 /* Time in which nobody was there to hear is passed on, and decides neither
@@ -699,6 +724,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_beats),
 		cmocka_unit_test(test_failed_at_once),
+		cmocka_unit_test(test_failed_long_ago),
 		cmocka_unit_test(test_away),
 		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_touch_while_telling),
