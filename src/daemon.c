@@ -270,8 +270,9 @@ static void on_stop_timeout(uv_timer_t *timer)
 
 	if (daemon->stage > 0)
 		return;
-	log_warn(daemon->log, "steps that still run are cancelled",
-	         LOG_INT("n", daemon->supervisor.n_acting));
+	if (daemon->supervisor.n_acting > 0)
+		log_warn(daemon->log, "steps that still run are cancelled",
+		         LOG_INT("n", daemon->supervisor.n_acting));
 	/* feeds may still be closing; the stages wait for them, too */
 	daemon->stage = 1;
 	close_bouncer(daemon);
@@ -392,7 +393,7 @@ static int open_parts(struct daemon *daemon)
 	if (r == 0)
 		r = daemon_notify_open(daemon);
 	if (r == 0)
-		r = daemon_state_open(daemon);
+		r = daemon_state_init(daemon);
 	return r;
 }
 
@@ -404,9 +405,7 @@ static int begin(struct daemon *daemon, struct err *err)
 	char text[24];
 	int r;
 
-	r = daemon_state_restore_pause(daemon);
-	if (r < 0)
-		(void)err_set(err, r, "out of memory");
+	r = daemon_state_open(daemon, err);
 	if (r == 0)
 		r = daemon_serve_prepare(daemon, config, &serving, err);
 	if (r < 0) {
@@ -434,6 +433,8 @@ static void close_parts(struct daemon *daemon)
 	daemon_watch_free(daemon);
 	saved_state_free(daemon->saved);
 	mem_free(daemon->state_dir);
+	if (daemon->state_lock >= 0)
+		(void)close(daemon->state_lock);
 	supervisor_fini(&daemon->supervisor);
 	targets_fini(&daemon->targets);
 	journal_fini(&daemon->journal);
@@ -446,7 +447,7 @@ static void close_parts(struct daemon *daemon)
 int daemon_run(const struct daemon_options *options)
 {
 	const struct config_global *global = &options->config->global;
-	struct daemon daemon = { .options = options };
+	struct daemon daemon = { .options = options, .state_lock = -1 };
 	struct err err = { 0 };
 
 	(void)uv_replace_allocator(mem_alloc, mem_realloc, mem_calloc,

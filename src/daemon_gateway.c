@@ -5,9 +5,10 @@
  * `gateway.prom` of the state directory.
  *
  * A snapshot is written some time after a change, never because time passes,
- * and in any case before the gateway goes. It is written piece by piece, so
- * that neither the whole text nor a long turn of the loop is needed; a file
- * that cannot be read never stops the start.
+ * and in any case before the gateway goes: the time in it is until when we
+ * listened. It is written piece by piece, so that neither the whole text nor a
+ * long turn of the loop is needed; a file that cannot be read never stops the
+ * start.
  */
 #include "daemon_parts.h"
 
@@ -156,14 +157,13 @@ static int next_piece(struct atomic_write *write, struct buf *piece)
 	return !push_snapshot_write(gateway->writer, piece, PIECE_SIZE);
 }
 
-/* Begins a snapshot if something has changed and none is under way. */
+/* Begins a snapshot if there is a file for it and none is under way. */
 static void write_snapshot(struct daemon_gateway *gateway)
 {
 	struct err err = { 0 };
 	int r = -ENOMEM;
 
-	if (!gateway->file || gateway->writer ||
-	    n_changes(gateway) == gateway->n_written)
+	if (!gateway->file || gateway->writer)
 		return;
 	gateway->n_writing = n_changes(gateway);
 	gateway->writer = push_snapshot_writer_new(
@@ -182,7 +182,22 @@ static void write_snapshot(struct daemon_gateway *gateway)
 
 static void on_timer(uv_timer_t *timer)
 {
-	write_snapshot(container_of(timer, struct daemon_gateway, timer));
+	struct daemon_gateway *gateway =
+		container_of(timer, struct daemon_gateway, timer);
+
+	if (n_changes(gateway) != gateway->n_written)
+		write_snapshot(gateway);
+}
+
+/* The last one says until when we listened, even if nobody has pushed since
+ * the one before; only nothing at all need not be written again. */
+static void write_last_snapshot(struct daemon_gateway *gateway)
+{
+	struct push_store *store = builtin_store(gateway->builtin);
+
+	if (push_store_counts(store).n_groups > 0 ||
+	    n_changes(gateway) != gateway->n_written)
+		write_snapshot(gateway);
 }
 
 /* --- the end -------------------------------------------------------------- */
@@ -223,7 +238,7 @@ static void go_on_closing(struct daemon_gateway *gateway)
 
 	if (!gateway->last_done && gateway->applied) {
 		gateway->last_done = true;
-		write_snapshot(gateway);
+		write_last_snapshot(gateway);
 	}
 	if (gateway->writer)
 		return;

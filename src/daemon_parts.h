@@ -165,6 +165,7 @@ struct daemon {
 	struct daemon_gateway *gateway; /* NULL: it is off */
 
 	char *state_dir;                /* of the start; NULL: none */
+	int state_lock;                 /* its descriptor; -1: none */
 	struct atomic_file *state_file; /* NULL: none is kept */
 	struct list state_waits;        /* promise_wait, not yet written */
 	uv_timer_t state_timer;         /* the next write */
@@ -215,6 +216,7 @@ struct daemon_serving {
 	struct http_server *control;
 	struct auth *auth;
 	bool new_server; /* takes the place of the one on addr */
+	bool evicted;    /* which had to be closed first */
 	bool new_control;
 };
 
@@ -303,12 +305,11 @@ void daemon_act_starved(struct daemon *daemon);
 
 /* --- daemon_state.c ------------------------------------------------------ */
 
+int daemon_state_init(struct daemon *daemon) MUST_CHECK;
 /* Reads what was saved and opens the file for writing; what is wrong with it
- * is reported and never fatal. 0, or a negative code for no memory. */
-int daemon_state_open(struct daemon *daemon) MUST_CHECK;
-/* What operators had paused as a whole; before there are monitors. 0 or
- * -ENOMEM. */
-int daemon_state_restore_pause(struct daemon *daemon) MUST_CHECK;
+ * is reported and not fatal. Negative, with words, if another daemon has
+ * the directory, or for no memory. */
+int daemon_state_open(struct daemon *daemon, struct err *err) MUST_CHECK;
 /* Brings back what the last run left stopped; when runtimes are there. */
 void daemon_state_restore_promises(struct daemon *daemon);
 /* Writes soon, if anything changed; at once if somebody waits. */

@@ -65,10 +65,33 @@ static int open_addr(struct daemon *daemon, const struct config *config,
 		.max_body = max_body(config),
 	};
 
-	return config->global.addr
-	               ? open_server(daemon, &options, api_handle,
-	                             config->global.addr, serverp, err)
-	               : 0;
+	int r = 0;
+
+	if (config->global.addr)
+		r = open_server(daemon, &options, api_handle,
+		                config->global.addr, serverp, err);
+	return r < 0 ? err_wrap(err, "addr") : r;
+}
+
+/* Another host on the same port, say: the old listener is in the way of the
+ * new one. Until it is back, or replaced, nothing listens there. */
+static int evict(struct daemon *daemon, const struct config *config,
+                 struct daemon_serving *serving, struct err *err)
+{
+	server_close(daemon, daemon->server, SERVER_LINGER_MS);
+	daemon->server = NULL;
+	serving->evicted = true;
+	return open_addr(daemon, config, &serving->server, err);
+}
+
+static void take_back(struct daemon *daemon)
+{
+	struct err err = { 0 };
+
+	if (open_addr(daemon, daemon->config->config, &daemon->server, &err) <
+	    0)
+		log_error(daemon->log, "addr is not served any more",
+		          LOG_STR("error", err.message));
 }
 
 static int find_group(const char *name, struct http_server_options *options,
@@ -116,6 +139,8 @@ static int open_control(struct daemon *daemon, const struct config *config,
 	               global->control_socket);
 	r = open_server(daemon, &options, api_handle_control, address, serverp,
 	                err);
+	if (r < 0)
+		(void)err_wrap(err, "control_socket");
 	if (r == 0 || r == UV_ENOMEM || !global->control_is_default)
 		return r;
 	log_warn(daemon->log, "no control socket; set control_socket",
@@ -166,6 +191,8 @@ int daemon_serve_prepare(struct daemon *daemon, const struct config *config,
 		(void)err_wrap(err, "auth.token_file");
 	if (r == 0 && serving->new_server)
 		r = open_addr(daemon, config, &serving->server, err);
+	if (r == UV_EADDRINUSE && daemon->server && !serving->server)
+		r = evict(daemon, config, serving, err);
 	if (r == 0 && serving->new_control)
 		r = open_control(daemon, config, &serving->control, err);
 	if (r < 0)
@@ -199,6 +226,8 @@ void daemon_serve_drop(struct daemon *daemon, struct daemon_serving *serving)
 	server_close(daemon, serving->server, 0);
 	server_close(daemon, serving->control, 0);
 	auth_free(serving->auth);
+	if (serving->evicted)
+		take_back(daemon);
 }
 
 void daemon_serve_close(struct daemon *daemon)
@@ -251,6 +280,11 @@ static int do_reload(void *context, struct buf *problems, struct err *err)
 	return daemon_reload(context, problems, err);
 }
 
+static void do_save(void *context, struct promise_wait *wait)
+{
+	daemon_state_save(context, wait);
+}
+
 static void on_journal_added(void *context)
 {
 	struct daemon *daemon = context;
@@ -265,6 +299,7 @@ void daemon_serve_init(struct daemon *daemon)
 		.resume = do_resume,
 		.bounce = do_bounce,
 		.reload = do_reload,
+		.save = do_save,
 		.context = daemon,
 	};
 	daemon->journal.added = on_journal_added;

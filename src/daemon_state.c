@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include "base/mem.h"
+#include "io/lock_file.h"
 
 #define STATE_FILE_NAME "state.json"
+#define LOCK_FILE_NAME  "lock"
 #define STATE_FILE_MODE 0640
 #define STATE_DIR_MODE  0750
 #define STATE_DELAY_MS  100 /* changes that come together are one write */
@@ -83,44 +85,32 @@ static uint64_t empty_hash(void)
 	return hash;
 }
 
-int daemon_state_open(struct daemon *daemon)
+int daemon_state_init(struct daemon *daemon)
 {
-	const char *dir = daemon->options->config->global.state_dir;
-	char path[STATE_PATH_MAX];
-	struct err err;
-	int r;
-
 	list_init(&daemon->state_waits);
 	daemon->state_hash = empty_hash();
-	r = uv_timer_init(&daemon->loop, &daemon->state_timer);
-	if (r < 0)
-		return r;
-	if (!dir)
-		return 0;
-
-	if (snprintf(path, sizeof(path), "%s/%s", dir, STATE_FILE_NAME) >=
-	    (int)sizeof(path)) {
-		(void)err_set(&err, -ENAMETOOLONG, "state_dir: path too long");
-		report(daemon, "state is not kept", &err);
-		return 0;
-	}
-	if (mkdir(dir, STATE_DIR_MODE) < 0 && errno != EEXIST) {
-		(void)err_set_code(&err, -errno,
-		                   "%s cannot be created; set state_dir", dir);
-		report(daemon, "state is not kept", &err);
-		return 0;
-	}
-	daemon->state_dir = mem_strdup(dir);
-	if (!daemon->state_dir)
-		return UV_ENOMEM;
-	if (!read_state(daemon, path))
-		return 0;
-	daemon->state_file =
-		atomic_file_new(&daemon->loop, path, STATE_FILE_MODE);
-	return daemon->state_file ? 0 : UV_ENOMEM;
+	return uv_timer_init(&daemon->loop, &daemon->state_timer);
 }
 
-int daemon_state_restore_pause(struct daemon *daemon)
+/* Two that write one file would undo each other's promises. False if another
+ * has it; where there are no locks we go without. */
+static bool lock_state(struct daemon *daemon, const char *dir)
+{
+	char path[STATE_PATH_MAX];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, LOCK_FILE_NAME);
+	r = lock_file_take(path, &daemon->state_lock);
+	if (r < 0 && r != -EWOULDBLOCK)
+		log_warn(daemon->log,
+		         "state_dir cannot be locked against a second "
+		         "bouncer",
+		         LOG_STR("file", path), LOG_STR("error", err_text(r)));
+	return r != -EWOULDBLOCK;
+}
+
+/* What operators had paused as a whole; before there are monitors. */
+static int restore_pause(struct daemon *daemon)
 {
 	int64_t wall_ms = daemon_wall_ms();
 	int r = 0;
@@ -131,6 +121,48 @@ int daemon_state_restore_pause(struct daemon *daemon)
 		                      daemon->supervisor.wall_offset_ms,
 		                      &daemon->supervisor.pause_all);
 	return r < 0 ? r : 0;
+}
+
+static int open_file(struct daemon *daemon, const char *dir, const char *path)
+{
+	daemon->state_dir = mem_strdup(dir);
+	if (!daemon->state_dir)
+		return UV_ENOMEM;
+	if (!read_state(daemon, path))
+		return 0;
+	daemon->state_file =
+		atomic_file_new(&daemon->loop, path, STATE_FILE_MODE);
+	return daemon->state_file ? restore_pause(daemon) : UV_ENOMEM;
+}
+
+int daemon_state_open(struct daemon *daemon, struct err *err)
+{
+	const char *dir = daemon->options->config->global.state_dir;
+	char path[STATE_PATH_MAX];
+	struct err why;
+
+	if (!dir)
+		return 0;
+	if (snprintf(path, sizeof(path), "%s/%s", dir, STATE_FILE_NAME) >=
+	    (int)sizeof(path)) {
+		(void)err_set(&why, -ENAMETOOLONG, "state_dir: path too long");
+		report(daemon, "state is not kept", &why);
+		return 0;
+	}
+	if (mkdir(dir, STATE_DIR_MODE) < 0 && errno != EEXIST) {
+		(void)err_set_code(&why, -errno,
+		                   "%s cannot be created; set state_dir", dir);
+		report(daemon, "state is not kept", &why);
+		return 0;
+	}
+	if (!lock_state(daemon, dir))
+		return err_set(err, -EWOULDBLOCK,
+		               "state_dir %s is in use by another bouncer; "
+		               "give this one its own, or none",
+		               dir);
+	return open_file(daemon, dir, path) < 0
+	               ? err_set(err, UV_ENOMEM, "out of memory")
+	               : 0;
 }
 
 void daemon_state_restore_promises(struct daemon *daemon)
@@ -186,7 +218,7 @@ static void write_document(struct daemon *daemon, struct buf *out)
 	saved_write_end(&writer);
 }
 
-static void release_waits(struct list *waits)
+static void release_waits(struct list *waits, bool saved)
 {
 	struct list *node;
 
@@ -194,6 +226,7 @@ static void release_waits(struct list *waits)
 		struct promise_wait *wait =
 			container_of(node, struct promise_wait, node);
 
+		wait->saved = saved;
 		wait->durable(wait);
 	}
 }
@@ -217,7 +250,7 @@ static void on_written(struct atomic_write *write)
 	struct daemon *daemon = done->daemon;
 
 	note_result(daemon, &write->err);
-	release_waits(&done->waits);
+	release_waits(&done->waits, write->err.code == 0);
 	mem_free(done);
 	daemon_arm(daemon);
 }
@@ -276,7 +309,7 @@ static void write_state(struct daemon *daemon)
 	}
 	buf_fini(&text);
 	move_waits(&daemon->state_waits, &waits);
-	release_waits(&waits);
+	release_waits(&waits, false);
 }
 
 static void on_state_timer(uv_timer_t *timer)

@@ -33,6 +33,7 @@ typedef void (*promises_closed_cb)(void *context);
 /* Somebody waits until the state is on disk. */
 struct promise_wait {
 	struct list node; /* the saver's */
+	bool saved;       /* set before: it is on disk */
 	void (*durable)(struct promise_wait *wait);
 };
 

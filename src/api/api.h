@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+#include "action/promise.h"
 #include "api/auth.h"
 #include "base/buf.h"
 #include "base/macros.h"
@@ -34,6 +35,10 @@ struct api_ops {
 	/* 0, or a negative code with words; @problems then holds a line for
 	 * each problem of the file, if that was it. */
 	int (*reload)(void *context, struct buf *problems, struct err *err);
+	/* wait->durable follows exactly once when what was ordered is on disk,
+	 * or (wait->saved says so) could not be written. Not while the daemon
+	 * stops. */
+	void (*save)(void *context, struct promise_wait *wait);
 	void *context;
 };
 

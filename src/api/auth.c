@@ -101,12 +101,15 @@ static int add_file(struct auth *auth, enum secret_kind kind, const char *path,
 		               "chmod o-rw it",
 		               path);
 	r = atomic_file_read(path, AUTH_MAX_FILE, &text, err);
-	if (r == 0)
+	if (r == 0) {
 		r = add_lines(auth, kind, buf_slice(&text), err);
+		if (r < 0)
+			(void)err_wrap(err, "%s", path);
+	}
 	if (text.p)
 		explicit_bzero(text.p, text.cap);
 	buf_fini(&text);
-	return r < 0 ? err_wrap(err, "%s", path) : 0;
+	return r;
 }
 
 int auth_new(const char *token_file, const char *basic_file,

@@ -12,6 +12,7 @@
 #include "api/routes.h"
 
 #include <errno.h>
+#include "base/mem.h"
 #include "core/explain.h"
 #include "proto/json.h"
 
@@ -79,6 +80,48 @@ static void respond(struct http_exchange *exchange, uint16_t status,
 	http_respond(exchange, status, "application/json", NULL, body);
 }
 
+/* --- an answer that waits for the disk ----------------------------------- */
+
+/* What a restart must not forget is answered when it is written. */
+struct kept_answer {
+	struct promise_wait wait;
+	struct http_exchange *exchange;
+	struct json_writer json;
+	struct buf body;
+};
+
+static void on_durable(struct promise_wait *wait)
+{
+	struct kept_answer *answer =
+		container_of(wait, struct kept_answer, wait);
+
+	json_write_key(&answer->json, "saved");
+	json_write_bool(&answer->json, wait->saved);
+	respond(answer->exchange, 200, &answer->json, &answer->body);
+	mem_free(answer);
+}
+
+/* NULL: it has been answered. To be made before anything is changed. */
+static struct kept_answer *answer_new(const struct api *api,
+                                      struct http_exchange *exchange)
+{
+	struct kept_answer *answer;
+
+	if (api->stopping) {
+		api_error(exchange, 409, "the daemon is stopping");
+		return NULL;
+	}
+	answer = mem_calloc(1, sizeof(*answer));
+	if (!answer) {
+		api_error(exchange, 500, "out of memory");
+		return NULL;
+	}
+	answer->exchange = exchange;
+	answer->wait.durable = on_durable;
+	begin(&answer->json, &answer->body);
+	return answer;
+}
+
 /* --- pause and resume ---------------------------------------------------- */
 
 static bool read_for(struct http_exchange *exchange, const struct json_t *root,
@@ -116,29 +159,32 @@ static bool read_reason(struct http_exchange *exchange,
 static void pause_as_asked(struct api *api, struct http_exchange *exchange,
                            const struct json_t *root)
 {
+	struct kept_answer *answer;
 	struct monitor *monitor;
-	struct json_writer json;
 	const char *reason;
-	struct buf body;
 	uint64_t for_ms;
 
 	if (!read_monitor(api, exchange, root, &monitor) ||
 	    !read_for(exchange, root, &for_ms) ||
 	    !read_reason(exchange, root, &reason))
 		return;
+	answer = answer_new(api, exchange);
+	if (!answer)
+		return;
 	if (api->ops->pause(api->ops->context, monitor, for_ms, reason) < 0) {
+		buf_fini(&answer->body);
+		mem_free(answer);
 		api_error(exchange, 500, "out of memory");
 		return;
 	}
-	begin(&json, &body);
-	json_write_key(&json, "monitor");
-	json_write_string(&json, monitor ? monitor->name : NULL);
-	json_write_key(&json, "until");
+	json_write_key(&answer->json, "monitor");
+	json_write_string(&answer->json, monitor ? monitor->name : NULL);
+	json_write_key(&answer->json, "until");
 	if (for_ms)
-		api_write_when(api, &json, api_now_ms(api) + for_ms);
+		api_write_when(api, &answer->json, api_now_ms(api) + for_ms);
 	else
-		json_write_null(&json);
-	respond(exchange, 200, &json, &body);
+		json_write_null(&answer->json);
+	api->ops->save(api->ops->context, &answer->wait);
 }
 
 void api_pause(struct api *api, struct http_exchange *exchange,
@@ -183,21 +229,24 @@ static void refuse_resume(struct api *api, struct http_exchange *exchange,
 static void resume_as_asked(struct api *api, struct http_exchange *exchange,
                             const struct json_t *root)
 {
+	struct kept_answer *answer;
 	struct monitor *monitor;
-	struct json_writer json;
-	struct buf body;
 
 	if (!read_monitor(api, exchange, root, &monitor))
 		return;
+	answer = answer_new(api, exchange);
+	if (!answer)
+		return;
 	if ((monitor && monitor->paused) ||
 	    !api->ops->resume(api->ops->context, monitor)) {
+		buf_fini(&answer->body);
+		mem_free(answer);
 		refuse_resume(api, exchange, monitor);
 		return;
 	}
-	begin(&json, &body);
-	json_write_key(&json, "monitor");
-	json_write_string(&json, monitor ? monitor->name : NULL);
-	respond(exchange, 200, &json, &body);
+	json_write_key(&answer->json, "monitor");
+	json_write_string(&answer->json, monitor ? monitor->name : NULL);
+	api->ops->save(api->ops->context, &answer->wait);
 }
 
 void api_resume(struct api *api, struct http_exchange *exchange,

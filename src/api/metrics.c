@@ -56,8 +56,8 @@ static int compare(const struct api_family *own,
 	size_t n;
 	int order;
 
-	if (!own || !stream->has_pushed)
-		return own ? -1 : 1;
+	if (!stream->has_pushed)
+		return -1;
 	n = strlen(own->name);
 	order = memcmp(own->name, pushed.p, MIN(n, pushed.n));
 	return order ? order : (n > pushed.n) - (n < pushed.n);
@@ -99,7 +99,7 @@ static void begin_family(struct metrics_stream *stream, struct buf *out)
 
 	if (!own && !stream->has_pushed) {
 		stream->stage = ENDED;
-	} else if (compare(own, stream) > 0) {
+	} else if (!own || compare(own, stream) > 0) {
 		write_pushed_head(&stream->pushed, out);
 		stream->stage = PUSHED_SAMPLES;
 	} else if (own->gateway && !stream->api->builtin) {

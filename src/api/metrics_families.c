@@ -137,10 +137,11 @@ static void write_source_storm(const struct group *group, const char *family,
 	exposition_sample(out, family, "", &label, 1, group->storm);
 }
 
+/* What is pushed to ourselves is not fetched. */
 static void write_source_fetches(const struct group *group, const char *family,
                                  struct buf *out)
 {
-	for (unsigned i = 0; i < N_READING_RESULTS; i++) {
+	for (unsigned i = 0; !group->own && i < N_READING_RESULTS; i++) {
 		const struct exposition_label labels[] = {
 			{ "source", group->name },
 			{ "result",
@@ -157,7 +158,9 @@ static void write_source_bytes(const struct group *group, const char *family,
 {
 	const struct exposition_label label = { "source", group->name };
 
-	exposition_sample(out, family, "", &label, 1, (double)group->n_bytes);
+	if (!group->own)
+		exposition_sample(out, family, "", &label, 1,
+		                  (double)group->n_bytes);
 }
 
 /* --- the daemon --------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "command/client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -102,11 +103,26 @@ static const char *default_socket(struct client *client)
 	return buf_text(&client->address);
 }
 
+/* A path as it is typed may be relative; an address may not. */
+static const char *named_socket(struct client *client, const char *socket)
+{
+	char directory[PATH_MAX];
+	size_t size = sizeof(directory);
+
+	if (!socket || socket[0] == '/' || strchr(socket, ':') ||
+	    uv_cwd(directory, &size) < 0)
+		return socket;
+	(void)buf_printf(&client->address, "%s/%s", directory, socket);
+	return buf_text(&client->address);
+}
+
 static int choose_address(struct client *client,
                           const struct client_options *options,
                           enum client_kind kind, struct err *err)
 {
-	const char *address = options->url ? options->url : options->socket;
+	const char *address = options->url
+	                              ? options->url
+	                              : named_socket(client, options->socket);
 	int r;
 
 	if (options->url && options->socket)
@@ -334,7 +350,8 @@ static int complain_unreachable(const struct client *client,
 	if (err->code == -ENOMEM)
 		return command_no_memory(client->io);
 	if (client->url.scheme == URL_UNIX && err->code == -EACCES)
-		hint = "; the socket is for root and its group";
+		hint = "; the socket is for root and the members of its "
+		       "group (control_group)";
 	else if (client->url.scheme == URL_UNIX &&
 	         (err->code == -ENOENT || err->code == -ECONNREFUSED))
 		hint = "; is the daemon running? --socket PATH or --url URL "
@@ -370,6 +387,8 @@ static void print_reason(const struct client *client,
 		              text.n ? ": " : "");
 		client_print(out, text);
 	}
+	if (call->status == 401)
+		(void)fputs("; --token-file FILE names one", out);
 	(void)fputc('\n', out);
 	client_print_lines(out, json_get(root, "problems"));
 	json_free(root);

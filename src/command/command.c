@@ -89,7 +89,10 @@ int command_finish(const struct command_io *io)
 {
 	if (fflush(io->out) == 0 && !ferror(io->out))
 		return EXIT_OK;
-	(void)fprintf(io->err, "bouncer: cannot write: %s\n", err_text(-errno));
+	/* head(1) and the like have seen enough */
+	if (errno != EPIPE)
+		(void)fprintf(io->err, "bouncer: cannot write: %s\n",
+		              err_text(-errno));
 	return EXIT_TROUBLE;
 }
 

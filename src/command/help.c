@@ -15,8 +15,9 @@ static const char *const titles[] = {
 static void print_list(const struct command_io *io)
 {
 	(void)fprintf(io->out,
-	              "Bouncer watches a Prometheus Pushgateway and restarts "
-	              "what went quiet.\n\n"
+	              "Bouncer watches what jobs push to a Prometheus "
+	              "Pushgateway, or to itself, and\nrestarts what went "
+	              "quiet.\n\n"
 	              "usage: bouncer [COMMAND] [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (i == 0 || commands[i]->group != commands[i - 1]->group)
@@ -25,9 +26,12 @@ static void print_list(const struct command_io *io)
 		(void)fprintf(io->out, "  %-11s  %s\n", commands[i]->name,
 		              commands[i]->summary);
 	}
-	(void)fprintf(io->out, "\nbouncer help COMMAND says more. The "
-	                       "configuration file is described in "
-	                       "bouncer.yml(5).\n");
+	(void)fputs(
+		"\nExit codes: 0 good, 1 trouble, 2 the command line or the "
+		"file, 3 nobody\nanswers, 4 it said no.\n\n"
+		"bouncer help COMMAND says more. The configuration file is "
+		"described in\nbouncer.yml(5).\n",
+		io->out);
 }
 
 static int help(const struct command_io *io, int argc, char *const *argv)

@@ -8,7 +8,9 @@
 #include "command/when.h"
 #include "proto/timestamp.h"
 
-#define PAUSE_MAX_BODY 65536
+#define PAUSE_MAX_BODY   65536
+#define PAUSE_LONGEST_MS (10 * 366 * 86400000ULL) /* as the daemon allows */
+#define PAUSE_SECOND_MS  1000
 
 struct pause {
 	struct client_options client;
@@ -24,6 +26,16 @@ static void print_subject(FILE *out, const struct json_t *answer)
 	client_print(out, monitor.p ? monitor : slice_from("everything"));
 }
 
+/* Only that it is not: a daemon that does not say, is an older one. */
+static void print_unsaved(FILE *out, const struct json_t *answer)
+{
+	if (!json_as_bool(json_get(answer, "saved"), true))
+		(void)fputs("; a restart forgets it: state_dir cannot be "
+		            "written",
+		            out);
+	(void)fputc('\n', out);
+}
+
 static void print_paused(FILE *out, const struct json_t *answer)
 {
 	struct slice until = json_as_text(json_get(answer, "until"));
@@ -32,16 +44,18 @@ static void print_paused(FILE *out, const struct json_t *answer)
 
 	print_subject(out, answer);
 	if (until.p && timestamp_parse_rfc3339(until, &until_ms) == 0)
-		(void)fprintf(out, " is paused until %s\n",
+		(void)fprintf(out, " is paused until %s",
 		              when_clock(until_ms, when_now_ms(), clock));
 	else
-		(void)fputs(" is paused until it is resumed\n", out);
+		(void)fputs(" is paused until it is resumed", out);
+	print_unsaved(out, answer);
 }
 
 static void print_resumed(FILE *out, const struct json_t *answer)
 {
 	print_subject(out, answer);
-	(void)fputs(" is resumed\n", out);
+	(void)fputs(" is resumed", out);
+	print_unsaved(out, answer);
 }
 
 static int send_order(const struct command_io *io, const struct pause *pause,
@@ -61,7 +75,8 @@ static int send_order(const struct command_io *io, const struct pause *pause,
 	}
 	if (pause->for_ms) {
 		json_write_key(&json, "for_seconds");
-		json_write_seconds(&json, pause->for_ms);
+		json_write_u64(&json, (pause->for_ms + PAUSE_SECOND_MS - 1) /
+		                              PAUSE_SECOND_MS);
 	}
 	if (pause->reason) {
 		json_write_key(&json, "reason");
@@ -75,6 +90,16 @@ static int send_order(const struct command_io *io, const struct pause *pause,
 		                  buf_slice(&body), pause->monitor, print);
 	buf_fini(&body);
 	return code;
+}
+
+static bool for_is_good(const struct command_io *io, const struct pause *pause)
+{
+	if (pause->for_ms <= PAUSE_LONGEST_MS)
+		return true;
+	(void)fprintf(io->err,
+	              "bouncer: --for: at most ten years; without it: until it "
+	              "is resumed\n");
+	return false;
 }
 
 static int run_pause(const struct command_io *io, int argc, char *const *argv)
@@ -94,7 +119,9 @@ static int run_pause(const struct command_io *io, int argc, char *const *argv)
 	if (!options_read(&options, io, &command_pause, argc, argv, &code))
 		return code;
 	own.monitor = options.words[0];
-	code = send_order(io, &own, "/api/v1/pause", print_paused);
+	code = for_is_good(io, &own)
+	               ? send_order(io, &own, "/api/v1/pause", print_paused)
+	               : EXIT_USAGE;
 	options_fini(&options);
 	return code;
 }

@@ -26,11 +26,12 @@ static const char help[] =
 	"happens to the messages; a warning says so. Each is tried up to\n"
 	"three times; here --timeout is 3s, of each try.\n"
 	"\n"
-	"  --label NAME=VALUE another label of the job; may be repeated\n"
+	"  -l, --label NAME=VALUE\n"
+	"                     another label of the job; may be repeated\n"
 	"  --start            it begins\n"
 	"  --fail             it failed\n"
 	"  --code N           it ended with this exit code\n"
-	"  --quiet            no warnings\n";
+	"  -q, --quiet        no warnings\n";
 
 struct ping {
 	struct client_options client;

@@ -160,6 +160,7 @@ struct policy {
 	uint64_t known_ms;      /* last readable observation, or NEVER */
 	uint64_t seen_ms;       /* when the thing was last listed, or NEVER */
 	uint64_t push_ms;       /* its last sign of life, or NEVER */
+	uint64_t gap_ms;        /* usual time between two of them; 0: unknown */
 	uint64_t excused_ms;    /* outage since then */
 	uint64_t away_ms;       /* the same, as the source counts it */
 	uint64_t ended_ms;      /* end of the last step, or NEVER */
@@ -222,6 +223,9 @@ struct policy_commands policy_step(struct policy *policy,
  * when missing, since it was last listed) less the time for which the source
  * could not be read or was away; 0 if nothing is known. */
 uint64_t policy_age(const struct policy *policy, uint64_t now_ms);
+
+/* Not bad yet, but silent for more than twice as long as usual. */
+bool policy_is_overdue(const struct policy *policy, uint64_t now_ms);
 
 /* The last word on it was bad. */
 bool policy_is_bad(const struct policy *policy);

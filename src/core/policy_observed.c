@@ -38,6 +38,15 @@ static void resume_from_unknown(struct turn *turn, uint64_t gap_ms)
 }
 
 /* An age or failure: when was the last sign of life? */
+/* The longest of late: it grows at once and shrinks slowly. What was pushed
+ * while nobody could hear it says nothing of the gap. */
+static void learn_gap(struct policy *policy, uint64_t gap_ms)
+{
+	if (policy->excused_ms == 0 && policy->away_ms == 0)
+		policy->gap_ms =
+			MAX(gap_ms, policy->gap_ms - policy->gap_ms / 8);
+}
+
 static void note_push(struct turn *turn, const struct observation *observation)
 {
 	struct policy *policy = turn->policy;
@@ -45,9 +54,12 @@ static void note_push(struct turn *turn, const struct observation *observation)
 		turn->now_ms - MIN(observation->age_ms, turn->now_ms);
 	uint64_t same_ms = turn->rules->exact ? 0 : SAME_PUSH_MS;
 
-	if (policy->push_ms == POLICY_NEVER || policy->missing ||
-	    push_ms > policy->push_ms + same_ms)
+	if (policy->push_ms == POLICY_NEVER || policy->missing) {
 		policy->excused_ms = 0;
+	} else if (push_ms > policy->push_ms + same_ms) {
+		learn_gap(policy, push_ms - policy->push_ms);
+		policy->excused_ms = 0;
+	}
 	policy->push_ms = push_ms;
 	policy->seen_ms = turn->now_ms;
 	policy->missing = false;
@@ -105,6 +117,13 @@ uint64_t policy_age(const struct policy *policy, uint64_t now_ms)
 	if (from == POLICY_NEVER || from + excuse > now_ms)
 		return 0;
 	return now_ms - from - excuse;
+}
+
+bool policy_is_overdue(const struct policy *policy, uint64_t now_ms)
+{
+	return policy->gap_ms > 0 && !policy->missing &&
+	       policy->bad_since_ms == POLICY_NEVER &&
+	       policy_age(policy, now_ms) > 2 * policy->gap_ms;
 }
 
 bool policy_is_bad(const struct policy *policy)

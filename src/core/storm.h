@@ -8,6 +8,11 @@
  * those of the source, went bad within `window_ms`; it lasts until the bad
  * ones are fewer than either. It never ends by waiting: a person, or recovery,
  * ends it.
+ *
+ * Limits pass one after the other, also where the fault is one. Therefore those
+ * count with the bad ones that fell silent together with them (within
+ * `window_ms`) and are overdue by what is usual for them: the first whose limit
+ * passes is held already.
  */
 #pragma once
 
@@ -23,15 +28,17 @@ struct storm_rules {
 /* Over all monitors of one source. */
 struct storm_count {
 	uint32_t n_monitors;
-	uint32_t n_bad;    /* now */
-	uint32_t n_recent; /* of them, bad for less than the window */
+	uint32_t n_bad;     /* now */
+	uint32_t n_recent;  /* of them, bad for less than the window */
+	uint32_t n_overdue; /* not bad yet, silent since the same time */
 };
 
 /* Whether it holds after @count, given whether it did before. */
 static inline bool storm_judge(const struct storm_rules *rules,
                                const struct storm_count *count, bool before)
 {
-	uint32_t n = before ? count->n_bad : count->n_recent;
+	uint32_t n =
+		(before ? count->n_bad : count->n_recent) + count->n_overdue;
 
 	return rules->share_percent > 0 && n >= rules->min && n > 0 &&
 	       (uint64_t)n * 100 >=

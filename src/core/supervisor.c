@@ -249,7 +249,10 @@ void supervisor_record(struct supervisor *supervisor, enum log_level level,
 	            subject, NULL, NULL, reason, detail);
 	if (subject[0])
 		LOG_AT(supervisor->log, level, reason,
-		       LOG_STR(journal_event_name(event), subject),
+		       LOG_STR(event == JOURNAL_DAEMON
+		                       ? "monitor"
+		                       : journal_event_name(event),
+		               subject),
 		       LOG_STR("detail", detail));
 	else
 		LOG_AT(supervisor->log, level, reason,
@@ -438,29 +441,69 @@ void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
 	monitor->n_checks[check_result(monitor)]++;
 }
 
-static void judge_storm(struct supervisor *supervisor, struct group *group,
-                        uint64_t now_ms)
+/* Those that fell silent when the bad ones did, and will be bad next. */
+static uint32_t count_overdue(const struct group *group, uint64_t window_ms,
+                              uint64_t now_ms)
+{
+	uint32_t n = 0;
+
+	LIST_FOR_EACH (node, &group->monitors) {
+		const struct policy *policy =
+			&container_of(node, struct monitor, node)->policy;
+
+		if (policy_is_overdue(policy, now_ms) &&
+		    policy->push_ms + window_ms >= group->silent_ms &&
+		    group->silent_ms + window_ms >= policy->push_ms)
+			n++;
+	}
+	return n;
+}
+
+static struct storm_count count_storm(struct group *group, uint64_t window_ms,
+                                      uint64_t now_ms)
 {
 	struct storm_count count = { .n_monitors = group->n_monitors,
 		                     .n_bad = group->n_bad };
-	uint64_t window_ms = supervisor->storm_rules.window_ms;
-	bool before = group->storm;
-	char detail[DETAIL_SIZE];
+	bool silent = group->storm && group->silent_ms > 0;
 
 	LIST_FOR_EACH (node, &group->troubled) {
 		const struct monitor *monitor =
 			container_of(node, struct monitor, trouble_node);
+		const struct policy *policy = &monitor->policy;
 
-		if (monitor->bad &&
-		    monitor->policy.bad_since_ms + window_ms >= now_ms)
-			count.n_recent++;
+		if (!monitor->bad || policy->bad_since_ms + window_ms < now_ms)
+			continue;
+		count.n_recent++;
+		if (policy->breach == POLICY_BREACH_AGE && !group->storm) {
+			group->silent_ms =
+				silent ? MAX(group->silent_ms, policy->push_ms)
+				       : policy->push_ms;
+			silent = true;
+		}
 	}
+	/* a walk over all: only where something hangs on it */
+	if (silent && (group->storm || group->n_waiting > 0))
+		count.n_overdue = count_overdue(group, window_ms, now_ms);
+	return count;
+}
+
+static void judge_storm(struct supervisor *supervisor, struct group *group,
+                        uint64_t now_ms)
+{
+	struct storm_count count =
+		count_storm(group, supervisor->storm_rules.window_ms, now_ms);
+	bool before = group->storm;
+	char detail[DETAIL_SIZE];
+
 	group->storm = storm_judge(&supervisor->storm_rules, &count, before);
+	if (!group->storm)
+		group->silent_ms = 0;
 	if (group->storm == before)
 		return;
 
-	(void)snprintf(detail, sizeof(detail), "%u of %u monitors are bad",
-	               count.n_bad, count.n_monitors);
+	(void)snprintf(detail, sizeof(detail),
+	               "%u of %u monitors are bad, %u more are overdue",
+	               count.n_bad, count.n_monitors, count.n_overdue);
 	supervisor_record(
 		supervisor, group->storm ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
 		JOURNAL_STORM, group->name,

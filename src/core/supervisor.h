@@ -61,13 +61,14 @@ struct group {
 	                     counted nor timed */
 	struct list monitors;
 	uint32_t n_monitors;
-	struct list troubled;       /* those that are bad or wait */
-	uint32_t n_bad;             /* the last word on them was bad */
-	uint32_t n_waiting;         /* would bounce; a guard holds */
-	bool storm;                 /* the guard holds */
-	bool reading;               /* between begin and end */
-	bool up;                    /* the last reading was good */
-	uint64_t read_ms;           /* last good reading, or GROUP_NEVER_READ */
+	struct list troubled; /* those that are bad or wait */
+	uint32_t n_bad;       /* the last word on them was bad */
+	uint32_t n_waiting;   /* would bounce; a guard holds */
+	bool storm;           /* the guard holds */
+	uint64_t silent_ms;   /* since when, those that fell silent in it */
+	bool reading;         /* between begin and end */
+	bool up;              /* the last reading was good */
+	uint64_t read_ms;     /* last good reading, or GROUP_NEVER_READ */
 	enum reading_result result; /* of the last one */
 	uint32_t n_readings[N_READING_RESULTS];
 	uint64_t n_bytes;

@@ -132,8 +132,8 @@ static void make_body(struct buf *body, uint64_t group, size_t n_bytes)
 		                 "%u in the last run.\n"
 		                 "# TYPE batch_%02u_records gauge\n"
 		                 "batch_%02u_records{phase=\"load\"} %llu.%u\n",
-		                 i, i, i, i,
-		                 (unsigned long long)(group * 7 + i), i);
+		                 i, i, i, i, (unsigned long long)group * 7 + i,
+		                 i);
 }
 
 static void make_request(struct load *load, size_t i)

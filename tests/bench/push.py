@@ -28,14 +28,19 @@ global:
   state_dir: {directory}/state
   log_level: error
 monitors:
-  - name: batch
+"""
+
+MONITOR = """\
+  - name: batch {n}
     max_age: 24h
     label_name: job
-    label_value: job_000000
+    label_value: job_{n:06d}
     type: host
     restart_type: command
     restart_command: [/bin/true]
 """
+
+MILLION = 1000000
 
 
 def load(port, **options):
@@ -72,11 +77,13 @@ class Server:
 
 class Ours(Server):
     name = "built-in"
+    n_monitors = 1
 
     def start(self):
         path = f"{self.directory}/config.yml"
         with open(path, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(port=self.port, directory=self.directory))
+            f.writelines(MONITOR.format(n=n) for n in range(self.n_monitors))
         self.run(PROGRAM, "run", "--config", path)
         self.fill()
 
@@ -162,6 +169,21 @@ def bench_scrapes(servers):
             f"{alone['p999_us'] / 1000:.1f}, {alone['max_us'] / 1000:.1f} ms")
 
 
+def bench_deadlines(directory):
+    """What it costs that each push moves the deadline of a monitor."""
+    groups = 1000
+    print("\n| a million pushes to 1,000 groups | CPU-ms a push |\n|---|---|")
+    for n_monitors in (1, groups):
+        server = Ours(directory, groups)
+        server.n_monitors = n_monitors
+        server.start()
+        before = cpu(server.pid)
+        load(server.port, groups=groups, count=MILLION, seconds=300)
+        row(f"{n_monitors:,} of them watched",
+            f"{(cpu(server.pid) - before) * 1000 / MILLION:.4f}")
+        server.stop()
+
+
 def main():
     if not shutil.which("prometheus-pushgateway"):
         raise SystemExit("there is no prometheus-pushgateway to compare with")
@@ -172,6 +194,7 @@ def main():
               f"{os.getloadavg()[0]:.1f}")
         servers = bench_pushes(directory)
         bench_scrapes(servers)
+        bench_deadlines(directory)
     finally:
         for server in servers.values():
             server.stop()

@@ -9,7 +9,9 @@ import signal
 import stat
 import subprocess
 
-from daemons.bouncer import monitor, settings
+from daemons.bouncer import Bouncer, monitor, program, settings
+from daemons.http import Client
+from daemons.process import Process, free_port
 
 CURL_SECONDS = 20
 
@@ -93,13 +95,9 @@ def test_pause_survives_a_crash(bouncer, scripted_gateway):
     control = control_of(one)
     status, said = control.post("/api/v1/pause",
                                 {"monitor": "a", "reason": "move"})
-    assert (status, said) == (200, {"monitor": "a", "until": None})
-    one.wait_state("a", "paused")
-    state = os.path.join(one.directory, "state", "state.json")
-    one.wait_for(lambda _: os.path.exists(state) and
-                 "move" in open(state, encoding="utf-8").read(),
-                 what="the pause on disk")
-    one.process.kill()
+    assert (status, said) == (200, {"monitor": "a", "until": None,
+                                    "saved": True})
+    one.process.kill()  # what was answered is on disk
     one.start()
     pause = one.monitors()["a"]["pause"]
     assert pause["reason"] == "move"
@@ -118,7 +116,44 @@ def test_pause_survives_a_crash(bouncer, scripted_gateway):
     status, said = control.post("/api/v1/resume", {"monitor": "b"})
     assert status == 409 and "not paused" in said["error"]
     assert control.post("/api/v1/resume", {"monitor": "a"})[0] == 200
+    one.process.kill()
+    one.start()
     assert one.state("a") != "paused"
+
+
+def test_pause_that_cannot_be_kept(bouncer, scripted_gateway):
+    """No state_dir: it is in force, and said to be forgotten."""
+    one = bouncer(settings(quiet_host("a"), push_gw=scripted_gateway.url,
+                           state_dir="none"))
+    status, said = control_of(one).post("/api/v1/pause")
+    assert (status, said["saved"]) == (200, False)
+    assert one.state("a") == "paused"
+    told = subprocess.run([program(), "resume", "--socket", one.socket],
+                          capture_output=True, text=True, check=True,
+                          timeout=CURL_SECONDS)
+    assert "a restart forgets it" in told.stdout
+
+
+def test_state_dir_is_for_one(bouncer, scripted_gateway, directory):
+    """Two would undo each other's promises; a dead one is not in the way,
+    nor is a child of it that lives on."""
+    state = os.path.join(directory, "shared-state")
+    yaml = settings(
+        monitor("a", type="host", max_age="1s",
+                steps=[{"type": "run", "command": ["sleep", "20"],
+                        "timeout": "60s"}]),
+        push_gw=scripted_gateway.url, state_dir=state)
+    one = bouncer(yaml)
+    one.wait_state("a", "bouncing")
+    two = Bouncer(os.path.join(directory, "second"))
+    try:
+        two.start(yaml, ready=False)
+        assert two.process.wait(20) == 1
+        assert f"state_dir {state} is in use" in two.log_tail()
+        one.process.kill()
+        two.start(yaml)
+    finally:
+        two.kill()
 
 
 def test_pause_ends_by_itself(bouncer, scripted_gateway):
@@ -193,6 +228,40 @@ def test_reload_says_what_is_wrong(bouncer, scripted_gateway):
     assert control.post("/api/v1/reload") == (200, {"monitors": 1})
     one.socket = moved
     assert control_of(one).ask("/api/v1/daemon")[0] == 200
+
+
+def test_addr_moves_on_its_port(bouncer, scripted_gateway):
+    """The old listener on all addresses is in the way of the new one on a
+    single one; it is back when that cannot be had, either."""
+    yaml = settings(quiet_host("a"), push_gw=scripted_gateway.url)
+    one = bouncer(yaml, ready=False)
+    one.process.kill()
+    environment = {"STATE_DIRECTORY": f"{one.directory}/state",
+                   "RUNTIME_DIRECTORY": one.directory}
+    port = free_port()
+    one.client = Client(f"http://127.0.0.1:{port}")
+
+    def with_addr(addr, **keys):
+        return settings(quiet_host("a"), push_gw=scripted_gateway.url,
+                        addr=addr, **keys)
+
+    one.write_config(with_addr(f":{port}"))
+    one.process = Process([program(), "run", "--config", one.config],
+                          one.log, env=environment, cwd=one.directory)
+    one.process.wait_ready(lambda: one.client.answers("/-/ready"), 20)
+    control = control_of(one)
+
+    one.write_config(with_addr(f"127.0.0.1:{port}",
+                               control_socket="/proc/none/control.sock"))
+    assert control.post("/api/v1/reload")[0] == 422
+    one.wait_log("reload failed", "/proc/none")
+    assert one.client.answers("/-/healthy")
+    assert Client(f"http://127.0.0.2:{port}").answers("/-/healthy")
+
+    one.write_config(with_addr(f"127.0.0.1:{port}"))
+    assert control.post("/api/v1/reload")[0] == 200
+    assert one.client.answers("/-/healthy")
+    assert not Client(f"http://127.0.0.2:{port}").answers("/-/healthy")
 
 
 def test_who_may_steer_over_the_network(bouncer, scripted_gateway):

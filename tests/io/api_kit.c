@@ -52,6 +52,18 @@ static int do_reload(void *context, struct buf *problems, struct err *err)
 	return err_set(err, -EINVAL, "c.yml has problems");
 }
 
+static void do_save(void *context, struct promise_wait *wait)
+{
+	struct api_kit *kit = context;
+
+	if (kit->slow_disk) {
+		list_append(&kit->waits, &wait->node);
+		return;
+	}
+	wait->saved = !kit->full_disk;
+	wait->durable(wait);
+}
+
 static void ignore_monitor(void *context, struct monitor *monitor)
 {
 }
@@ -115,8 +127,9 @@ void api_kit_init(struct api_kit *kit)
 		                         .cancel_step = ignore_monitor,
 		                         .observe = ignore_monitor,
 		                         .changed = ignore };
-	kit->ops = (struct api_ops){ do_pause, do_resume, do_bounce, do_reload,
-		                     kit };
+	kit->ops = (struct api_ops){ do_pause,  do_resume, do_bounce,
+		                     do_reload, do_save,   kit };
+	list_init(&kit->waits);
 	buf_init(&kit->said, 10000);
 	assert_int_equal(journal_init(&kit->journal, 10), 0);
 	targets_init(&kit->targets, 1);

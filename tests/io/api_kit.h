@@ -25,7 +25,10 @@ struct api_kit {
 	struct monitor monitors[API_KIT_N];
 	struct monitor *all[API_KIT_N];
 	uint32_t n_steps[API_KIT_N][1][N_STEP_RESULTS];
-	struct buf said;      /* "pause a 5000 why;" */
+	struct buf said;   /* "pause a 5000 why;" */
+	struct list waits; /* promise_wait, while the disk is slow */
+	bool slow_disk;
+	bool full_disk;
 	const char *problems; /* reload fails with these; NULL: it is good */
 	unsigned n_closed;
 };

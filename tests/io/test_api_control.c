@@ -107,7 +107,7 @@ static void test_pause(void **state)
 		const char *part;
 		const char *said;
 	} rows[] = {
-		{ "", 200, "{\"monitor\":null,\"until\":null}",
+		{ "", 200, "{\"monitor\":null,\"until\":null,\"saved\":true}",
 		  "pause all 0 ;" },
 		{ "{\"monitor\":\"a\",\"for_seconds\":5,\"reason\":\"why\"}",
 		  200, "{\"monitor\":\"a\",\"until\":\"", "pause a 5000 why;" },
@@ -155,13 +155,63 @@ static void test_resume(void **state)
 	api_kit_ask(&kit, kit.control, PAUSE, "", 200, NULL);
 	api_kit_ask(&kit, kit.control, RESUME, "{\"monitor\":\"a\"}", 409,
 	            "all monitors are paused");
-	api_kit_ask(&kit, kit.control, RESUME, "", 200, "{\"monitor\":null}");
+	api_kit_ask(&kit, kit.control, RESUME, "", 200,
+	            "{\"monitor\":null,\"saved\":true}");
 	assert_int_equal(kit.monitors[0].policy.state, POLICY_STARTING);
 	kit.monitors[0].paused = true;
 	api_kit_ask(&kit, kit.control, RESUME, "{\"monitor\":\"a\"}", 409,
 	            "a is paused by the configuration");
 	api_kit_ask(&kit, kit.control, RESUME, "{\"monitor\":\"x\"}", 404,
 	            "no monitor is called x");
+	api_kit_fini(&kit);
+}
+
+static void release(struct api_kit *kit)
+{
+	struct promise_wait *wait =
+		container_of(list_pop(&kit->waits), struct promise_wait, node);
+
+	wait->saved = true;
+	wait->durable(wait);
+}
+
+/* The answer comes when it is on disk, or says that it is not. */
+static void test_answer_waits_for_the_disk(void **state)
+{
+	static const char request[] = PAUSE "\r\nHost: x\r\n"
+					    "Content-Length: 0\r\n\r\n";
+	struct response response;
+	struct client client;
+	struct api_kit kit;
+
+	api_kit_init(&kit);
+	kit.slow_disk = true;
+	api_kit_connect(&kit, kit.control, &client);
+	client_send(&client, request);
+	while (list_empty(&kit.waits))
+		test_loop_for(&kit.kit.loop, 1);
+	test_loop_for(&kit.kit.loop, 5);
+	assert_int_equal(client.in.n, 0);
+	release(&kit);
+	client_response(&client, &response, false);
+	assert_int_equal(response.status, 200);
+	response_fini(&response);
+
+	/* who asked is gone, and so is the server's patience */
+	client_send(&client, request);
+	while (list_empty(&kit.waits))
+		test_loop_for(&kit.kit.loop, 1);
+	client_close(&client);
+	test_loop_for(&kit.kit.loop, 5);
+	release(&kit);
+
+	kit.slow_disk = false;
+	kit.full_disk = true;
+	api_kit_ask(&kit, kit.control, PAUSE, "", 200, "\"saved\":false}");
+	api_kit_ask(&kit, kit.control, RESUME, "", 200, "\"saved\":false}");
+	kit.api.stopping = true;
+	api_kit_ask(&kit, kit.control, PAUSE, "", 409, "stopping");
+	api_kit_ask(&kit, kit.control, RESUME, "", 409, "stopping");
 	api_kit_fini(&kit);
 }
 
@@ -261,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_challenge),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_answer_waits_for_the_disk),
 		cmocka_unit_test(test_bounce),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_explain_and_health),

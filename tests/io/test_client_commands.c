@@ -329,7 +329,16 @@ static void test_steer(void **state)
 		  "POST /api/v1/monitors/a/bounce\n",
 		  4,
 		  "",
-		  "bouncer: the token is wrong\n" },
+		  "bouncer: the token is wrong; --token-file FILE names "
+		  "one\n" },
+		{ { "pause", "a" },
+		  { SAYS(200, "{\"monitor\":\"a\",\"until\":null,"
+		              "\"saved\":false}") },
+		  "POST /api/v1/pause\n",
+		  0,
+		  "a is paused until it is resumed; a restart forgets it: "
+		  "state_dir cannot be written\n",
+		  "" },
 		{ { "pause" },
 		  { SAYS(200, "{\"monitor\":null,\"until\":null}") },
 		  "POST /api/v1/pause\n",
@@ -435,6 +444,25 @@ static void test_trouble(void **state)
 	}
 }
 
+/* As it is typed. */
+static void test_relative_socket(void **state)
+{
+	static const char *const words[4] = { "reload", "--socket", "none.s" };
+	static const char *const envp[] = { NULL };
+	struct spoken spoken;
+	char expected[160];
+
+	assert_int_equal(chdir(directory), 0);
+	speak(&spoken, words, envp);
+	assert_int_equal(chdir("/"), 0);
+	(void)snprintf(expected, sizeof(expected),
+	               "bouncer: unix:%s/none.s: connect: no such file",
+	               directory);
+	assert_memory_equal(spoken.err, expected, strlen(expected));
+	assert_int_equal(spoken.code, EXIT_UNREACHABLE);
+	spoken_fini(&spoken);
+}
+
 static void test_not_there(void **state)
 {
 	static const char *const commands_of_daemon[][3] = {
@@ -497,6 +525,11 @@ static void test_address(void **state)
 		  2,
 		  "bouncer: https://127.0.0.1:2: https is not built in\n" },
 		{ { "reload", "--url=ftp://x" }, NULL, 2, NULL },
+		{ { "pause", "--for", "100000h" },
+		  NULL,
+		  2,
+		  "bouncer: --for: at most ten years; without it: until it is "
+		  "resumed\n" },
 		{ { "reload", "--url=http://x", "--socket=/x" },
 		  NULL,
 		  2,
@@ -544,9 +577,10 @@ static void test_no_permission(void **state)
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
 	assert_int_equal(spoken.code, EXIT_UNREACHABLE);
-	assert_non_null(strstr(spoken.err, "connect: permission denied; the "
-	                                   "socket is for root and its "
-	                                   "group\n"));
+	assert_non_null(strstr(spoken.err,
+	                       "connect: permission denied; the "
+	                       "socket is for root and the members of its "
+	                       "group (control_group)\n"));
 	spoken_fini(&spoken);
 	server_stop(&server);
 }
@@ -565,6 +599,9 @@ static void test_what_is_sent(void **state)
 		{ { "pause", "a\"b", "--for", "1m30s", "--reason", "x y" },
 		  "\r\n\r\n{\"monitor\":\"a\\\"b\",\"for_seconds\":90,"
 		  "\"reason\":\"x y\"}" },
+		{ { "pause", "--for", "500ms" },
+		  "\r\n\r\n{\"for_seconds\":1}" },
+		{ { "pause", "--for", "1.5s" }, "\r\n\r\n{\"for_seconds\":2}" },
 		{ { "resume", "--", "-a" }, "\r\n\r\n{\"monitor\":\"-a\"}" },
 		{ { "reload", "--token-file", "token" },
 		  "\r\nAuthorization: Bearer s3cret\r\n" },
@@ -636,16 +673,17 @@ static void test_follow(void **state)
 	                                "2026-01-02 03:04:05  daemon: two\n"
 	                                "2026-01-02 03:04:05  daemon: three\n"
 	                                "2026-01-02 03:04:05  daemon: start\n");
-	assert_string_equal(spoken.err,
-	                    "bouncer: some entries are lost: they came faster "
-	                    "than they were read\n"
-	                    "bouncer: the daemon is gone; waiting for it\n"
-	                    "bouncer: the daemon is back\n"
-	                    "bouncer: the daemon is gone; waiting for it\n"
-	                    "bouncer: the daemon is back\n"
-	                    "bouncer: the daemon is gone; waiting for it\n"
-	                    "bouncer: the daemon is back\n"
-	                    "bouncer: who are you?\n");
+	assert_string_equal(
+		spoken.err,
+		"bouncer: some entries are lost: they came faster "
+		"than they were read\n"
+		"bouncer: the daemon is gone; waiting for it\n"
+		"bouncer: the daemon is back\n"
+		"bouncer: the daemon is gone; waiting for it\n"
+		"bouncer: the daemon is back\n"
+		"bouncer: the daemon is gone; waiting for it\n"
+		"bouncer: the daemon is back\n"
+		"bouncer: who are you?; --token-file FILE names one\n");
 	assert_int_equal(spoken.code, EXIT_REFUSED);
 	request_lines(server.seen->text, lines, sizeof(lines));
 	assert_string_equal(lines, "GET /api/v1/journal?limit=1\n"
@@ -743,6 +781,7 @@ int main(void)
 		cmocka_unit_test(test_look),
 		cmocka_unit_test(test_steer),
 		cmocka_unit_test(test_trouble),
+		cmocka_unit_test(test_relative_socket),
 		cmocka_unit_test(test_not_there),
 		cmocka_unit_test(test_address),
 		cmocka_unit_test(test_no_permission),

@@ -3,6 +3,7 @@
  * as the daemon: what stops it before that. */
 #include "support/cmocka.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -224,6 +225,27 @@ static void test_cannot_write(void **state)
 	free(spoken.err);
 }
 
+/* Who reads no more knows it. */
+static void test_nobody_reads(void **state)
+{
+	struct spoken spoken;
+	struct command_io io = { .envp = nothing };
+	char *argv[] = { (char *)(uintptr_t) "bouncer",
+		         (char *)(uintptr_t) "version", NULL };
+	int ends[2];
+
+	assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(close(ends[0]), 0);
+	io.out = fdopen(ends[1], "w");
+	io.err = open_memstream(&spoken.err, &spoken.n_err);
+	assert_int_equal(command_main(&io, 2, argv), EXIT_TROUBLE);
+	(void)fclose(io.out);
+	assert_int_equal(fclose(io.err), 0);
+	assert_string_equal(spoken.err, "");
+	free(spoken.err);
+}
+
 static char directory[] = "/tmp/bouncer-test-XXXXXX";
 
 static int setup(void **state)
@@ -253,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_cannot_write),
+		cmocka_unit_test(test_nobody_reads),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -62,9 +62,11 @@ static void check_row(const struct row *row)
 	for (size_t i = 0; i < MAX_ANSWERS && row->sent[i]; i++) {
 		const char *found = strstr(at, row->sent[i]);
 
-		if (!found)
+		if (!found) {
 			fail_msg("'%s' was not sent; but: %s", row->sent[i],
 			         at);
+			return;
+		}
 		at = found + strlen(row->sent[i]);
 	}
 	assert_int_equal(server.seen->n_requests, n_answers(row));
@@ -114,7 +116,8 @@ static void test_push(void **state)
 		  { SAYS(401, "{\"error\":\"the token is wrong\"}") },
 		  { NULL },
 		  4,
-		  "bouncer: the token is wrong\n" },
+		  "bouncer: the token is wrong; --token-file FILE names "
+		  "one\n" },
 		{ { "push", "-f", "empty", "a" },
 		  { { 0 } },
 		  { NULL },
@@ -277,7 +280,7 @@ static void test_ping_around(void **state)
 		    SAYS(500, ""), SAYS(500, "") },
 		  { PING("/ping/a/start"), PING("/ping/a/5") },
 		  5,
-		  "bouncer: no\n" },
+		  "bouncer: no; --token-file FILE names one\n" },
 		{ { "ping", "-q", "--timeout", "200ms", "a", "--", "sh", "-c",
 		    "exit 5" },
 		  { { 0, NULL, ANSWER_HANG } },

@@ -60,6 +60,29 @@ static size_t check_order(const char *text)
 	return n;
 }
 
+/* What is pushed to us is not fetched: no rows of zeros for it. */
+static void our_own_source_is_not_fetched(void **state)
+{
+	struct group groups[2];
+	struct group *all[] = { &groups[0], &groups[1] };
+	const char *text;
+
+	group_init(&groups[0], "builtin");
+	group_init(&groups[1], "http://gw:9091");
+	groups[0].own = true;
+	gateway.api.groups = all;
+	gateway.api.n_groups = ARRAY_SIZE(all);
+	text = gateway_get(&gateway, "/metrics");
+	gateway.api.n_groups = 0;
+	assert_non_null(strstr(text, "bouncer_source_up{source=\"builtin\"}"));
+	assert_null(strstr(text, "fetches_total{source=\"builtin\""));
+	assert_null(strstr(text, "fetch_bytes_total{source=\"builtin\""));
+	assert_non_null(
+		strstr(text, "fetches_total{source=\"http://gw:9091\""));
+	assert_non_null(
+		strstr(text, "fetch_bytes_total{source=\"http://gw:9091\""));
+}
+
 static void families_are_merged(void **state)
 {
 	const char *text;
@@ -132,13 +155,12 @@ static void too_many_readers_at_once(void **state)
 static void push_many(char value)
 {
 	static char text[60000];
-	size_t n = 0;
+	size_t n;
 
-	memcpy(text, "x{l=\"", 5);
-	memset(text + 5, 'l', sizeof(text) - 20);
-	n = sizeof(text) - 15;
-	memcpy(text + n, "\"} 1\n", 6);
-	text[n + 3] = value;
+	n = (size_t)snprintf(text, sizeof(text), "x{l=\"");
+	memset(text + n, 'l', sizeof(text) - 20);
+	n += sizeof(text) - 20;
+	(void)snprintf(text + n, sizeof(text) - n, "\"} %c\n", value);
 	for (int i = 0; i < N_GROUPS; i++) {
 		char path[64];
 
@@ -215,6 +237,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(our_families_are_sorted_and_have_one_writer),
+		cmocka_unit_test_setup_teardown(our_own_source_is_not_fetched,
+		                                set_up, tear_down),
 		cmocka_unit_test_setup_teardown(families_are_merged, set_up,
 		                                tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -76,6 +76,7 @@ static void pushes_are_answered_as_by_the_original(void **state)
 		{ "PUT", JOB, "",
 		  "# TYPE bouncer_monitors counter\nbouncer_monitors 1\n", 400,
 		  EXISTING "…" },
+		{ "PUT", JOB, "", "x{__a=\"b\"} 1\n", 400, EXISTING "…" },
 		/* ours are written over it */
 		{ "PUT", JOB, "",
 		  "# TYPE push_time_seconds counter\npush_time_seconds 1\n",

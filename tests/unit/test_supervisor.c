@@ -444,6 +444,65 @@ static void test_storm_of_pushes(void **state)
 	world_free(world, 10);
 }
 
+/* Ten that push every ten seconds, each in a second of its own, up to @last
+ * (and a little more). */
+static void push_in_turns(struct world *world, uint64_t last_ms)
+{
+	for (uint64_t at_ms = 0; at_ms <= last_ms; at_ms += 10000) {
+		for (unsigned i = 0; i < 10; i++)
+			push(world, i, fresh, at_ms + i * 1000);
+	}
+}
+
+/* The network is gone: the limit of one passes first, and those that fell
+ * silent with it are seen to be overdue. */
+static void test_storm_is_seen_at_the_first_limit(void **state)
+{
+	static const struct observation late = { .kind = OBSERVATION_AGE,
+		                                 .age_ms = 60001 };
+	struct world *world = exact_world(10);
+
+	push_in_turns(world, 20000);
+	push(world, 0, late, 80001);
+	assert_true(world->group.storm);
+	expect_said(world, "");
+	assert_int_equal(world->monitors[0].policy.held, GUARD_STORM);
+	assert_int_equal(world->group.n_bad, 1);
+	/* the next limit changes nothing */
+	push(world, 1, late, 81001);
+	assert_true(world->group.storm);
+
+	/* it is back: six push again, three are overdue still, one is bad */
+	for (unsigned i = 1; i < 7; i++)
+		push(world, i, fresh, 82000 + i);
+	assert_false(world->group.storm);
+	expect_said(world, "run m0 ");
+	world_free(world, 10);
+}
+
+/* They are overdue since long before: one that dies later is not of them. */
+static void test_silence_of_another_time_is_no_storm(void **state)
+{
+	static const struct observation late = { .kind = OBSERVATION_AGE,
+		                                 .age_ms = 60001 };
+	struct world *world = exact_world(10);
+	struct policy_rules patient = world->rules;
+
+	patient.max_age_ms = 36000000;
+	for (unsigned i = 1; i < 10; i++)
+		world->monitors[i].rules = &patient;
+	push_in_turns(world, 20000);
+	for (uint64_t at_ms = 30000; at_ms <= 600000; at_ms += 10000)
+		push(world, 0, fresh, at_ms);
+	for (unsigned i = 1; i < 10; i++)
+		assert_true(policy_is_overdue(&world->monitors[i].policy,
+		                              ZERO + 600000));
+	push(world, 0, late, 660001);
+	assert_false(world->group.storm);
+	expect_said(world, "run m0 ");
+	world_free(world, 10);
+}
+
 static void test_held_by_target_is_let_go(void **state)
 {
 	struct world *world = world_new(2, true);
@@ -622,6 +681,8 @@ int main(void)
 		cmocka_unit_test(test_push_moves_no_deadline),
 		cmocka_unit_test(test_failure_bounces_at_once),
 		cmocka_unit_test(test_storm_of_pushes),
+		cmocka_unit_test(test_storm_is_seen_at_the_first_limit),
+		cmocka_unit_test(test_silence_of_another_time_is_no_storm),
 		cmocka_unit_test(test_held_by_target_is_let_go),
 		cmocka_unit_test(test_counts_stay_true),
 		cmocka_unit_test(test_journal_tells_the_story),
