@@ -48,9 +48,9 @@ struct watch_link {
 	struct push_time time; /* WATCH_FAMILY: wall_ms 0: it is not there */
 	int64_t youngest_ms;   /* WATCH_VALUES: Unix times */
 	int64_t oldest_ms;
-	int64_t counted_ms;     /* the one of them that counts, last */
-	uint64_t away_ms;       /* as the group's was before later pushes */
-	uint32_t n_series;      /* WATCH_VALUES */
+	int64_t counted_ms; /* the one of them that counts, last */
+	uint64_t away_ms;   /* as the group's was before later pushes */
+	uint32_t n_series;  /* WATCH_VALUES */
 };
 
 /* Which of the values counts. */
