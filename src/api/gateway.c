@@ -66,7 +66,10 @@ void api_close_gateway(struct api *api)
 
 bool api_has_gateway(struct api *api, struct http_exchange *exchange)
 {
-	if (!api->builtin)
+	/* whoever pushes shall try again */
+	if (!api->builtin && api->stopping)
+		http_respond_text(exchange, 503, "the bouncer is stopping");
+	else if (!api->builtin)
 		http_respond_text(exchange, 404,
 		                  "the built-in gateway is off; "
 		                  "set push_gw: builtin");

@@ -23,7 +23,7 @@ struct push_snapshot_writer *push_snapshot_writer_new(struct push_store *store,
 	if (!writer)
 		return NULL;
 	*writer = (struct push_snapshot_writer){
-		.view = push_view_new(store),
+		.view = view_new(store),
 		.now_wall_ms = now_wall_ms,
 		.sum = SNAPSHOT_SUM_START,
 	};

@@ -23,7 +23,7 @@
 
 struct push_snapshot_writer;
 
-/* Takes a view of its own. NULL if none can be had. */
+/* Takes a view of its own, beyond PUSH_STORE_MAX_VIEWS. NULL if out of memory. */
 struct push_snapshot_writer *push_snapshot_writer_new(
 	struct push_store *store, int64_t now_wall_ms) MUST_CHECK;
 void push_snapshot_writer_free(struct push_snapshot_writer *writer);

@@ -338,12 +338,15 @@ static int restore_state(struct reader *reader, const struct saved_group *saved)
 	shown->away_ms = saved->state.away_ms;
 	shown->last_ok = saved->state.last_ok;
 	shown->beat = saved->state.beat;
-	store->ever_beat |= shown->beat.n_beats > 0;
+	own_families_count(store, group, 1);
 	if (shown->pushed.wall_ms > 0)
 		group->seen_mono_ms = shown->pushed.mono_ms;
 	if (shown->beat.start.wall_ms > 0)
 		group->seen_mono_ms =
 			MAX(group->seen_mono_ms, shown->beat.start.mono_ms);
+	if (shown->beat.end.wall_ms > 0)
+		group->seen_mono_ms =
+			MAX(group->seen_mono_ms, shown->beat.end.mono_ms);
 	group->version = ++store->version;
 	expire_choose(store, group);
 	return 0;

@@ -342,6 +342,7 @@ void store_remove_group(struct push_store *store, struct store_group *group,
 	if (tell && store->listener.removed)
 		store->listener.removed(store->listener.context, &group->shown);
 	(void)kept_state(store, group);
+	own_families_count(store, group, -1);
 	for (uint32_t i = 0; i < group->n_slots; i++)
 		metric_remove(store, metric_by_id(store, group->slots[i]));
 	mem_free(group->slots);
@@ -454,10 +455,10 @@ int push_store_beat(struct push_store *store, const struct push_key *key,
 	if (r != 0)
 		return r;
 	store->version++;
-	store->ever_beat = true;
 	kept_reap(store, 2);
 	if (kept_state(store, group))
 		group->version = store->version;
+	own_families_count(store, group, -1);
 	beat = &group->shown.beat;
 	if (beat->n_beats < UINT32_MAX)
 		beat->n_beats++;
@@ -468,6 +469,7 @@ int push_store_beat(struct push_store *store, const struct push_key *key,
 	} else {
 		beat_end(beat, ping, now);
 	}
+	own_families_count(store, group, 1);
 	if (ping->kind == PING_OK) {
 		group->shown.pushed = now;
 		group->shown.away_ms = 0;

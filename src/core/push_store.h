@@ -218,7 +218,8 @@ struct push_view;
 struct push_view *push_view_new(struct push_store *store) MUST_CHECK;
 void push_view_free(struct push_view *view);
 
-/* The next family that has samples; false at the end. @family is borrowed
+/* The next family that has samples (one of heartbeats that came to be since
+ * the view began may have none); false at the end. @family is borrowed
  * until the next call for the view. */
 struct push_view_family {
 	struct slice name;

@@ -187,10 +187,13 @@ void kept_free_all(struct push_store *store)
 
 struct push_view *push_view_new(struct push_store *store)
 {
+	return store->n_views < PUSH_STORE_MAX_VIEWS ? view_new(store) : NULL;
+}
+
+struct push_view *view_new(struct push_store *store)
+{
 	struct push_view *view;
 
-	if (store->n_views == PUSH_STORE_MAX_VIEWS)
-		return NULL;
 	view = mem_calloc(1, sizeof(*view));
 	if (!view)
 		return NULL;

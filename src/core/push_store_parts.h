@@ -247,6 +247,7 @@ void work_fini(struct push_work *work);
 /* --- the store -------------------------------------------------------------- */
 
 #define METRICS_PER_PAGE 256
+#define OWN_FAMILY_PUSH  4
 
 struct push_store {
 	uint64_t seed;
@@ -255,7 +256,7 @@ struct push_store {
 	uint64_t version;
 	uint64_t n_series;
 	uint64_t n_bytes;
-	bool ever_beat;
+	uint32_t n_own[OWN_FAMILY_PUSH]; /* live groups that have a sample */
 	uint64_t last_number;
 
 	struct map group_by_key;
@@ -368,12 +369,16 @@ struct own_family {
 	const char *help;
 	/* Its text, or false if the group has none. */
 	bool (*value)(const struct push_group *state, struct buf *out);
+	/* Whether it has one; NULL: each has. */
+	bool (*has)(const struct push_group *state);
 };
 #define N_OWN_FAMILIES 6
 extern const struct own_family own_families[N_OWN_FAMILIES];
 /* N_OWN_FAMILIES: it is none. The last two are those of the original. */
 unsigned own_family_find(struct slice name);
-#define OWN_FAMILY_PUSH 4
+/* Counts in (@by 1) or out (-1) what the group has of those before them. */
+void own_families_count(struct push_store *store,
+                        const struct store_group *group, int by);
 
 struct push_view {
 	struct push_store *store;
@@ -403,6 +408,9 @@ struct push_view {
 	bool in_item;
 	struct buf scratch;
 };
+
+/* Whatever number there is: readers do not keep a snapshot from being made. */
+struct push_view *view_new(struct push_store *store) MUST_CHECK;
 
 /* Walks over the contents of a family, from a group on. */
 struct view_walk {

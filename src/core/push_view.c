@@ -52,24 +52,53 @@ static bool ping_exit_code(const struct push_group *state, struct buf *out)
 	       buf_printf(out, "%d", state->beat.exit_code) == 0;
 }
 
+static bool has_beats(const struct push_group *state)
+{
+	return state->beat.n_beats > 0;
+}
+
+static bool has_start(const struct push_group *state)
+{
+	return state->beat.start.wall_ms > 0;
+}
+
+static bool has_duration(const struct push_group *state)
+{
+	return state->beat.duration_ms > 0;
+}
+
+static bool has_exit_code(const struct push_group *state)
+{
+	return state->beat.n_beats > 0 && state->beat.exit_code >= 0;
+}
+
+void own_families_count(struct push_store *store,
+                        const struct store_group *group, int by)
+{
+	for (unsigned i = 0; i < OWN_FAMILY_PUSH; i++) {
+		if (own_families[i].has(&group->shown))
+			store->n_own[i] += (uint32_t)by;
+	}
+}
+
 /* Sorted by name. */
 const struct own_family own_families[N_OWN_FAMILIES] = {
 	{ "ping_duration_seconds",
 	  "How long the last run took that was pinged at its start and end.",
-	  ping_duration },
+	  ping_duration, has_duration },
 	{ "ping_exit_code", "Exit code that the last ping gave.",
-	  ping_exit_code },
+	  ping_exit_code, has_exit_code },
 	{ "ping_running", "1: a start was pinged, and no end yet.",
-	  ping_running },
+	  ping_running, has_beats },
 	{ "ping_start_time_seconds", "Last Unix time when a start was pinged.",
-	  ping_start },
+	  ping_start, has_start },
 	{ "push_failure_time_seconds",
 	  "Last Unix time when changing this group in the Pushgateway failed.",
-	  failure_time },
+	  failure_time, NULL },
 	{ "push_time_seconds",
 	  "Last Unix time when changing this group in the Pushgateway "
 	  "succeeded.",
-	  push_time },
+	  push_time, NULL },
 };
 
 unsigned own_family_find(struct slice name)
@@ -228,17 +257,22 @@ static struct store_family *next_stored(const struct push_view *view,
 	return NULL;
 }
 
-static bool own_has_samples(struct push_view *view, unsigned own)
+/* In O(what has changed since the views began), not of all groups: so of one
+ * of heartbeats that came to be after the view it says that it has some. */
+static bool own_has_samples(const struct push_view *view, unsigned own)
 {
+	const struct push_store *store = view->store;
 	struct view_walk walk = view_walk_groups(view, NULL);
 	struct store_group *group;
 	const struct push_group *state;
 
-	if (own < OWN_FAMILY_PUSH && !view->store->ever_beat)
-		return false;
+	if (own >= OWN_FAMILY_PUSH)
+		return view_walk_next_group(&walk, &group, &state);
+	if (store->n_own[own] > 0)
+		return true;
+	walk.metric = NULL; /* no live group has any */
 	while (view_walk_next_group(&walk, &group, &state)) {
-		buf_reset(&view->scratch);
-		if (own_families[own].value(state, &view->scratch))
+		if (own_families[own].has(state))
 			return true;
 	}
 	return false;

@@ -96,6 +96,7 @@ static void pushes_are_answered_as_by_the_original(void **state)
 		  "improper label name …" },
 		{ "PUT", "/metrics/jo/a", "", "x 1\n", 404, NULL },
 		{ "PUT", "/metrics/job", "", "x 1\n", 404, NULL },
+		{ "PUT", JOB, "", "x{__y=\"z\"} 1\n", 400, NULL },
 		{ "PUT", "/metrics", "", "x 1\n", 405, NULL },
 		{ "GET", JOB, "", "", 405, NULL },
 		{ "PATCH", JOB, "", "x 1\n", 405, NULL },
@@ -315,8 +316,15 @@ static void without_a_gateway(void **state)
 		{ "DELETE", "/api/v1/admin/groups?job=a", "", "", 404, off },
 	};
 
+	static const struct row stopping[] = {
+		{ "PUT", JOB, "", "x 1\n", 503, "the bouncer is stopping\n" },
+	};
+
 	api_close_gateway(&gateway.api);
 	check_rows(rows, ARRAY_SIZE(rows));
+	gateway.api.stopping = true;
+	check_rows(stopping, ARRAY_SIZE(stopping));
+	gateway.api.stopping = false;
 	assert_null(
 		strstr(gateway_get(&gateway, "/metrics"), "bouncer_gateway"));
 }

@@ -138,6 +138,24 @@ static void test_from_the_future(void **state)
 	push_store_free(store);
 }
 
+/* Those who read for ever do not keep it from being written. */
+static void test_beside_all_views(void **state)
+{
+	struct push_view *views[PUSH_STORE_MAX_VIEWS];
+	struct push_store *store = new_store();
+
+	fill(store);
+	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
+		views[i] = push_view_new(store);
+		assert_non_null(views[i]);
+	}
+	assert_null(push_view_new(store));
+	mem_free(snapshot(store, 15000, SIZE_MAX));
+	for (size_t i = 0; i < ARRAY_SIZE(views); i++)
+		push_view_free(views[i]);
+	push_store_free(store);
+}
+
 /* While it is written, the store changes. */
 static void test_isolation(void **state)
 {
@@ -305,6 +323,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_from_the_future),
+		cmocka_unit_test(test_beside_all_views),
 		cmocka_unit_test(test_isolation),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_bad),

@@ -263,6 +263,41 @@ static void test_json_isolation(void **state)
 	push_store_free(store);
 }
 
+/* Families of heartbeats are there while a group that is seen has one. */
+static void test_beats_come_and_go(void **state)
+{
+	struct push_store *store = new_store();
+	struct push_view *before;
+	char *text;
+
+	kit_put(store, "/job/b", "");
+	assert_int_equal(kit_beat(store, "/a/start", 1000), 0);
+	text = kit_text(store, true);
+	assert_non_null(
+		strstr(text, "ping_running{instance=\"\",job=\"a\"} 1\n"));
+	assert_null(strstr(text, "ping_duration"));
+	mem_free(text);
+	before = push_view_new(store);
+	assert_int_equal(kit_beat(store, "/a/3", 2500), 0);
+	text = kit_text(store, true);
+	assert_non_null(
+		strstr(text, "ping_exit_code{instance=\"\",job=\"a\"} 3\n"));
+	assert_non_null(strstr(text, "ping_duration_seconds{instance=\"\","
+	                             "job=\"a\"} 1.500\n"));
+	mem_free(text);
+	assert_true(kit_delete(store, "/job/a"));
+	text = kit_text(store, true);
+	assert_null(strstr(text, "ping_"));
+	mem_free(text);
+	text = kit_rest(before, 10, true);
+	assert_non_null(
+		strstr(text, "ping_running{instance=\"\",job=\"a\"} 1\n"));
+	assert_null(strstr(text, "ping_exit_code{"));
+	mem_free(text);
+	push_view_free(before);
+	push_store_free(store);
+}
+
 /* A buffer that is full, at every place, is the end of it. */
 static void test_json_no_room(void **state)
 {
@@ -668,6 +703,7 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_json_isolation),
 		cmocka_unit_test(test_json_no_room),
+		cmocka_unit_test(test_beats_come_and_go),
 		cmocka_unit_test(test_random),
 	};
 
