@@ -397,7 +397,7 @@ BAD = [
      "pushed metrics must not have timestamps"),
     ("reserved label", "PUT", "/metrics/job/a", 'x{__y="z"} 1\n', {}, 400,
      "pushed metrics are invalid or inconsistent with existing metrics: "
-     "metric x has a label with an invalid name: __y"),
+     "metric \"x\" has a label with an invalid name: __y"),
     ("huge label", "PUT", "/metrics/job/a", f'x{{l="{"v" * 70000}"}} 1\n',
      {}, 400, "text format parsing error in line 1: "),
     ("huge path", "PUT", f"/metrics/job/{'j' * 9000}", "x 1\n", {}, 414, ""),
