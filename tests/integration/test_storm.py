@@ -19,6 +19,7 @@ LIMIT = "20s"
 # Last pushes are seconds apart on a busy machine; who acts at the first sight
 # of the first one has not seen the storm yet.
 PATIENCE = "8s"
+ENGINE_SECONDS = 120    # for all of them; by itself it takes a tenth of that
 
 
 def name_of(i):
@@ -39,15 +40,27 @@ def crowd(dockerd, pushgateway):
         name, pushes(pushgateway, name, stubborn=True, every=PUSH_SECONDS),
         network="host", StopTimeout=STOP_SECONDS), NAMES)
     yield dockerd
-    each(dockerd.remove, NAMES)
+    try:
+        each(dockerd.remove, NAMES)
+    except TimeoutError:
+        dockerd.restart_daemon(hard=True)
+        each(dockerd.remove, NAMES)
 
 
 def engine_seconds(dockerd):
-    """How long the engine itself takes to restart them all at once."""
-    began = time.monotonic()
-    each(lambda name: dockerd.api("POST", f"/containers/{name}/restart",
-                                  timeout=300), NAMES, N_CONTAINERS)
-    return time.monotonic() - began
+    """How long the engine itself takes to restart them all at once. Now and
+    then it loses the end of a container and waits for it for ever."""
+    for _ in range(2):
+        began = time.monotonic()
+        try:
+            each(lambda name: dockerd.api(
+                "POST", f"/containers/{name}/restart",
+                timeout=ENGINE_SECONDS), NAMES, N_CONTAINERS)
+            return time.monotonic() - began
+        except TimeoutError:
+            dockerd.restart_daemon(hard=True)
+    pytest.skip(f"docker: without any bouncer it cannot restart "
+                f"{N_CONTAINERS} containers in {ENGINE_SECONDS} s, twice")
 
 
 def test_storm(crowd, pushgateway, bouncer):
