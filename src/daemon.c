@@ -421,7 +421,8 @@ static int begin(struct daemon *daemon, struct err *err)
 	daemon_serve_commit(daemon, &serving);
 	daemon_state_restore_promises(daemon);
 	daemon->started = true;
-	(void)snprintf(text, sizeof(text), "%u monitors", daemon->n_watched);
+	(void)snprintf(text, sizeof(text), "%u monitor%s", daemon->n_watched,
+	               daemon->n_watched == 1 ? "" : "s");
 	record(daemon, LOG_LEVEL_INFO, "started", text);
 	daemon_notify_ready(daemon);
 	daemon_arm(daemon);

@@ -210,6 +210,7 @@ static void show_daemon(const struct json_t *daemon,
 	const struct json_t *sources = json_get(daemon, "sources");
 	const struct json_t *pause = json_get(daemon, "pause");
 	int64_t n_owed = json_as_int(json_get(daemon, "owed"), 0);
+	int64_t n_monitors = json_as_int(json_get(daemon, "monitors"), 0);
 	char span[WHEN_TEXT_MAX];
 	struct buf line;
 	struct buf below;
@@ -220,12 +221,12 @@ static void show_daemon(const struct json_t *daemon,
 	n_down = show_sources(sources, screen, now_ms, &below);
 	(void)buf_printf(
 		&line,
-		"bouncer %s, up %s, %lld monitors, sources: %zu up, "
+		"bouncer %s, up %s, %lld monitor%s, sources: %zu up, "
 		"%zu down",
 		text_of(daemon, "version"),
 		when_span(json_as_ms(json_get(daemon, "uptime_seconds"), 0),
 	                  span),
-		(long long)json_as_int(json_get(daemon, "monitors"), 0),
+		(long long)n_monitors, n_monitors == 1 ? "" : "s",
 		json_count(sources) - n_down, n_down);
 	add_line(screen, out, TABLE_DIM, &line);
 	(void)buf_append(out, buf_text(&below), below.n);

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import socket
 import subprocess
 import time
@@ -132,7 +131,6 @@ def test_the_official_client_with_a_password(bouncer, directory):
     assert running.client.call("GET", "/ping/batch").status == 401
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
 def test_curl_pushes(bouncer):
     running = bouncer(builtin())
 

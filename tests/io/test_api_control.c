@@ -60,13 +60,12 @@ static void test_who_may_steer(void **state)
 	/* said once, for all of them */
 	assert_int_equal(count(buf_text(&kit.kit.log_text), "request refused"),
 	                 1);
+	/* long ago; no machine builds this in its first seconds */
 	kit.api.refused_log_ms = 1;
 	uv_update_time(&kit.kit.loop.uv);
-	if (uv_now(&kit.kit.loop.uv) > 11000) {
-		api_kit_ask(&kit, kit.addr, RELOAD, "", 401, NULL);
-		assert_non_null(
-			strstr(buf_text(&kit.kit.log_text), "left_out=8"));
-	}
+	assert_true(uv_now(&kit.kit.loop.uv) > 11000);
+	api_kit_ask(&kit, kit.addr, RELOAD, "", 401, NULL);
+	assert_non_null(strstr(buf_text(&kit.kit.log_text), "left_out=8"));
 
 	api_kit_ask(&kit, kit.addr, RELOAD "\r\nAuthorization: Bearer right",
 	            "", 200, "{\"monitors\":2}");
