@@ -43,7 +43,8 @@ struct ping {
 	struct job job;
 };
 
-/* Returns what a ping alone would exit with. */
+/* Returns what a ping alone would exit with. @client NULL: there is no way to
+ * the gateway, which was said; a command runs all the same. */
 static int tell(struct client *client, const struct ping *ping, const char *end,
                 unsigned n_tries)
 {
@@ -52,6 +53,8 @@ static int tell(struct client *client, const struct ping *ping, const char *end,
 	struct err err;
 	int code = EXIT_TROUBLE;
 
+	if (!client)
+		return code;
 	buf_init(&path, HTTP_MAX_TARGET);
 	(void)buf_puts(&path, "/ping");
 	if (ping_path_write(&path, ping->job.name, ping->job.labels,
@@ -158,13 +161,13 @@ static int ping_job(const struct command_io *io, const struct ping *ping,
 	if (options->after)
 		foreground_begin(&foreground);
 	code = client_open(&client, io, &ping->client, CLIENT_GATE);
-	if (code == EXIT_OK && options->after)
+	if (code != EXIT_OK)
+		client = NULL; /* it has said why */
+	if (options->after)
 		code = ping_around(io, client, ping, &foreground,
 		                   options->after);
-	else if (code == EXIT_OK)
+	else if (client)
 		code = ping_alone(client, ping);
-	else
-		client = NULL;
 	code = client_close(client, code);
 	if (options->after)
 		foreground_end(&foreground);

@@ -281,6 +281,13 @@ static void test_ping_around(void **state)
 		  { PING("/ping/a/start"), PING("/ping/a/5") },
 		  5,
 		  "bouncer: no; --token-file FILE names one\n" },
+		/* not even a token that is gone keeps it from running */
+		{ { "ping", "--token-file", "./none", "a", "--", "sh", "-c",
+		    "exit 5" },
+		  { { 0 } },
+		  { NULL },
+		  5,
+		  "bouncer: " },
 		{ { "ping", "-q", "--timeout", "200ms", "a", "--", "sh", "-c",
 		    "exit 5" },
 		  { { 0, NULL, ANSWER_HANG } },
