@@ -114,6 +114,12 @@ static void holds(struct telling *telling, uint32_t bit, bool held,
 	va_end(args);
 }
 
+/* In the middle of a bounce: its later steps ask fewer guards. */
+static bool walks_on(const struct policy *policy)
+{
+	return policy->state == POLICY_WAITING && policy->step > 0;
+}
+
 static void judge_time(struct telling *telling)
 {
 	const struct policy *policy = telling->policy;
@@ -128,7 +134,10 @@ static void judge_time(struct telling *telling)
 	else
 		holds(telling, GUARD_GRACE, false, 0,
 		      "start_grace of %s is over", span(grace_ms, text));
-	if (telling->now_ms < policy->cool_until_ms)
+	if (walks_on(policy))
+		holds(telling, GUARD_COOLDOWN, false, 0,
+		      "the next step of a bounce does not wait for it");
+	else if (telling->now_ms < policy->cool_until_ms)
 		holds(telling, GUARD_COOLDOWN, true, policy->cool_until_ms,
 		      "wait after the last bounce, %u failed in a row",
 		      policy->n_failed);
@@ -161,7 +170,8 @@ static void judge_budget(struct telling *telling)
 	if (policy->state == POLICY_GAVE_UP)
 		until_ms = POLICY_NEVER;
 	holds(telling, GUARD_BUDGET,
-	      n >= rules->max_bounces || policy->state == POLICY_GAVE_UP,
+	      (n >= rules->max_bounces && !walks_on(policy)) ||
+	              policy->state == POLICY_GAVE_UP,
 	      until_ms, "%u of %u bounces in %s", n, rules->max_bounces,
 	      span(window_ms, text));
 }

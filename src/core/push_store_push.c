@@ -370,7 +370,9 @@ static void commit(struct push_job *job, struct push_time now)
 			drop_old(store, work->entries[i].metric);
 
 		set_content(job, &work->entries[i]);
-		if (sparse && !job->replace)
+		/* a view that still needs all of it would be walked for nothing */
+		if (sparse && !job->replace &&
+		    !kept_is_wanted(store, sparse->version))
 			squeeze(job, sparse);
 	}
 	job->group->seen_mono_ms = now.mono_ms;
