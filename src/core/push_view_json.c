@@ -119,6 +119,13 @@ static void begin_family(struct push_view *view, struct slice name,
 	json_write_array(json);
 }
 
+/* What there was no memory for must not be taken for empty. */
+static void fail_with(struct push_view *view, const struct buf *scratch)
+{
+	if (scratch->failed)
+		view->json.buf->failed = scratch->failed;
+}
+
 static void write_labels(struct push_view *view,
                          const struct store_group *group,
                          const struct store_line *line, const char *but)
@@ -137,6 +144,7 @@ static void write_labels(struct push_view *view,
 		json_key_slice(&view->json, name);
 		json_write_slice(&view->json,
 		                 piece_value(piece, &view->scratch));
+		fail_with(view, &view->scratch);
 	}
 	json_write_object_end(&view->json);
 }
@@ -159,8 +167,12 @@ static struct slice inner_value(struct push_view *view,
 
 	while (line_next_label(&walk, &piece)) {
 		if (slice_is(piece_name(piece), inner)) {
+			struct slice value;
+
 			buf_reset(&view->scratch);
-			return piece_value(piece, &view->scratch);
+			value = piece_value(piece, &view->scratch);
+			fail_with(view, &view->scratch);
+			return value;
 		}
 	}
 	return slice_make(NULL, 0);
@@ -276,6 +288,7 @@ static void write_own_family(struct push_view *view, unsigned own)
 		json_write_array_end(&view->json);
 		json_write_object_end(&view->json);
 	}
+	fail_with(view, &text);
 	buf_fini(&text);
 }
 
