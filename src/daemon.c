@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "base/text.h"
 #include "runtime/host.h"
 
 /* libuv's pool is used for file writes and name look-ups only, both rare; a
@@ -86,11 +87,6 @@ static void record(struct daemon *daemon, enum log_level level,
 	                  reason, detail, daemon_now(daemon));
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* Both or nothing: what is served, and the monitors. */
 static int reload_apply(struct daemon *daemon, struct config *config,
                         struct err *err)
@@ -99,10 +95,10 @@ static int reload_apply(struct daemon *daemon, struct config *config,
 	struct daemon_serving serving;
 	int r;
 
-	if (!same_text(old->state_dir, config->global.state_dir))
+	if (!text_equal(old->state_dir, config->global.state_dir))
 		log_warn(daemon->log,
 		         "state_dir changes with the next restart");
-	if (!same_text(old->timezone, config->global.timezone))
+	if (!text_equal(old->timezone, config->global.timezone))
 		log_warn(daemon->log, "timezone changes with the next restart");
 	r = daemon_serve_prepare(daemon, config, &serving, err);
 	if (r < 0)

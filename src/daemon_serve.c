@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "base/text.h"
 #include "io/unix_group.h"
 
 #define SERVER_LINGER_MS   1000
@@ -150,11 +151,6 @@ static int open_control(struct daemon *daemon, const struct config *config,
 
 /* --- what a configuration wants ------------------------------------------- */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* What moves. Two servers cannot have one address at the same time. */
 static void compare(struct daemon *daemon, const struct config *config,
                     struct daemon_serving *serving)
@@ -162,16 +158,16 @@ static void compare(struct daemon *daemon, const struct config *config,
 	const struct config_global *old = &daemon->config->config->global;
 	const struct config_global *new = &config->global;
 
-	serving->new_server = !same_text(old->addr, new->addr);
+	serving->new_server = !text_equal(old->addr, new->addr);
 	serving->new_control =
-		!same_text(old->control_socket, new->control_socket) ||
+		!text_equal(old->control_socket, new->control_socket) ||
 		!daemon->control;
 	if (!serving->new_server &&
 	    old->max_connections != new->max_connections)
 		log_warn(daemon->log,
 		         "max_connections changes with the next restart");
 	if (!serving->new_control &&
-	    !same_text(old->control_group, new->control_group))
+	    !text_equal(old->control_group, new->control_group))
 		log_warn(daemon->log,
 		         "control_group changes with the next restart");
 }

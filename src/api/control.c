@@ -33,7 +33,7 @@ static bool read_body(struct http_exchange *exchange, struct json_t **rootp)
 		api_error(exchange, 500, "out of memory");
 		return false;
 	}
-	if (r == 0 && text.n && text.p[0] != '{') {
+	if (r == 0 && !json_is_map(*rootp)) {
 		json_free(*rootp);
 		r = -EINVAL;
 		(void)err_set(&err, r, "it is not an object");

@@ -226,3 +226,8 @@ unsigned text_distance(struct slice a, struct slice b, unsigned limit)
 	}
 	return MIN(rows[a.n % 3][b.n], limit + 1);
 }
+
+bool text_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}

@@ -38,3 +38,6 @@ size_t text_utf8_length(struct slice text);
 /* Edits (insert, delete, replace, swap neighbours) between two words, for
  * "did you mean"; stops counting above @limit and returns @limit + 1. */
 unsigned text_distance(struct slice a, struct slice b, unsigned limit);
+
+/* Either may be NULL, which equals only itself. */
+bool text_equal(const char *a, const char *b);

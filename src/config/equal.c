@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a reload compares: two monitors, member by member. */
+#include "base/text.h"
 #include "config/config.h"
-
-static bool text_equal(const char *a, const char *b)
-{
-	if (!a || !b)
-		return a == b;
-	return strcmp(a, b) == 0;
-}
 
 static bool argv_equal(const char *const *a, const char *const *b)
 {

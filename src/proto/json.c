@@ -55,6 +55,11 @@ const struct json_t *json_item(const struct json_t *array, size_t at)
 	return json_array_get(array, at);
 }
 
+bool json_is_map(const struct json_t *value)
+{
+	return json_is_object(value);
+}
+
 bool json_is_missing(const struct json_t *value)
 {
 	return !value || json_is_null(value);
