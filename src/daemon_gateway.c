@@ -82,7 +82,7 @@ static int open_snapshot(struct daemon_gateway *gateway)
 	if (!dir) {
 		log_warn(daemon->log,
 		         "what is pushed does not survive a restart: "
-		         "there is no state_dir");
+		         "there is no usable state_dir");
 		return 0;
 	}
 	if (snprintf(path, sizeof(path), "%s/%s", dir, SNAPSHOT_NAME) >=
