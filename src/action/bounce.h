@@ -53,6 +53,17 @@ struct bounce {
 	uint32_t attempt; /* from 1 */
 	bool dry_run;
 	bool stopped_before; /* an earlier step of this walk was to stop it */
+	const char *id; /* the container that is meant: one that only has the
+	                   same name is left alone; NULL: whoever has it */
+	/* What an inspection has just found: there is no need to look again.
+	 * seen_ms 0: nothing. */
+	struct runtime_target seen;
+	uint64_t seen_ms;
+	int64_t finished_wall_ms;  /* remove: it must still be this end of it;
+	                             0: any */
+	const char *const *before; /* may veto; see config.h; NULL: none */
+	uint64_t before_timeout_ms;
+	const struct notice *notice; /* what a webhook step tells; NULL: none */
 
 	/* valid in the completion */
 	enum step_result result;

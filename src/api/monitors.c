@@ -98,21 +98,6 @@ static void write_guards(struct json_writer *json, uint32_t held)
 	json_write_array_end(json);
 }
 
-static const char *last_word(const struct monitor *monitor)
-{
-	switch (monitor->last.kind) {
-	case OBSERVATION_AGE:
-		return "age";
-	case OBSERVATION_MISSING:
-		return "missing";
-	case OBSERVATION_FAILED:
-		return "failed";
-	case OBSERVATION_UNKNOWN:
-	default:
-		return "unknown";
-	}
-}
-
 static void write_state(const struct api *api, struct json_writer *json,
                         const struct monitor *monitor)
 {
@@ -128,7 +113,7 @@ static void write_state(const struct api *api, struct json_writer *json,
 	json_write_key(json, "since");
 	api_write_time(json, api_wall_ms(api, policy->since_ms));
 	json_write_key(json, "observation");
-	json_write_string(json, last_word(monitor));
+	json_write_string(json, observation_kind_name(monitor->last.kind));
 	json_write_key(json, "age_seconds");
 	if (monitor->last.kind == OBSERVATION_AGE ||
 	    monitor->last.kind == OBSERVATION_FAILED)

@@ -17,18 +17,25 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/slice.h"
+#include "core/exit_codes.h"
 #include "core/policy.h"
+#include "core/probe.h"
 #include "core/quiet.h"
+#include "core/selector.h"
 #include "core/step.h"
+#include "core/webhook.h"
 
 #define CONFIG_BUILTIN "builtin" /* instead of a gateway's URL: ourselves */
 
-#define CONFIG_MAX_FILE      (64u << 20) /* bytes */
-#define CONFIG_MAX_MONITORS  100000
-#define CONFIG_MAX_STEPS     16
-#define CONFIG_MAX_LABELS    16
-#define CONFIG_MAX_ARGUMENTS 256  /* of one command */
-#define CONFIG_MAX_TTL       1000 /* rules */
+#define CONFIG_MAX_FILE          (64u << 20) /* bytes */
+#define CONFIG_MAX_MONITORS      100000
+#define CONFIG_MAX_STEPS         16
+#define CONFIG_MAX_LABELS        16
+#define CONFIG_MAX_ARGUMENTS     256  /* of one command */
+#define CONFIG_MAX_TTL           1000 /* rules */
+#define CONFIG_MAX_ENDPOINTS     64
+#define CONFIG_MAX_NOTIFICATIONS 64
+#define CONFIG_MAX_CONTAINERS    20000 /* of one rule, at most */
 
 enum config_target_type {
 	CONFIG_TARGET_DOCKER,
@@ -46,6 +53,13 @@ enum config_match {
 	CONFIG_MATCH_OLDEST, /* the oldest of those present */
 };
 
+/* What a monitor watches. */
+enum config_watch {
+	CONFIG_WATCH_PUSH,   /* a push gateway; one target */
+	CONFIG_WATCH_HEALTH, /* the checks of containers; a rule of many */
+	CONFIG_WATCH_EXITED, /* whether containers have ended; likewise */
+};
+
 /* Which time of the metric counts. */
 enum config_metric_value {
 	CONFIG_METRIC_PUSH_TIME, /* when it was pushed */
@@ -57,29 +71,52 @@ struct config_label {
 	const char *value;
 };
 
+/* Of a rule that watches containers: which, and what of them. */
+struct config_containers {
+	const char *const *endpoints; /* of engines; none: global.socket_… */
+	size_t n_endpoints;
+	struct selector selector;
+	uint32_t max_containers; /* covered, at most */
+	uint64_t forget_ms; /* the past of one that is gone is kept so long */
+	struct exit_codes codes; /* EXITED */
+	bool codes_given;
+	bool any_end; /* also those that a person stopped: the ladder removes */
+	uint32_t keep_last;           /* EXITED; 0: none is kept */
+	const struct probe *probe;    /* NULL: none */
+	bool dependents;              /* restart them after a restart */
+	const char *dependents_label; /* NULL: none names its parent so */
+};
+
 struct config_monitor {
 	const char *name;
+	enum config_watch watch;
+	const struct config_containers *containers; /* NULL: watches a push */
 
 	/* what to watch */
-	const char *push_gw;     /* URL, or CONFIG_BUILTIN; never NULL */
+	const char *push_gw;     /* URL, or CONFIG_BUILTIN; NULL only if it
+	                            watches containers */
 	const char *metric_name; /* NULL: push_time_seconds */
 	enum config_metric_value metric_value;
 	enum config_match match;
 	uint64_t check_interval_ms;        /* 0: CONFIG_BUILTIN needs none */
 	const struct config_label *labels; /* sorted by name */
-	uint8_t n_labels;                  /* at least one */
+	uint8_t n_labels;                  /* at least one, of a push */
 
 	/* what to act on */
 	enum config_target_type type;
-	const char *container_name; /* NULL only for CONFIG_TARGET_HOST */
+	const char *container_name; /* NULL for CONFIG_TARGET_HOST, and for a
+	                               rule of many */
 	const char *project;        /* LXD, Incus; NULL: default */
 
 	/* when, and what to do */
 	struct policy_rules rules;
 	const struct step *steps;
-	uint8_t n_steps; /* at least one */
-	bool dry_run;    /* global.dry_run included */
-	bool paused;     /* global.paused included */
+	uint8_t n_steps;           /* at least one */
+	const char *const *before; /* a command of the host that may veto the
+	                               bounce by failing; NULL: none */
+	uint64_t before_timeout_ms;
+	bool dry_run; /* global.dry_run included */
+	bool paused;  /* global.paused included */
 	const struct quiet_window *quiet;
 	uint8_t n_quiet;
 };
@@ -108,6 +145,12 @@ struct config_global {
 	bool control_is_default;      /* nobody asked for that path */
 	const char *control_group;    /* NULL: the daemon's own */
 	const char *timezone;         /* NULL: the machine's */
+	const char *host;             /* in notices; NULL: the machine's name */
+	uint64_t resync_ms; /* of containers: everything is listed so often */
+	bool container_labels; /* containers may ask for monitors themselves */
+	const char *tls_ca;    /* files, of engines and gateways over TLS; */
+	const char *tls_cert;  /* NULL: the system's authorities, and */
+	const char *tls_key;   /* no certificate of our own */
 };
 
 /* How long a group that is not pushed any more stays. */
@@ -140,6 +183,8 @@ struct config {
 	const char *token_file; /* who may control on addr; NULL: nobody */
 	const struct config_monitor *monitors; /* in the order of the file */
 	size_t n_monitors;
+	const struct notification *notifications;
+	size_t n_notifications;
 	const char *file; /* its name as given */
 	void *memory;     /* all of the above lies in it */
 };

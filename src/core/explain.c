@@ -331,6 +331,11 @@ static void tell_observation(struct telling *telling)
 		            ? policy_breach_words(telling->policy)
 		            : verdict);
 		break;
+	case OBSERVATION_HEALTH:
+	case OBSERVATION_EXITED:
+		say(telling, "The container is %s.",
+		    policy_breach_words(telling->policy));
+		break;
 	case OBSERVATION_FAILED:
 		(void)span(last->age_ms + since_ms, age);
 		if (last->exit_code >= 0)
@@ -347,6 +352,7 @@ static void tell_observation(struct telling *telling)
 		    policy_is_bad(telling->policy) ? "too long"
 		                                   : "not bad yet");
 		break;
+	case N_OBSERVATION_KINDS:
 	case OBSERVATION_UNKNOWN:
 	default:
 		say(telling, telling->policy->known_ms == POLICY_NEVER

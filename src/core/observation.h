@@ -6,6 +6,11 @@
  * A source says what it saw, never whether that is bad: limits are the
  * monitor's. *Missing* (the source answered and the thing is not in it) and
  * *unknown* (the source could not be read) are different facts.
+ *
+ * Of a container it says one of two things: its *health* (what its own check,
+ * or a probe, found), or that it *exited* and when. A container about which
+ * there is nothing to judge (it is paused, is being stopped, was stopped by a
+ * person, or is gone) is idle: neither good nor bad.
  */
 #pragma once
 
@@ -16,6 +21,17 @@ enum observation_kind {
 	OBSERVATION_MISSING, /* it was read, and the thing is not in it */
 	OBSERVATION_AGE,     /* time since the last sign of life */
 	OBSERVATION_FAILED,  /* the job itself says that it failed */
+	OBSERVATION_HEALTH,  /* a container runs, or is idle: see `health` */
+	OBSERVATION_EXITED,  /* it ended, and is there to be seen */
+	N_OBSERVATION_KINDS,
+};
+
+/* What is known of the health of a container. */
+enum health {
+	HEALTH_GOOD,
+	HEALTH_STARTING, /* it runs, and its check has not decided yet */
+	HEALTH_BAD,
+	HEALTH_IDLE, /* there is nothing to judge */
 };
 
 #define OBSERVATION_NEVER UINT64_MAX
@@ -24,15 +40,23 @@ enum observation_kind {
 struct observation {
 	enum observation_kind kind;
 	uint64_t age_ms;  /* AGE: since the last sign of life; FAILED: since
-	                        it said so; MISSING: since it was last listed,
+	                        it said so; EXITED: since it ended; HEALTH:
+	                        since it became so, as far as is known;
+	                        MISSING: since it was last listed,
 	                        OBSERVATION_NEVER if the source does not know */
 	uint64_t away_ms; /* of that, time in which the source was not there
 	                        to hear; 0 if it always was */
 	uint64_t
 		running_ms; /* since a start without an end, at least 1; 0: none
-	                        runs */
-	int16_t exit_code;  /* FAILED: what it ended with; -1: not said */
+	                        runs; HEALTH: since the container started */
+	enum health health; /* HEALTH */
+	uint32_t n_streak;  /* HEALTH: checks in a row that failed */
+	int16_t exit_code;  /* FAILED, EXITED: what it ended with; HEALTH: of
+	                        the check that failed; -1: not said */
 };
+
+/* "age", "missing", …: the names used in API and state. */
+const char *observation_kind_name(enum observation_kind kind);
 
 /* How a reading went. */
 enum reading_result {

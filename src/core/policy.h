@@ -28,8 +28,8 @@
  * POLICY_EVENT_GUARDS when it has looked at all that went bad together.
  *
  * Bad is: a sign of life older than max_age, missing for longer than that, a
- * run that takes longer than max_runtime, and, at once, a job that reports a
- * failure.
+ * run that takes longer than max_runtime, a container that ended max_age ago,
+ * and, at once, a job that reports a failure and a container whose check fails.
  *
  *   - A failure stays until the job reports something good; that it began
  *     again is not good yet. In VERIFYING a failure reported after the end of
@@ -64,16 +64,18 @@
 
 /* Immutable, owned by the configuration. All times in milliseconds. */
 struct policy_rules {
-	uint64_t max_age_ms;      /* older is a breach */
-	uint64_t max_runtime_ms;  /* a run that lasts longer, too; 0: none */
-	uint64_t for_ms;          /* a breach must last so long first */
-	uint64_t cooldown_ms;     /* between two bounces, at least */
-	uint64_t verify_ms;       /* good again within this: recovered */
-	uint64_t window_ms;       /* of the budget */
-	uint64_t backoff_max_ms;  /* longest wait after failed bounces */
-	uint64_t start_grace_ms;  /* after our own start nothing is bounced */
+	uint64_t max_age_ms;     /* older is a breach */
+	uint64_t max_runtime_ms; /* a run that lasts longer, too; 0: none */
+	uint64_t for_ms;         /* a breach must last so long first */
+	uint64_t cooldown_ms;    /* between two bounces, at least */
+	uint64_t verify_ms;      /* good again within this: recovered */
+	uint64_t window_ms;      /* of the budget */
+	uint64_t backoff_max_ms; /* longest wait after failed bounces */
+	uint64_t start_grace_ms; /* after our own start nothing is bounced */
+	uint64_t grace_ms; /* after the container's start its bad health is
+	                      not held against it; 0: none */
 	uint32_t backoff_percent; /* growth per failed bounce: 200 doubles */
-	uint8_t max_bounces;      /* per window, then gave up */
+	uint8_t max_bounces;      /* per window, then gave up; 0: no limit */
 	uint8_t n_steps;          /* of the ladder, at least one */
 	bool exact;               /* the source tells of every push, and when
 	                             it is asked; nothing else looks */
@@ -113,8 +115,10 @@ enum policy_breach {
 	POLICY_BREACH_NONE,
 	POLICY_BREACH_AGE,
 	POLICY_BREACH_MISSING,
-	POLICY_BREACH_FAILED,  /* the job says so */
-	POLICY_BREACH_RUNTIME, /* it began and does not end */
+	POLICY_BREACH_FAILED,    /* the job says so */
+	POLICY_BREACH_RUNTIME,   /* it began and does not end */
+	POLICY_BREACH_UNHEALTHY, /* its check fails */
+	POLICY_BREACH_EXITED,    /* it ended, max_age_ms ago or more */
 	N_POLICY_BREACHES,
 };
 

@@ -5,7 +5,8 @@ static const char *const kind_names[N_STEP_KINDS] = {
 	[STEP_RESTART] = "restart", [STEP_STOP] = "stop",
 	[STEP_START] = "start",     [STEP_KILL] = "kill",
 	[STEP_EXEC] = "exec",       [STEP_RUN] = "run",
-	[STEP_LOG] = "log",
+	[STEP_LOG] = "log",         [STEP_REMOVE] = "remove",
+	[STEP_WEBHOOK] = "webhook",
 };
 
 static const char *const result_names[N_STEP_RESULTS] = {

@@ -5,16 +5,21 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+
+struct webhook;
 
 enum step_kind {
 	STEP_RESTART, /* the target, gracefully, brought back if it dies half-way */
 	STEP_STOP,
 	STEP_START,
 	STEP_KILL,
-	STEP_EXEC, /* a command in the target */
-	STEP_RUN,  /* a command of the host */
-	STEP_LOG,  /* a line in the log, nothing else */
+	STEP_EXEC,    /* a command in the target */
+	STEP_RUN,     /* a command of the host */
+	STEP_LOG,     /* a line in the log, nothing else */
+	STEP_REMOVE,  /* a container that has ended */
+	STEP_WEBHOOK, /* a request to a URL */
 	N_STEP_KINDS,
 };
 
@@ -28,6 +33,8 @@ struct step {
 	int64_t stop_timeout_ms; /* restart, stop; or STEP_STOP_TIMEOUT_OWN */
 	const char *signal;  /* restart, stop, kill; NULL: the target's own */
 	const char *message; /* log; may be NULL */
+	const struct webhook *webhook; /* webhook; else NULL */
+	bool volumes;                  /* remove: its anonymous volumes, too */
 };
 
 /* How a step ended. */

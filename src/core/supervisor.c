@@ -423,6 +423,9 @@ static enum check_result check_result(const struct monitor *monitor)
 		return CHECK_MISSING;
 	case OBSERVATION_AGE:
 	case OBSERVATION_FAILED:
+	case OBSERVATION_HEALTH:
+	case OBSERVATION_EXITED:
+	case N_OBSERVATION_KINDS:
 	default:
 		return policy_is_bad(&monitor->policy) ? CHECK_BREACH
 		                                       : CHECK_GOOD;

@@ -23,6 +23,7 @@
 #include "core/deadlines.h"
 #include "core/histogram.h"
 #include "core/journal.h"
+#include "core/notice.h"
 #include "core/observation.h"
 #include "core/pause.h"
 #include "core/policy.h"
@@ -76,7 +77,21 @@ struct group {
 
 struct config_monitor;
 
-/* One rule at work. The upper fields are set by the owner and borrowed. */
+/*
+ * A rule that covers many containers: each of them is a monitor of its own,
+ * called "RULE/IDENTITY". What is ordered of the rule goes for all of them,
+ * and for those to come. Owner's memory.
+ */
+struct rule {
+	const char *name; /* set by the owner, borrowed */
+	struct list node; /* of the supervisor */
+	struct list monitors;
+	uint32_t n_monitors;
+	uint32_t n_left_out; /* selected, and beyond the limit of the rule */
+	struct pause *pause; /* by an operator; NULL: not; owned */
+};
+
+/* One rule at work, or one container of a rule. The upper fields are set by the owner and borrowed. */
 struct monitor {
 	const char *name;
 	const struct config_monitor *config; /* not looked into here */
@@ -84,6 +99,8 @@ struct monitor {
 	const struct step *steps;
 	struct group *group;
 	struct target *target; /* never NULL */
+	struct rule *rule;     /* NULL: the monitor is the rule */
+	const char *container; /* its name now; NULL without `rule` */
 	bool dry_run;
 	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */
@@ -97,6 +114,7 @@ struct monitor {
 	int64_t bounce_wall_ms;  /* the same, Unix time; 0: never */
 	struct deadline deadline;
 	struct list node;         /* of the group */
+	struct list rule_node;    /* of the rule, if there is one */
 	struct list all_node;     /* of the supervisor */
 	struct list trouble_node; /* of the group's troubled */
 	bool bad;                 /* counted in the group's n_bad */
@@ -126,6 +144,11 @@ struct supervisor_ops {
 	void (*observe)(void *context, struct monitor *monitor);
 	/* Something that must survive our restart has changed. */
 	void (*changed)(void *context);
+	/* People may want to be told; of a storm @monitor is the first that it
+	 * holds, and n_waiting of its group says how many more. The policy is
+	 * as it is after the event. May be NULL. */
+	void (*notice)(void *context, struct monitor *monitor,
+	               enum notice_event event);
 	void *context;
 };
 
@@ -142,6 +165,7 @@ struct supervisor {
 	quiet_local_cb local;   /* of quiet windows; libc's at first */
 	struct list monitors;
 	uint32_t n_monitors;
+	struct list rules;       /* struct rule */
 	struct pause *pause_all; /* by an operator, also those to come */
 	bool all_at_once;        /* pausing or resuming all */
 	uint32_t n_acting;       /* steps queued or running */
@@ -202,13 +226,26 @@ int supervisor_order_pause(struct supervisor *supervisor,
                            struct monitor *monitor, uint64_t until_ms,
                            const char *reason, uint64_t now_ms) MUST_CHECK;
 
+/* A rule is there, or is no more; its monitors are added after, and removed
+ * before. Frees its pause. */
+void supervisor_add_rule(struct supervisor *supervisor, struct rule *rule);
+void supervisor_remove_rule(struct supervisor *supervisor, struct rule *rule);
+
+/* As supervisor_order_pause() and …_resume(), of all containers of the rule,
+ * also those that come later. */
+int supervisor_order_pause_rule(struct supervisor *supervisor,
+                                struct rule *rule, uint64_t until_ms,
+                                const char *reason, uint64_t now_ms) MUST_CHECK;
+bool supervisor_order_resume_rule(struct supervisor *supervisor,
+                                  struct rule *rule, uint64_t now_ms);
+
 /* The order's end: of the monitor's own, or (NULL) of the one for all; false
  * if there is none. */
 bool supervisor_order_resume(struct supervisor *supervisor,
                              struct monitor *monitor, uint64_t now_ms);
 
-/* The operator's order that pauses it: its own, else that for all, else
- * NULL. */
+/* The operator's order that pauses it: its own, else its rule's, else that for
+ * all, else NULL. */
 const struct pause *supervisor_pause_of(const struct supervisor *supervisor,
                                         const struct monitor *monitor);
 

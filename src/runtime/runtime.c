@@ -2,6 +2,7 @@
 #include "runtime/runtime.h"
 
 #include <assert.h>
+#include <errno.h>
 
 static const char *const result_names[] = {
 	[RUNTIME_OK] = "ok",
@@ -73,6 +74,38 @@ int runtime_exec(struct runtime *runtime, struct runtime_call *call,
                  runtime_done_cb done)
 {
 	return begin(runtime, call, done, runtime->ops->exec);
+}
+
+int runtime_list(struct runtime *runtime, struct runtime_call *call,
+                 runtime_done_cb done)
+{
+	if (!runtime->ops->list)
+		return -ENOTSUP;
+	return begin(runtime, call, done, runtime->ops->list);
+}
+
+int runtime_remove(struct runtime *runtime, struct runtime_call *call,
+                   runtime_done_cb done)
+{
+	if (!runtime->ops->remove)
+		return -ENOTSUP;
+	return begin(runtime, call, done, runtime->ops->remove);
+}
+
+int runtime_watch(struct runtime *runtime, struct runtime_watch *watch)
+{
+	if (!runtime->ops->watch)
+		return -ENOTSUP;
+	watch->runtime = runtime;
+	watch->work = NULL;
+	watch->err = (struct err){ 0 };
+	return runtime->ops->watch(runtime, watch);
+}
+
+void runtime_unwatch(struct runtime_watch *watch)
+{
+	if (watch->work)
+		watch->runtime->ops->unwatch(watch);
 }
 
 void runtime_cancel(struct runtime_call *call)

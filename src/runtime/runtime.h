@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/macros.h"
+#include "core/container.h"
 
 #define RUNTIME_NAME_MAX   256   /* a target's name, bytes */
 #define RUNTIME_OUTPUT_MAX 16384 /* captured output, unless set */
@@ -69,6 +70,11 @@ struct runtime_call {
 	const char *signal;      /* restart, stop, kill; NULL: its own */
 	uint64_t timeout_ms;     /* 0: derived from what the operation does */
 	size_t max_output;       /* exec; 0: RUNTIME_OUTPUT_MAX */
+	bool volumes;            /* remove: its anonymous volumes, too */
+	/* inspect, list: what is there; once, or once for each, before the
+	 * completion; may be NULL, except for list. May cancel the call. */
+	void (*container)(struct runtime_call *call,
+	                  const struct container *container);
 
 	/* valid in the completion */
 	enum runtime_result result;
@@ -84,6 +90,63 @@ struct runtime_call {
 	void *work;
 };
 
+/* --- what happens to containers ------------------------------------------ */
+
+enum runtime_event_kind {
+	RUNTIME_EVENT_CREATED,
+	RUNTIME_EVENT_STARTED, /* restarted, too, where that is all it says */
+	RUNTIME_EVENT_HEALTH,  /* `health` */
+	RUNTIME_EVENT_ASKED,   /* somebody asks it to stop, or kills it */
+	RUNTIME_EVENT_ENDED,   /* `exit_code` */
+	RUNTIME_EVENT_PAUSED,
+	RUNTIME_EVENT_RESUMED,
+	RUNTIME_EVENT_RENAMED, /* or changed: look at it again */
+	RUNTIME_EVENT_REMOVED,
+};
+
+/* Text is borrowed for the call. */
+struct runtime_event {
+	enum runtime_event_kind kind;
+	const char *id;
+	const char *name; /* "" if the engine does not say it */
+	const char *project;
+	enum container_health health;
+	int64_t exit_code; /* -1: not said */
+	bool asked;        /* ENDED: the engine says that somebody asked for it;
+	                      of others an ASKED comes before */
+	int64_t time_ns;   /* Unix time, the engine's clock */
+};
+
+/*
+ * One stream of events, from its opening to its end; whose end is no surprise,
+ * and who opens it again, is the caller's business. Lies in the caller.
+ */
+struct runtime_watch {
+	/* set by the caller; zero the rest */
+	int64_t since_ns; /* events after this time that the engine still has,
+	                     come first; 0, or an engine that keeps none: from
+	                     now on */
+	/* From here on nothing is missed: list now. From the loop. */
+	void (*opened)(struct runtime_watch *watch);
+	/* Both may call runtime_unwatch(). Must not block: what is not read in
+	 * time the engine drops. */
+	void (*event)(struct runtime_watch *watch,
+	              const struct runtime_event *event);
+	/* Once, from the loop, never before runtime_watch() returned: the
+	 * stream has ended, or could not be opened; `err` has the words. The
+	 * memory is the caller's again. err.code UV_ECANCELED after
+	 * runtime_unwatch(); UV_ENOTSUP: this build has no way to hear of
+	 * events, list from time to time instead. */
+	void (*closed)(struct runtime_watch *watch);
+
+	/* valid in `closed` */
+	struct err err;
+
+	/* private below */
+	struct runtime *runtime;
+	void *work;
+};
+
 struct runtime_ops {
 	const char *name; /* "docker" */
 	int (*inspect)(struct runtime *runtime, struct runtime_call *call);
@@ -92,6 +155,11 @@ struct runtime_ops {
 	int (*start)(struct runtime *runtime, struct runtime_call *call);
 	int (*kill)(struct runtime *runtime, struct runtime_call *call);
 	int (*exec)(struct runtime *runtime, struct runtime_call *call);
+	/* These four may be NULL: the host has no containers. */
+	int (*list)(struct runtime *runtime, struct runtime_call *call);
+	int (*remove)(struct runtime *runtime, struct runtime_call *call);
+	int (*watch)(struct runtime *runtime, struct runtime_watch *watch);
+	void (*unwatch)(struct runtime_watch *watch);
 	void (*cancel)(struct runtime_call *call);
 	void (*close)(struct runtime *runtime, runtime_closed_cb closed,
 	              void *context);
@@ -120,6 +188,30 @@ int runtime_kill(struct runtime *runtime, struct runtime_call *call,
                  runtime_done_cb done) MUST_CHECK;
 int runtime_exec(struct runtime *runtime, struct runtime_call *call,
                  runtime_done_cb done) MUST_CHECK;
+
+/*
+ * list: all containers, running or not, one callback for each as they are
+ * read; needs memory for one of them, however many there are. `target` is not
+ * used; `project` NULL means those of all projects. An answer that breaks off
+ * is RUNTIME_FAILED although callbacks came.
+ */
+int runtime_list(struct runtime *runtime, struct runtime_call *call,
+                 runtime_done_cb done) MUST_CHECK;
+
+/*
+ * remove: deletes a container that does not run; never by force. `target`
+ * should be its id. That it is gone already is RUNTIME_OK; that it runs, or is
+ * paused, is RUNTIME_LEFT_ALONE.
+ */
+int runtime_remove(struct runtime *runtime, struct runtime_call *call,
+                   runtime_done_cb done) MUST_CHECK;
+
+/* 0, -ENOTSUP (a runtime without containers; `closed` is not called) or
+ * -ENOMEM (nor then). */
+int runtime_watch(struct runtime *runtime,
+                  struct runtime_watch *watch) MUST_CHECK;
+/* `closed` follows, once, from the loop. */
+void runtime_unwatch(struct runtime_watch *watch);
 
 /* Idempotent; the completion still comes. What an engine has begun it may
  * finish all the same. */

@@ -202,7 +202,7 @@ static struct world *world_new(unsigned n)
 		.exact = true,
 	};
 	world->ops = (struct supervisor_ops){ on_run, on_cancel, on_observe,
-		                              on_policy_changed, world };
+		                              on_policy_changed, NULL, world };
 	buf_init(&world->said, 10000);
 	assert_int_equal(journal_init(&world->journal, 100), 0);
 	targets_init(&world->targets, 1);

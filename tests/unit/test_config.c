@@ -206,14 +206,16 @@ static void test_full_own(void **state)
 static void test_full_steps(void **state)
 {
 	static const struct step expected[] = {
-		{ STEP_LOG, NULL, 13000, -1, NULL, "hello" },
-		{ STEP_EXEC, NULL, 1000, -1, NULL, NULL },
-		{ STEP_STOP, NULL, 13000, 2000, "SIGRTMIN+3", NULL },
-		{ STEP_START, NULL, 13000, -1, NULL, NULL },
-		{ STEP_KILL, NULL, 13000, -1, "SIGRTMIN+3", NULL },
-		{ STEP_KILL, NULL, 13000, -1, "9", NULL },
-		{ STEP_RUN, NULL, 13000, -1, NULL, NULL },
-		{ STEP_RESTART, NULL, 13000, 0, "SIGRTMIN+3", NULL },
+		{ STEP_LOG, NULL, 13000, -1, NULL, "hello", NULL, false },
+		{ STEP_EXEC, NULL, 1000, -1, NULL, NULL, NULL, false },
+		{ STEP_STOP, NULL, 13000, 2000, "SIGRTMIN+3", NULL, NULL,
+		  false },
+		{ STEP_START, NULL, 13000, -1, NULL, NULL, NULL, false },
+		{ STEP_KILL, NULL, 13000, -1, "SIGRTMIN+3", NULL, NULL, false },
+		{ STEP_KILL, NULL, 13000, -1, "9", NULL, NULL, false },
+		{ STEP_RUN, NULL, 13000, -1, NULL, NULL, NULL, false },
+		{ STEP_RESTART, NULL, 13000, 0, "SIGRTMIN+3", NULL, NULL,
+		  false },
 	};
 	struct config *config = config_kit_load(config_full);
 	const struct step *steps = config->monitors[1].steps;

@@ -126,7 +126,10 @@ static int64_t in_short(const struct observation *observation)
 		return (int64_t)observation->age_ms;
 	case OBSERVATION_FAILED:
 		return FAILED + (int64_t)observation->age_ms;
+	case OBSERVATION_HEALTH:
+	case OBSERVATION_EXITED:
 	case OBSERVATION_UNKNOWN:
+	case N_OBSERVATION_KINDS:
 	default:
 		return UNKNOWN;
 	}

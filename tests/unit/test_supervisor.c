@@ -72,7 +72,7 @@ static struct world *world_new(unsigned n, bool same_target)
 		.n_steps = 1,
 	};
 	world->ops = (struct supervisor_ops){ on_run, on_cancel, on_observe,
-		                              on_changed, world };
+		                              on_changed, NULL, world };
 	buf_init(&world->said, 100000);
 	assert_int_equal(journal_init(&world->journal, 1000), 0);
 	targets_init(&world->targets, 1);

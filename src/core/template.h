@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * template: text with `{{ name }}` in it. The names are the members of struct
+ * notice; a name that does not exist is an error of the configuration, not a
+ * hole in a message.
+ *
+ * How a value is written follows from the kind of text: in JSON it is escaped
+ * for the inside of a string, in a URL percent-encoded, in plain text bare.
+ * There is no logic and no shell in it.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/slice.h"
+#include "core/notice.h"
+
+enum template_kind { TEMPLATE_PLAIN, TEMPLATE_JSON, TEMPLATE_URL };
+
+/*
+ * template_check() - can @text be rendered?
+ *
+ * 0, or -EINVAL with words: which name, where, and the nearest known one. For
+ * TEMPLATE_JSON the whole, filled with samples, must be a JSON document.
+ */
+int template_check(struct slice text, enum template_kind kind,
+                   struct err *err) MUST_CHECK;
+
+/* Appends the text with the notice's values; of text that was checked. A
+ * failure stays in @out->failed. */
+void template_render(struct slice text, enum template_kind kind,
+                     const struct notice *notice, struct buf *out);
+
+/* All names, for help and documentation; ended by NULL. */
+extern const char *const template_names[];
