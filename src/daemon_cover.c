@@ -173,7 +173,8 @@ static void keep_past(struct member *member)
 {
 	struct monitor *monitor = &member->watched->monitor;
 	struct daemon *daemon = daemon_of(member);
-	uint64_t until_ms = member->gone_ms ? member->gone_ms : daemon_now(daemon);
+	uint64_t until_ms =
+		member->gone_ms ? member->gone_ms : daemon_now(daemon);
 	struct past *past;
 
 	if (!has_past(member))
@@ -221,8 +222,10 @@ static void restore_past(struct daemon *daemon, const char *name)
 		return;
 	(void)saved_state_monitor(daemon->saved, name, wall_ms, offset_ms,
 	                          &past->saved, &past->bounce_wall_ms);
-	(void)saved_state_pause(daemon->saved, name, wall_ms, offset_ms,
-	                        &past->pause);
+	if (saved_state_pause(daemon->saved, name, wall_ms, offset_ms,
+	                      &past->pause) < 0)
+		log_warn(daemon->log, "the pause of a container is lost",
+		         LOG_STR("monitor", name));
 	want_forget(daemon, past->until_ms);
 }
 
@@ -239,7 +242,8 @@ void daemon_cover_restore(struct daemon *daemon)
 /* "RULE/IDENTITY", with the engine before it where there are several. What is
  * cleaned up has no history, but may well have the labels of what runs. */
 static void name_of(const struct feed *feed, const struct cover *cover,
-                    const struct container *container, char out[static NAME_SIZE])
+                    const struct container *container,
+                    char out[static NAME_SIZE])
 {
 	const struct config_containers *config = cover->config->containers;
 	char identity[CONTAINER_IDENTITY_MAX];
@@ -306,7 +310,8 @@ struct body *daemon_cover_appear(struct feed *feed, struct cover *cover,
 	member = map_get(&daemon->members, slice_from(name));
 	if (!member) {
 		if (has_room(cover))
-			member = daemon_member_new(cover, feed, name, container);
+			member =
+				daemon_member_new(cover, feed, name, container);
 		return member ? member->body : NULL;
 	}
 	if (member->cover != cover) /* "a/b" and "c", "a" and "b/c" */
@@ -499,7 +504,8 @@ void daemon_cover_commit(struct cover *cover)
 
 	cover->rule.n_left_out = 0;
 	cover->said_full = false;
-	if (!fresh && (!planned || !config_monitor_equal(cover->config, planned)))
+	if (!fresh &&
+	    (!planned || !config_monitor_equal(cover->config, planned)))
 		remove_all(cover);
 	if (!planned) {
 		daemon_cover_unref(cover);

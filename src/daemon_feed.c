@@ -239,9 +239,9 @@ static void containers_feed_close(struct feed *feed,
                                   void (*closed)(void *context))
 {
 	while (!list_empty(&feed->bodies))
-		daemon_member_detach(container_of(feed->bodies.next,
-		                                  struct body, feed_node)
-		                             ->member);
+		daemon_member_detach(
+			container_of(feed->bodies.next, struct body, feed_node)
+				->member);
 	containers_close(feed->containers, closed, feed);
 }
 
@@ -376,8 +376,8 @@ void daemon_feed_start(struct feed *feed)
 
 void daemon_feed_check(const struct watched *watched)
 {
-	struct feed *feed = watched->member ? watched->member->body->feed
-	                                    : watched->feed;
+	struct feed *feed =
+		watched->member ? watched->member->body->feed : watched->feed;
 
 	if (feed && !feed->closing)
 		feed->kind->check(feed, watched);

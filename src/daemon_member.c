@@ -43,9 +43,9 @@ struct body *daemon_body_new(struct member *member, struct feed *feed,
 	const char *id = text_or_empty(container->id);
 	const char *project = project_of(container);
 	const char *image = text_or_empty(container->image);
-	struct body *body = mem_calloc(1, sizeof(*body) + strlen(id) +
-	                                          strlen(project) +
-	                                          strlen(image) + 3);
+	struct body *body =
+		mem_calloc(1, sizeof(*body) + strlen(id) + strlen(project) +
+	                              strlen(image) + 3);
 	char *at = body ? body->text : NULL;
 
 	if (!body)
@@ -138,8 +138,8 @@ void daemon_body_note(struct body *body, const struct container *container,
 	memcpy(body->seen.id, body->id, n);
 	body->seen_ms = container->detailed ? now_ms : 0;
 	body->finished_wall_ms = container->finished_wall_ms;
-	body->exit_code = unhealthy ? container->check_exit_code
-	                            : container->exit_code;
+	body->exit_code =
+		unhealthy ? container->check_exit_code : container->exit_code;
 }
 
 /* --- which of them -------------------------------------------------------- */

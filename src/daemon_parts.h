@@ -268,7 +268,7 @@ struct daemon {
 	struct saved_state *saved; /* read at start */
 
 	struct notify notify;
-	uv_timer_t status_timer; /* the next status line */
+	uv_timer_t status_timer;           /* the next status line */
 	char own_id[OWN_CONTAINER_ID_MAX]; /* of the container we run in, "" */
 	struct reaper reaper;
 	bool reaping; /* orphans come to us */

@@ -111,8 +111,8 @@ struct runtime *daemon_runtime_called(struct daemon *daemon, const char *name)
 	int type = 0;
 
 	while (type < N_CONFIG_TARGET_TYPES &&
-	       !slice_is(type_name,
-	                 config_target_type_name((enum config_target_type)type)))
+	       !slice_is(type_name, config_target_type_name(
+					    (enum config_target_type)type)))
 		type++;
 	if (type == N_CONFIG_TARGET_TYPES)
 		return NULL;

@@ -62,11 +62,9 @@ struct target *daemon_target_take(struct daemon *daemon, const char *runtime,
 static struct target *take_target(struct daemon *daemon,
                                   const struct config_monitor *config)
 {
-	return daemon_target_take(daemon, config_target_type_name(config->type),
-	                          config->project,
-	                          config->container_name
-	                                  ? config->container_name
-	                                  : config->name);
+	return daemon_target_take(
+		daemon, config_target_type_name(config->type), config->project,
+		config->container_name ? config->container_name : config->name);
 }
 
 static struct daemon_group *group_of(struct group *group)
@@ -224,8 +222,7 @@ static int take_feed(struct plan *plan, struct group *group,
 	*feedp = feed;
 	if (feed)
 		return 0;
-	feed = daemon_feed_new(plan->daemon, group, url, interval_ms,
-	                       runtime);
+	feed = daemon_feed_new(plan->daemon, group, url, interval_ms, runtime);
 	if (!feed)
 		return UV_ENOMEM;
 	list_append(&plan->feeds, &feed->node);
