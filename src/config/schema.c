@@ -149,20 +149,5 @@ bool schema_global_is_bool(const char *key)
 const char *schema_nearest(struct slice word, const char *const *words,
                            size_t n_words)
 {
-	/* a third of the letters may be wrong, and no more than three */
-	unsigned best = (unsigned)MIN(3, word.n / 3 + 1);
-	const char *nearest = NULL;
-
-	for (size_t i = 0; i < n_words; i++) {
-		unsigned distance =
-			text_distance(word, slice_from(words[i]), best);
-
-		if (distance > best)
-			continue;
-		if (nearest && distance == best)
-			continue;
-		best = distance;
-		nearest = words[i];
-	}
-	return nearest;
+	return text_nearest(word, words, n_words);
 }
