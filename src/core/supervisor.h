@@ -105,6 +105,7 @@ struct monitor {
 	struct target *target; /* never NULL */
 	struct rule *rule;     /* NULL: the monitor is the rule */
 	const char *container; /* its name now; NULL without `rule` */
+	const char *image;     /* the same of its image */
 	bool dry_run;
 	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */
