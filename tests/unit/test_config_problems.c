@@ -241,7 +241,7 @@ static void test_global(void **state)
 		  "  backoff_factor: 0.5\n" REST,
 		  "t.yml:2: global.verify_within: \"30s\" is shorter than "
 		  "check_interval; no recovery could be seen in time\n"
-		  "t.yml:3: global.max_bounces: \"33\" is out of range; use 1 "
+		  "t.yml:3: global.max_bounces: \"33\" is out of range; use 0 "
 		  "to 32\n"
 		  "t.yml:4: global.backoff_factor: \"0.5\" is not a factor; "
 		  "use "
@@ -393,7 +393,8 @@ static void test_steps(void **state)
 		  "      - {type: log, mesage: m}\n",
 		  "t.yml:9: monitors[0].steps[0].type: \"reboot\" is not one "
 		  "of "
-		  "restart, stop, start, kill, exec, run, log\n"
+		  "restart, stop, start, kill, exec, run, log, remove, "
+		  "webhook; did you mean remove?\n"
 		  "t.yml:10: monitors[0].steps[1].type: is missing\n"
 		  "t.yml:11: monitors[0].steps[2].command: is missing\n"
 		  "t.yml:12: monitors[0].steps[3].timeout: \"1\" is not a "
@@ -425,7 +426,8 @@ static void test_steps(void **state)
 		  "t.yml:3: monitors[0].restart_type: \"container\" needs a "
 		  "container, and the type is host; use command\n"
 		  "t.yml:5: monitors[1].steps[1].type: \"exec\" needs a "
-		  "container, and the type is host; use run or log\n" },
+		  "container, and the type is host; use run, webhook or "
+		  "log\n" },
 	};
 
 	check_rows(rows, ARRAY_SIZE(rows));
