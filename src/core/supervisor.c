@@ -335,7 +335,7 @@ void supervisor_reading_begin(struct supervisor *supervisor,
                               struct group *group,
                               const struct reading *reading, uint64_t now_ms)
 {
-	bool up = reading->result == READING_OK;
+	bool up = reading && reading->result == READING_OK;
 	bool first = group->read_ms == GROUP_NEVER_READ &&
 	             group->result == READING_OK;
 
@@ -345,6 +345,8 @@ void supervisor_reading_begin(struct supervisor *supervisor,
 		group->read_ms = now_ms;
 		return;
 	}
+	if (!reading)
+		return;
 	group->n_readings[reading->result]++;
 	group->n_bytes += reading->n_bytes;
 	histogram_observe(&supervisor->reading_seconds,
