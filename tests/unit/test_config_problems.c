@@ -202,16 +202,16 @@ static void test_global(void **state)
 		  "false\n" },
 		{ "global:\n"
 		  "  socket_docker: docker.sock\n"
-		  "  socket_podman: https://podman\n"
+		  "  socket_podman: ftp://podman\n"
 		  "  socket_lxd: tcp://lxd:8443\n"
 		  "  push_gw: pushgateway\n"
 		  "  addr: :x\n"
 		  "  state_dir: ''\n" REST,
 		  "t.yml:2: global.socket_docker: not an address: no scheme: "
 		  "write http://host:port or unix:///path\n"
-		  "t.yml:3: global.socket_podman: https needs TLS, which is "
-		  "not "
-		  "built in; use tcp:// or the path of a socket\n"
+		  "t.yml:3: global.socket_podman: not an address: the scheme "
+		  "'ftp' is not known: write http://, https://, tcp:// or "
+		  "unix://\n"
 		  "t.yml:4: global.socket_lxd: this engine is reached through "
 		  "a "
 		  "socket; write its path\n"
@@ -222,10 +222,15 @@ static void test_global(void **state)
 		  "port 'x': a number from 0 to 65535 was expected\n"
 		  "t.yml:7: global.state_dir: is empty; give a directory or "
 		  "none\n" },
+#if !BOUNCER_TLS
 		{ "global:\n  push_gw: https://h\n" REST,
 		  "t.yml:2: global.push_gw: https needs TLS, which is not "
 		  "built "
 		  "in; use http://\n" },
+		{ "global:\n  socket_docker: https://h\n" REST,
+		  "t.yml:2: global.socket_docker: https needs TLS, which is "
+		  "not built in; use tcp:// or the path of a socket\n" },
+#endif
 		{ "global:\n  addr: :1\n  port: 2\n" REST,
 		  "t.yml:3: global.port: is the old spelling of addr, which is "
 		  "given too; keep addr\n" },
