@@ -52,15 +52,9 @@ static void next_pushed(struct metrics_stream *stream)
 static int compare(const struct api_family *own,
                    const struct metrics_stream *stream)
 {
-	struct slice pushed = stream->pushed.name;
-	size_t n;
-	int order;
-
 	if (!stream->has_pushed)
 		return -1;
-	n = strlen(own->name);
-	order = memcmp(own->name, pushed.p, MIN(n, pushed.n));
-	return order ? order : (n > pushed.n) - (n < pushed.n);
+	return slice_compare(slice_from(own->name), stream->pushed.name);
 }
 
 /* Inside HELP only these two are escaped. */

@@ -12,13 +12,17 @@ struct rng {
 	uint64_t state;
 };
 
-static inline uint64_t rng_next(struct rng *rng)
+/* Spreads all bits of @z over all of the result; also of use as a hash. */
+static inline uint64_t rng_mix(uint64_t z)
 {
-	uint64_t z = (rng->state += 0x9e3779b97f4a7c15u);
-
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
 	return z ^ (z >> 31);
+}
+
+static inline uint64_t rng_next(struct rng *rng)
+{
+	return rng_mix(rng->state += 0x9e3779b97f4a7c15u);
 }
 
 /* Evenly in 0 … @limit - 1; 0 if @limit is 0. The bias is below 2^-32 for

@@ -2,14 +2,11 @@
 #include "base/tree.h"
 
 #include <stdint.h>
+#include "base/rng.h"
 
 static uint64_t priority(const struct tree_node *node)
 {
-	uint64_t z = (uint64_t)(uintptr_t)node;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
+	return rng_mix((uint64_t)(uintptr_t)node);
 }
 
 /* Where the tree points to @node. */

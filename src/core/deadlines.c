@@ -22,6 +22,8 @@ int deadlines_reserve(struct deadlines *deadlines, uint32_t n)
 
 	if (n <= deadlines->cap)
 		return 0;
+	/* who comes one by one must not cost a copy of all each time */
+	n = MAX(n, deadlines->cap + deadlines->cap / 2);
 	heap = mem_realloc(deadlines->heap, n * sizeof(struct deadline *));
 	if (!heap)
 		return -ENOMEM;

@@ -49,6 +49,7 @@ static const char *const state_names[N_POLICY_STATES] = {
 static const char *const guard_names[N_POLICY_GUARDS] = {
 	"grace",  "cooldown", "budget",  "storm",   "target",
 	"person", "pause",    "unknown", "dry_run", "quiet",
+	"hook",
 };
 
 const char *policy_state_name(enum policy_state state)
@@ -77,6 +78,8 @@ void policy_init(struct policy *policy, uint64_t now_ms)
 		.seen_ms = POLICY_NEVER,
 		.push_ms = POLICY_NEVER,
 		.ended_ms = POLICY_NEVER,
+		.run_ms = POLICY_NO_RUN,
+		.bounced_run_ms = POLICY_NO_RUN,
 	};
 }
 
@@ -168,7 +171,7 @@ static void verify_bad(struct turn *turn)
 	struct policy *policy = turn->policy;
 
 	if (turn->now_ms < policy->ended_ms + turn->rules->verify_ms &&
-	    !turn->failed_anew) {
+	    !turn->answered) {
 		policy->deadline_ms = policy->ended_ms + turn->rules->verify_ms;
 		return;
 	}
@@ -228,8 +231,11 @@ void policy_observed_good(struct turn *turn)
 	const char *reason = "good again";
 
 	policy->bad_since_ms = POLICY_NEVER;
+	policy->breach = POLICY_BREACH_NONE;
 	switch (policy->state) {
 	case POLICY_GOOD:
+		policy->n_failed = 0; /* a bounce's end may have been quiet */
+		return;
 	case POLICY_PAUSED:
 	case POLICY_UNKNOWN:
 	case N_POLICY_STATES:
@@ -273,12 +279,74 @@ void policy_observed_missing(struct turn *turn)
 	turn_move(turn, POLICY_GOOD, "missing, but not for long yet");
 }
 
+static void not_bad(struct turn *turn)
+{
+	turn->policy->bad_since_ms = POLICY_NEVER;
+	turn->policy->breach = POLICY_BREACH_NONE;
+}
+
+static void quiet_end(struct turn *turn, const char *reason)
+{
+	not_bad(turn);
+	turn->policy->step = 0;
+	turn_move(turn, POLICY_GOOD, reason);
+}
+
+static void verify_nothing(struct turn *turn, bool starting)
+{
+	struct policy *policy = turn->policy;
+	uint64_t until_ms = policy->ended_ms + turn->rules->verify_ms;
+
+	if (turn->now_ms < until_ms) {
+		turn_look_by(turn, until_ms);
+	} else if (!starting) { /* its check will decide, however late */
+		turn->commands.useless = true;
+		quiet_end(turn, "nothing to judge after the bounce");
+	}
+}
+
+void policy_observed_nothing(struct turn *turn, bool starting)
+{
+	struct policy *policy = turn->policy;
+
+	switch (policy->state) {
+	case POLICY_STARTING:
+		if (!starting)
+			quiet_end(turn, "nothing to judge");
+		break;
+	case POLICY_WAITING:
+	case POLICY_BREACHED:
+		turn->commands.useless = policy->step > 0;
+		quiet_end(turn, starting ? "started anew, not bad yet"
+		                         : "nothing to judge any more");
+		break;
+	case POLICY_BOUNCING: /* our own step, or somebody was faster */
+		policy->good_seen = true;
+		turn->commands.cancel = !policy->ordered;
+		break;
+	case POLICY_VERIFYING:
+		verify_nothing(turn, starting);
+		break;
+	case POLICY_GOOD:
+	case POLICY_COOLING:
+	case POLICY_GAVE_UP:
+		if (!starting)
+			not_bad(turn);
+		break;
+	case POLICY_UNKNOWN:
+	case POLICY_PAUSED:
+	case N_POLICY_STATES:
+		break;
+	}
+}
+
 /* --- the other events --------------------------------------------------- */
 
 static void run_step(struct turn *turn)
 {
 	/* should we not live to see its end */
 	turn->policy->cool_until_ms = turn->now_ms + turn->rules->cooldown_ms;
+	turn->policy->bounced_run_ms = turn->policy->run_ms;
 	turn->commands.run_step = true;
 }
 
@@ -371,6 +439,12 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 		turn_move(turn, POLICY_VERIFYING, "step done, does it help?");
 		policy->deadline_ms = turn->now_ms + turn->rules->verify_ms;
 		break;
+	case OUTCOME_SETTLED:
+		policy_cool_down(turn);
+		turn->commands.recovered = true;
+		policy->n_failed = 0;
+		quiet_end(turn, "nothing is left to heal");
+		break;
 	case OUTCOME_FAILED:
 		if (next_step(turn, "step failed, next one"))
 			turn->commands.observe = true;
@@ -389,11 +463,16 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 	case OUTCOME_DRY_RUN:
 		step_was_nothing(turn, "dry run", GUARD_DRY_RUN);
 		break;
+	case OUTCOME_VETOED:
+		step_was_nothing(turn, "the command before it said no",
+		                 GUARD_HOOK);
+		break;
 	case OUTCOME_CANCELLED:
 		bounce_never_began(turn);
 		if (policy->good_seen) {
-			policy->step = 0;
-			turn_move(turn, POLICY_GOOD, "good again");
+			quiet_end(turn, policy_is_bad(policy)
+			                        ? "bounce was cancelled"
+			                        : "good again");
 		} else {
 			want_bounce(turn, "bounce was cancelled");
 			turn->commands.ask_guards =

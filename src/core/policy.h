@@ -36,6 +36,13 @@
  *     the step is the answer: the step did not help. The old one, which the
  *     step was for, answers nothing; if nothing better is heard within
  *     `verify`, the step did not help, as with silence after a bounce.
+ *   - Of a container, what its own check has not decided (it starts, or is in
+ *     grace) and what is idle is neither good nor bad. In BREACHED and WAITING
+ *     the breach was of a run that is over: good, quietly; nobody recovered,
+ *     and bounces that failed stay counted. VERIFYING waits: for a check to
+ *     decide however long that takes, for an idle one `verify`. Bad in
+ *     VERIFYING is the answer if it is of a run after the one that was bounced,
+ *     else an old word; so is good if it was so before the step ended.
  *   - Where a source was not there to hear (away_ms), that time does not count,
  *     and the limits are longer by start_grace: who pushed in vain has that
  *     long to do it again.
@@ -59,6 +66,7 @@
 #include "core/observation.h"
 
 #define POLICY_NEVER       UINT64_MAX
+#define POLICY_NO_RUN      INT64_MIN
 #define POLICY_MAX_BOUNCES 32 /* max_bounces may not exceed this */
 #define POLICY_MAX_MOVES   3  /* changes of state in one step */
 
@@ -107,8 +115,9 @@ enum policy_guard {
 	GUARD_UNKNOWN = 1 << 7, /* source unknown */
 	GUARD_DRY_RUN = 1 << 8,
 	GUARD_QUIET = 1 << 9, /* a window in which nothing is bounced */
+	GUARD_HOOK = 1 << 10, /* the command before the bounce said no */
 };
-#define N_POLICY_GUARDS 10
+#define N_POLICY_GUARDS 11
 
 /* Why the last word was bad. */
 enum policy_breach {
@@ -136,10 +145,13 @@ enum policy_event_kind {
 /* How the step that was asked for ended. */
 enum policy_outcome {
 	OUTCOME_DONE,
+	OUTCOME_SETTLED,     /* done, and nothing is left to verify */
 	OUTCOME_FAILED,      /* it ran and failed, or there is no target */
 	OUTCOME_UNAVAILABLE, /* the runtime cannot be reached: costs no budget */
 	OUTCOME_LEFT_ALONE,  /* a person paused or stopped the target */
 	OUTCOME_DRY_RUN,     /* it was only said */
+	OUTCOME_VETOED,      /* the command before the bounce said no: it costs
+	                        no budget, and is asked again after the cooldown */
 	OUTCOME_CANCELLED,   /* before it began */
 };
 
@@ -168,12 +180,15 @@ struct policy {
 	uint64_t excused_ms;    /* outage since then */
 	uint64_t away_ms;       /* the same, as the source counts it */
 	uint64_t ended_ms;      /* end of the last step, or NEVER */
+	int64_t run_ms;         /* start, or end, of the container's last run
+	                           that was seen; POLICY_NO_RUN: not known */
+	int64_t bounced_run_ms; /* the same, when the last step was asked for */
 	uint64_t cool_until_ms; /* 0: no cooldown */
 	uint8_t step;           /* present place on the ladder */
-	uint8_t n_bounces;      /* entries of `bounces` */
+	uint8_t n_bounces;      /* entries of `bounces`, the newest */
 	uint8_t breach;         /* enum policy_breach, of the last word */
 	bool missing;           /* the last word was *missing* */
-	bool good_seen;         /* good while bouncing */
+	bool good_seen;         /* good, or not bad, while bouncing */
 	bool ordered;           /* the step is an operator's order */
 	int32_t bounces[POLICY_MAX_BOUNCES]; /* starts; s after created_ms */
 };

@@ -2,7 +2,7 @@
 /* How often, and how soon after one another, bounces may be. */
 #include "core/policy_private.h"
 
-#include <assert.h>
+#include <string.h>
 #include "base/macros.h"
 
 /* Waits after failures are lengthened by up to this share, so that monitors
@@ -27,14 +27,17 @@ bool policy_budget_spent(struct turn *turn)
 			policy->bounces[n_kept++] = policy->bounces[i];
 	}
 	policy->n_bounces = n_kept;
-	return n_kept >= turn->rules->max_bounces;
+	return turn->rules->max_bounces && n_kept >= turn->rules->max_bounces;
 }
 
 void policy_budget_take(struct turn *turn)
 {
 	struct policy *policy = turn->policy;
 
-	assert(policy->n_bounces < POLICY_MAX_BOUNCES);
+	/* without a limit the oldest are not missed */
+	if (policy->n_bounces == POLICY_MAX_BOUNCES)
+		memmove(policy->bounces, policy->bounces + 1,
+		        --policy->n_bounces * sizeof(policy->bounces[0]));
 	policy->bounces[policy->n_bounces++] =
 		bounce_stamp(policy, turn->now_ms);
 }

@@ -14,6 +14,8 @@ static const char *const breach_words[N_POLICY_BREACHES] = {
 	[POLICY_BREACH_MISSING] = "missing for too long",
 	[POLICY_BREACH_FAILED] = "job reports a failure",
 	[POLICY_BREACH_RUNTIME] = "job runs for too long",
+	[POLICY_BREACH_UNHEALTHY] = "container is unhealthy",
+	[POLICY_BREACH_EXITED] = "container has exited",
 };
 
 const char *policy_breach_words(const struct policy *policy)
@@ -173,14 +175,13 @@ static enum policy_breach judge(const struct turn *turn,
 	return POLICY_BREACH_NONE;
 }
 
-/* Not bad: with exact rules time alone may make it so. */
-static void look_at_limit(struct turn *turn, uint64_t left)
+void policy_look_at_limit(struct turn *turn, uint64_t left_ms)
 {
 	enum policy_state state = turn->policy->state;
 
 	if (turn->rules->exact && state != POLICY_BOUNCING &&
 	    state != POLICY_GAVE_UP && state != POLICY_PAUSED)
-		turn_look_by(turn, turn->now_ms + left);
+		turn_look_by(turn, turn->now_ms + left_ms);
 }
 
 static void observed_unknown(struct turn *turn)
@@ -198,28 +199,18 @@ static void observed_unknown(struct turn *turn)
 		turn_look_by(turn, turn->now_ms + POLICY_LOOK_AGAIN_MS);
 }
 
-void policy_observed(struct turn *turn, const struct observation *observation)
+static void observed_push(struct turn *turn,
+                          const struct observation *observation)
 {
 	struct policy *policy = turn->policy;
-	uint64_t known_ms = policy->known_ms;
 	uint64_t left = 0;
-
-	if (observation->kind == OBSERVATION_UNKNOWN) {
-		observed_unknown(turn);
-		return;
-	}
-	keep_books(turn, observation);
-	if (policy->state == POLICY_UNKNOWN)
-		resume_from_unknown(turn, known_ms == POLICY_NEVER
-		                                  ? 0
-		                                  : turn->now_ms - known_ms);
 
 	policy->breach = (uint8_t)judge(turn, observation, &left);
 	/* while it runs anew, a failure is of the run before */
-	turn->failed_anew = policy->breach == POLICY_BREACH_FAILED &&
-	                    observation->running_ms == 0 &&
-	                    policy->ended_ms != POLICY_NEVER &&
-	                    policy->push_ms > policy->ended_ms;
+	turn->answered = policy->breach == POLICY_BREACH_FAILED &&
+	                 observation->running_ms == 0 &&
+	                 policy->ended_ms != POLICY_NEVER &&
+	                 policy->push_ms > policy->ended_ms;
 	if (policy->breach != POLICY_BREACH_NONE) {
 		policy_observed_bad(turn, policy_breach_words(policy));
 		return;
@@ -228,5 +219,28 @@ void policy_observed(struct turn *turn, const struct observation *observation)
 		policy_observed_missing(turn);
 	else
 		policy_observed_good(turn);
-	look_at_limit(turn, left);
+	policy_look_at_limit(turn, left);
+}
+
+void policy_observed(struct turn *turn, const struct observation *observation)
+{
+	struct policy *policy = turn->policy;
+	bool container = observation->kind == OBSERVATION_HEALTH ||
+	                 observation->kind == OBSERVATION_EXITED;
+	uint64_t known_ms = policy->known_ms;
+
+	if (observation->kind == OBSERVATION_UNKNOWN) {
+		observed_unknown(turn);
+		return;
+	}
+	if (!container)
+		keep_books(turn, observation);
+	if (policy->state == POLICY_UNKNOWN)
+		resume_from_unknown(turn, known_ms == POLICY_NEVER
+		                                  ? 0
+		                                  : turn->now_ms - known_ms);
+	if (container)
+		policy_observed_container(turn, observation);
+	else
+		observed_push(turn, observation);
 }

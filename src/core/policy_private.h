@@ -4,6 +4,7 @@
  *
  *     policy.c           the states, their edges, the events
  *     policy_observed.c  what an observation means
+ *     policy_container.c … of a container
  *     policy_budget.c    how many bounces, and how soon
  *     policy_saved.c     what survives our own restart
  */
@@ -18,7 +19,7 @@ struct turn {
 	uint64_t now_ms;
 	struct rng *rng;
 	struct policy_commands commands;
-	bool failed_anew; /* the job failed after the last step's end */
+	bool answered; /* bad in answer to the last step: it failed anew */
 };
 
 /* With exact rules: when to look again at what only an outer guard holds, or
@@ -39,10 +40,20 @@ void policy_observed_good(struct turn *turn);
 /* Missing, but not for long enough to be bad: neither good nor a reason to
  * bounce. */
 void policy_observed_missing(struct turn *turn);
+/* Of a container there is nothing to judge, or (@starting) its check has not
+ * decided yet. What was bad of a run before is over, and nobody recovered. */
+void policy_observed_nothing(struct turn *turn, bool starting);
 
 /* --- policy_observed.c ------------------------------------------------------ */
 
 void policy_observed(struct turn *turn, const struct observation *observation);
+/* Not bad: with exact rules time alone may make it so, in @left_ms. */
+void policy_look_at_limit(struct turn *turn, uint64_t left_ms);
+
+/* --- policy_container.c ----------------------------------------------------- */
+
+void policy_observed_container(struct turn *turn,
+                               const struct observation *observation);
 
 /* --- policy_budget.c -------------------------------------------------------- */
 

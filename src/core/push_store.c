@@ -103,15 +103,6 @@ int push_store_reserve(struct push_store *store, const char *name,
 
 /* --- groups -------------------------------------------------------------------- */
 
-static int compare_slices(struct slice a, struct slice b)
-{
-	int order = memcmp(a.p, b.p, MIN(a.n, b.n));
-
-	if (order != 0)
-		return order;
-	return a.n < b.n ? -1 : a.n > b.n;
-}
-
 int compare_keys(const struct store_group *a, const struct store_group *b)
 {
 	const struct push_group *x = &a->shown;
@@ -120,12 +111,11 @@ int compare_keys(const struct store_group *a, const struct store_group *b)
 	if (a == b)
 		return 0;
 	for (size_t i = 0; i < x->n_labels && i < y->n_labels; i++) {
-		int order =
-			compare_slices(x->labels[i].name, y->labels[i].name);
+		int order = slice_compare(x->labels[i].name, y->labels[i].name);
 
 		if (order == 0)
-			order = compare_slices(x->labels[i].value,
-			                       y->labels[i].value);
+			order = slice_compare(x->labels[i].value,
+			                      y->labels[i].value);
 		if (order != 0)
 			return order;
 	}
@@ -193,7 +183,7 @@ static uint32_t place_of_blank(const struct push_key *key)
 
 	for (i = 0; i < key->n_labels; i++) {
 		int order =
-			compare_slices(key->labels[i].name, no_instance.name);
+			slice_compare(key->labels[i].name, no_instance.name);
 
 		if (order == 0)
 			return UINT32_MAX;

@@ -19,12 +19,8 @@ static int compare_family(const void *key, const struct tree_node *node)
 	const struct slice *name = key;
 	const struct store_family *family =
 		container_of(node, struct store_family, node);
-	int order =
-		memcmp(name->p, family->name.p, MIN(name->n, family->name.n));
 
-	if (order != 0)
-		return order;
-	return name->n < family->name.n ? -1 : name->n > family->name.n ? 1 : 0;
+	return slice_compare(*name, family->name);
 }
 
 struct store_family *family_find(const struct push_store *store,

@@ -5,13 +5,6 @@
 
 /* --- hashing ----------------------------------------------------------------- */
 
-uint64_t hash_mix(uint64_t z)
-{
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
 /* Eight bytes at a time; the seed comes in with the family's hash. */
 uint64_t piece_hash(const char *p, size_t n)
 {
@@ -25,7 +18,7 @@ uint64_t piece_hash(const char *p, size_t n)
 	}
 	word = 0;
 	memcpy(&word, p, n);
-	return hash_mix((hash ^ word) * 0xff51afd7ed558ccdu);
+	return rng_mix((hash ^ word) * 0xff51afd7ed558ccdu);
 }
 
 /* Labels are summed up, so that their order does not matter. */
@@ -44,7 +37,7 @@ uint64_t line_hash(const struct store_family *family,
 				sum += piece_hash(piece.p, piece.n);
 		}
 	}
-	return hash_mix(family->hash + (uint64_t)line->suffix + sum);
+	return rng_mix(family->hash + (uint64_t)line->suffix + sum);
 }
 
 /* --- writing --------------------------------------------------------------- */
@@ -255,11 +248,9 @@ int line_compare(const struct store_group *group, const struct store_line *a,
 
 		if (!more_a || !more_b)
 			return (int)more_a - (int)more_b;
-		order = memcmp(piece_a.p, piece_b.p, MIN(piece_a.n, piece_b.n));
+		order = slice_compare(piece_a, piece_b);
 		if (order != 0)
 			return order;
-		if (piece_a.n != piece_b.n)
-			return piece_a.n < piece_b.n ? -1 : 1;
 	}
 }
 

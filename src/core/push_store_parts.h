@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "base/rng.h"
 #include "base/json_writer.h"
 #include "base/map.h"
 #include "base/tree.h"
@@ -76,7 +77,6 @@ uint64_t line_hash(const struct store_family *family,
 /* name="value" into a place of at least 2 * value + name + 3; its end. */
 char *piece_put(char *at, const struct label *label);
 uint64_t piece_hash(const char *p, size_t n);
-uint64_t hash_mix(uint64_t z);
 
 /* --- what there is --------------------------------------------------------- */
 

@@ -14,15 +14,6 @@ static bool group_has_label(const struct store_group *group, struct slice name)
 	return false;
 }
 
-static int compare_names(struct slice a, struct slice b)
-{
-	int order = memcmp(a.p, b.p, MIN(a.n, b.n));
-
-	if (order != 0)
-		return order;
-	return a.n < b.n ? -1 : a.n > b.n;
-}
-
 /* The labels of a sample that count, sorted by name. */
 static uint32_t own_labels(const struct push_job *job,
                            const struct push_body_sample *sample,
@@ -38,7 +29,7 @@ static uint32_t own_labels(const struct push_job *job,
 		    group_has_label(job->group, labels[i].name))
 			continue;
 		for (; at > 0 &&
-		       compare_names(own[at - 1]->name, labels[i].name) > 0;
+		       slice_compare(own[at - 1]->name, labels[i].name) > 0;
 		     at--)
 			own[at] = own[at - 1];
 		own[at] = &labels[i];
@@ -67,7 +58,7 @@ static char *put_labels(const struct store_group *group,
 			next == n_own ? 1
 			: piece == group->n_pieces
 				? -1
-				: compare_names(
+				: slice_compare(
 					  own[next]->name,
 					  slice_make(
 						  group->whole.p +
@@ -127,7 +118,7 @@ static int put_line(struct push_job *job, struct work_entry *entry,
 	series->at = (uint32_t)lines->n;
 	series->n = (uint32_t)(at - start);
 	series->hash =
-		hash_mix(entry->family->hash + (uint64_t)sample->suffix + sum);
+		rng_mix(entry->family->hash + (uint64_t)sample->suffix + sum);
 	lines->n += series->n;
 	return 0;
 }

@@ -285,14 +285,8 @@ static bool next_own(struct push_view *view, const struct store_family *before,
 		const struct own_family *own = &own_families[view->n_own];
 		struct slice name = slice_from(own->name);
 
-		if (before) {
-			int order = memcmp(name.p, before->name.p,
-			                   MIN(name.n, before->name.n));
-
-			if (order > 0 ||
-			    (order == 0 && name.n > before->name.n))
-				return false;
-		}
+		if (before && slice_compare(name, before->name) > 0)
+			return false;
 		view->n_own++;
 		if (!own_has_samples(view, view->n_own - 1))
 			continue;

@@ -12,13 +12,8 @@
 
 static int compare_items(const void *a, const void *b)
 {
-	const struct slice x = ((const struct view_item *)a)->family->name;
-	const struct slice y = ((const struct view_item *)b)->family->name;
-	int order = memcmp(x.p, y.p, MIN(x.n, y.n));
-
-	if (order != 0)
-		return order;
-	return x.n < y.n ? -1 : x.n > y.n;
+	return slice_compare(((const struct view_item *)a)->family->name,
+	                     ((const struct view_item *)b)->family->name);
 }
 
 static int add_item(struct push_view *view, struct view_item item)

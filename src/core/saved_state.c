@@ -230,6 +230,17 @@ static const char *text_of(const struct json_t *object, const char *name)
 	return text.p ? text.p : "";
 }
 
+size_t saved_state_n_monitors(const struct saved_state *state)
+{
+	return json_count(json_get(state->root, "monitors"));
+}
+
+const char *saved_state_name(const struct saved_state *state, size_t at)
+{
+	return text_of(json_item(json_get(state->root, "monitors"), at),
+	               "name");
+}
+
 int saved_state_pause(const struct saved_state *state, const char *name,
                       int64_t now_wall_ms, int64_t wall_offset_ms,
                       struct pause **pausep)

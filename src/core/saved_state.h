@@ -69,6 +69,11 @@ bool saved_state_monitor(const struct saved_state *state, const char *name,
                          int64_t now_wall_ms, int64_t wall_offset_ms,
                          struct policy_saved *saved, int64_t *bounce_wall_msp);
 
+/* The names of all that have a past, for who does not know them beforehand; ""
+ * if there is none. Borrowed until saved_state_free(). */
+size_t saved_state_n_monitors(const struct saved_state *state);
+const char *saved_state_name(const struct saved_state *state, size_t at);
+
 /*
  * saved_state_pause() - what an operator paused
  * @name: of a monitor; NULL: the pause of all

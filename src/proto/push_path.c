@@ -277,9 +277,7 @@ static int put_label(struct push_key *key, struct slice name,
 
 static bool comes_before(const struct label *a, const struct label *b)
 {
-	int order = memcmp(a->name.p, b->name.p, MIN(a->name.n, b->name.n));
-
-	return order < 0 || (order == 0 && a->name.n < b->name.n);
+	return slice_compare(a->name, b->name) < 0;
 }
 
 /* Leaves out what is empty, and sorts. */

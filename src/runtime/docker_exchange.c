@@ -39,14 +39,7 @@ static int add_address(struct docker *docker, const char *text, struct err *err)
 	docker->n_addresses++;
 	r = url_parse(slice_from(address->text), DOCKER_PORT, &address->url,
 	              err);
-	if (r < 0)
-		return err_wrap(err, "%s", text);
-	if (address->url.scheme == URL_HTTPS)
-		return err_set(err, -EINVAL,
-		               "%s: TLS is not supported here: use a unix "
-		               "socket, or tcp:// to a proxy on this machine",
-		               text);
-	return 0;
+	return r < 0 ? err_wrap(err, "%s", text) : 0;
 }
 
 int docker_set_addresses(struct docker *docker, const char *endpoint,
