@@ -227,6 +227,65 @@ unsigned text_distance(struct slice a, struct slice b, unsigned limit)
 	return MIN(rows[a.n % 3][b.n], limit + 1);
 }
 
+const char *text_nearest(struct slice word, const char *const *words,
+                         size_t n_words)
+{
+	/* a third of the letters may be wrong, and no more than three */
+	unsigned best = (unsigned)MIN(3, word.n / 3 + 1);
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < n_words; i++) {
+		unsigned distance =
+			text_distance(word, slice_from(words[i]), best);
+
+		if (distance > best)
+			continue;
+		if (nearest && distance == best)
+			continue;
+		best = distance;
+		nearest = words[i];
+	}
+	return nearest;
+}
+
+static bool is_control(struct slice text)
+{
+	const unsigned char *p = (const unsigned char *)text.p;
+
+	return p[0] < 0x20 || p[0] == 0x7f ||
+	       (text.n > 1 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
+}
+
+void text_append_clean(struct buf *buf, struct slice text, bool lines)
+{
+	while (text.n && !buf->failed) {
+		size_t n = text_utf8_length(text);
+		bool kept = lines && (*text.p == '\n' || *text.p == '\t');
+
+		if (n == 0)
+			(void)buf_puts(buf, "\xef\xbf\xbd");
+		else if (!kept && is_control(text))
+			(void)buf_putc(buf, ' ');
+		else
+			(void)buf_append(buf, text.p, n);
+		text = slice_skip(text, MAX(n, 1));
+	}
+}
+
+struct slice text_cut(struct slice text, size_t max)
+{
+	size_t n = MIN(text.n, max);
+
+	/* a character has at most three bytes behind its first */
+	if (n < text.n)
+		for (size_t i = 0; i < 3 && n > 0 &&
+		                   ((unsigned char)text.p[n] & 0xc0) == 0x80;
+		     i++)
+			n--;
+	text.n = n;
+	return text;
+}
+
 bool text_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);

@@ -39,5 +39,17 @@ size_t text_utf8_length(struct slice text);
  * "did you mean"; stops counting above @limit and returns @limit + 1. */
 unsigned text_distance(struct slice a, struct slice b, unsigned limit);
 
+/* The known word nearest to @word, for "did you mean"; NULL: none is near. */
+const char *text_nearest(struct slice word, const char *const *words,
+                         size_t n_words);
+
+/* As it is, but always UTF-8 and without control characters: each byte that is
+ * not well-formed becomes U+FFFD, each control character a space, unless
+ * @lines, which keeps \n and \t. */
+void text_append_clean(struct buf *buf, struct slice text, bool lines);
+
+/* The longest front of at most @max bytes that does not cut a character. */
+struct slice text_cut(struct slice text, size_t max);
+
 /* Either may be NULL, which equals only itself. */
 bool text_equal(const char *a, const char *b);

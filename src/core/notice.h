@@ -45,7 +45,18 @@ struct notice {
 /* "bounced", "recovered", "gave_up", "storm", "test", "step". */
 const char *notice_event_name(enum notice_event event);
 
-/* "restarted web-1: container is unhealthy (attempt 2 of 5)": one line. @out
- * of NOTICE_WORDS_MAX bytes. */
+/*
+ * notice_words() - it in one line
+ * notice_title() - what stands above it
+ *
+ * "restarted web-1: container is unhealthy (attempt 2 of 5)" and "box: web-1
+ * bounced". Both are UTF-8 without control characters, whatever the notice
+ * has, and are cut to @out's size, NOTICE_WORDS_MAX and NOTICE_TITLE_MAX.
+ */
 #define NOTICE_WORDS_MAX 512
+#define NOTICE_TITLE_MAX 256
 void notice_words(const struct notice *notice, char *out);
+void notice_title(const struct notice *notice, char *out);
+
+/* The container, or else the monitor: what people know it by. */
+const char *notice_subject(const struct notice *notice);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * template: text with `{{ name }}` in it. The names are the members of struct
- * notice; a name that does not exist is an error of the configuration, not a
- * hole in a message.
+ * template: text with `{{ name }}` in it. The names are the facts of a notice
+ * (template_names); a name that does not exist is an error of the
+ * configuration, not a hole in a message.
  *
  * How a value is written follows from the kind of text: in JSON it is escaped
  * for the inside of a string, in a URL percent-encoded, in plain text bare.
- * There is no logic and no shell in it.
+ * There is no logic and no shell in it. Numbers (exit_code, attempt, …_seconds)
+ * are written as such, so that in JSON they may stand without quotes.
  */
 #pragma once
 
@@ -18,21 +19,30 @@
 #include "base/slice.h"
 #include "core/notice.h"
 
-enum template_kind { TEMPLATE_PLAIN, TEMPLATE_JSON, TEMPLATE_URL };
+#define TEMPLATE_MAX_VALUE 4096 /* bytes of one value; cut beyond */
+
+enum template_kind {
+	TEMPLATE_PLAIN, /* of several lines; UTF-8 */
+	TEMPLATE_LINE,  /* the same on one line: the value of a header */
+	TEMPLATE_JSON,
+	TEMPLATE_URL, /* a whole URL: names only behind its host */
+};
 
 /*
  * template_check() - can @text be rendered?
  *
  * 0, or -EINVAL with words: which name, where, and the nearest known one. For
- * TEMPLATE_JSON the whole, filled with samples, must be a JSON document.
+ * TEMPLATE_JSON the whole, filled with samples, must be a JSON document, and
+ * for TEMPLATE_URL one that can be called. -ENOMEM.
  */
 int template_check(struct slice text, enum template_kind kind,
                    struct err *err) MUST_CHECK;
 
-/* Appends the text with the notice's values; of text that was checked. A
- * failure stays in @out->failed. */
+/* Appends the text with the notice's values; what is no known name stays as it
+ * is written. A failure stays in @out->failed. */
 void template_render(struct slice text, enum template_kind kind,
                      const struct notice *notice, struct buf *out);
 
 /* All names, for help and documentation; ended by NULL. */
-extern const char *const template_names[];
+#define TEMPLATE_N_NAMES 22
+extern const char *const template_names[TEMPLATE_N_NAMES + 1];

@@ -8,20 +8,29 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/buf.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/slice.h"
 #include "core/notice.h"
+#include "core/template.h"
 
-#define WEBHOOK_TIMEOUT_MS 10000
-#define WEBHOOK_TRIES      5
-#define WEBHOOK_HEADERS    16
+struct url;
+
+#define WEBHOOK_TIMEOUT_MS  10000
+#define WEBHOOK_TRIES       5
+#define WEBHOOK_HEADERS     16                    /* of the configuration */
+#define WEBHOOK_HEADERS_ALL (WEBHOOK_HEADERS + 4) /* with the preset's */
+#define WEBHOOK_MAX_BODY    (256u << 10)          /* bytes, rendered */
 
 /* Presets: they only fill in the body and what goes with it. */
 enum webhook_preset {
-	WEBHOOK_JSON,  /* every member of the notice */
-	WEBHOOK_SLACK, /* Mattermost, too */
+	WEBHOOK_JSON,       /* every fact of the notice */
+	WEBHOOK_SLACK,      /* an incoming webhook */
+	WEBHOOK_MATTERMOST, /* the same, without Slack's escapes */
 	WEBHOOK_DISCORD,
-	WEBHOOK_NTFY,
-	WEBHOOK_GOTIFY,
-	WEBHOOK_APPRISE,
+	WEBHOOK_NTFY,         /* to the URL of a topic */
+	WEBHOOK_GOTIFY,       /* POST /message */
+	WEBHOOK_APPRISE,      /* POST /notify/KEY of its API */
 	WEBHOOK_ALERTMANAGER, /* POST /api/v2/alerts */
 	N_WEBHOOK_PRESETS,
 };
@@ -53,15 +62,35 @@ struct notification {
 	unsigned events; /* set of 1 << enum notice_event */
 };
 
+/* "json", "slack", …: the names used in configuration. */
 const char *webhook_preset_name(enum webhook_preset preset);
+
+/*
+ * webhook_url_parse() - where a rendered URL leads to
+ *
+ * As url_parse(), but with a query, which a target has and an endpoint has
+ * not: *targetp is path and query, "/" if there is none. http and https only.
+ */
+int webhook_url_parse(struct slice text, struct url *url, struct slice *targetp,
+                      struct err *err) MUST_CHECK;
+
+/* How a template of its body is checked and filled in: as JSON, unless the
+ * preset or a Content-Type of the configuration says that it is plain. */
+enum template_kind webhook_body_kind(const struct webhook *webhook);
 
 /* Appends the body; a failure stays in @out->failed. */
 void webhook_body(const struct webhook *webhook, const struct notice *notice,
                   struct buf *out);
 
-/* "application/json", or what the preset says; of ntfy also its headers
- * (Title, Priority, Tags) come from webhook_headers(): fills up to
- * WEBHOOK_HEADERS of @headers, their text into @text. Returns how many. */
+/*
+ * webhook_headers() - all of the request's but Authorization of the token
+ *
+ * Content-Type, what the preset adds (of ntfy Title, Priority, Tags), and
+ * those of the configuration, whose values are templates (TEMPLATE_LINE) and
+ * which replace one of the same name. Fills at most WEBHOOK_HEADERS_ALL of
+ * @headers, whose values lie in @text; returns how many. A failure stays in
+ * @text->failed; then nothing may be used.
+ */
 size_t webhook_headers(const struct webhook *webhook,
                        const struct notice *notice, struct buf *text,
                        struct webhook_header *headers);
