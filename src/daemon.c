@@ -130,8 +130,13 @@ int daemon_reload(struct daemon *daemon, struct buf *problems, struct err *err)
 	int r;
 
 	daemon_notify_reloading(daemon);
-	r = config_load(options->file, options->overrides, options->n_overrides,
-	                &config, problems);
+	if (options->text.p)
+		r = config_load_text(options->text, options->file,
+		                     options->overrides, options->n_overrides,
+		                     &config, problems);
+	else
+		r = config_load(options->file, options->overrides,
+		                options->n_overrides, &config, problems);
 	if (r < 0) {
 		log_problems(daemon, buf_slice(problems));
 		(void)err_set(err, r, "%s has problems", options->file);
