@@ -190,6 +190,7 @@ void daemon_member_sync(struct member *member)
 	struct target *target;
 
 	monitor->container = body->name;
+	monitor->image = body->image;
 	if (monitor->acting)
 		return;
 	target = daemon_target_take(daemon, daemon_group_url(monitor->group),

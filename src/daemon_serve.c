@@ -285,6 +285,23 @@ static bool do_resume_rule(void *context, struct rule *rule)
 	return resumed;
 }
 
+static bool find_engine(void *context, uint32_t at, struct api_engine *engine)
+{
+	struct daemon *daemon = context;
+
+	LIST_FOR_EACH (node, &daemon->feeds) {
+		const struct feed *feed = container_of(node, struct feed, node);
+
+		if (!feed->containers || at-- > 0)
+			continue;
+		engine->name = feed->url;
+		engine->group = feed->group;
+		engine->stats = containers_stats(feed->containers);
+		return true;
+	}
+	return false;
+}
+
 static void do_bounce(void *context, struct monitor *monitor)
 {
 	struct daemon *daemon = context;
@@ -319,6 +336,7 @@ void daemon_serve_init(struct daemon *daemon)
 		.pause_rule = do_pause_rule,
 		.resume_rule = do_resume_rule,
 		.bounce = do_bounce,
+		.engine = find_engine,
 		.reload = do_reload,
 		.save = do_save,
 		.context = daemon,

@@ -307,9 +307,17 @@ static enum container_news take_over(struct container_known *known,
 		known->container.status = CONTAINER_PAUSED;
 		known->since_ms = at_ms;
 		return CONTAINER_CERTAIN;
-	default:
+	case RUNTIME_EVENT_RESUMED:
+		known->container.status = CONTAINER_RUNNING;
+		known->since_ms = at_ms;
 		return CONTAINER_LOOK;
+	case RUNTIME_EVENT_CREATED:
+	case RUNTIME_EVENT_ASKED:
+	case RUNTIME_EVENT_RENAMED:
+	case RUNTIME_EVENT_REMOVED:
+		break;
 	}
+	return CONTAINER_LOOK;
 }
 
 enum container_news container_known_event(struct container_known *known,

@@ -210,6 +210,12 @@ static void judge_world(struct telling *telling)
 	else
 		holds(telling, GUARD_PERSON, false, 0,
 		      "looked at when a step begins");
+	if (telling->policy->held & GUARD_HOOK)
+		holds(telling, GUARD_HOOK, true, telling->policy->deadline_ms,
+		      "the command before the bounce said no");
+	else
+		holds(telling, GUARD_HOOK, false, 0,
+		      "asked when a bounce begins, if there is one");
 	if (telling->policy->state == POLICY_UNKNOWN)
 		holds(telling, GUARD_UNKNOWN, true, POLICY_NEVER,
 		      "%s cannot be read (%s)", group->name,

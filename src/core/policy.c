@@ -49,6 +49,7 @@ static const char *const state_names[N_POLICY_STATES] = {
 static const char *const guard_names[N_POLICY_GUARDS] = {
 	"grace",  "cooldown", "budget",  "storm",   "target",
 	"person", "pause",    "unknown", "dry_run", "quiet",
+	"hook",
 };
 
 const char *policy_state_name(enum policy_state state)
@@ -461,6 +462,10 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 		break;
 	case OUTCOME_DRY_RUN:
 		step_was_nothing(turn, "dry run", GUARD_DRY_RUN);
+		break;
+	case OUTCOME_VETOED:
+		step_was_nothing(turn, "the command before it said no",
+		                 GUARD_HOOK);
 		break;
 	case OUTCOME_CANCELLED:
 		bounce_never_began(turn);

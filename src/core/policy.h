@@ -115,8 +115,9 @@ enum policy_guard {
 	GUARD_UNKNOWN = 1 << 7, /* source unknown */
 	GUARD_DRY_RUN = 1 << 8,
 	GUARD_QUIET = 1 << 9, /* a window in which nothing is bounced */
+	GUARD_HOOK = 1 << 10, /* the command before the bounce said no */
 };
-#define N_POLICY_GUARDS 10
+#define N_POLICY_GUARDS 11
 
 /* Why the last word was bad. */
 enum policy_breach {
@@ -149,6 +150,8 @@ enum policy_outcome {
 	OUTCOME_UNAVAILABLE, /* the runtime cannot be reached: costs no budget */
 	OUTCOME_LEFT_ALONE,  /* a person paused or stopped the target */
 	OUTCOME_DRY_RUN,     /* it was only said */
+	OUTCOME_VETOED,      /* the command before the bounce said no: it costs
+	                        no budget, and is asked again after the cooldown */
 	OUTCOME_CANCELLED,   /* before it began */
 };
 

@@ -48,6 +48,7 @@ enum step_result {
 	STEP_UNAVAILABLE, /* the runtime cannot be reached */
 	STEP_CANCELLED,   /* before it began */
 	STEP_DRY_RUN,     /* only said */
+	STEP_VETOED,      /* the command before the bounce said no */
 	N_STEP_RESULTS,
 };
 

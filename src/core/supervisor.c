@@ -30,6 +30,7 @@ static const char *const bounce_names[N_BOUNCE_RESULTS] = {
 	[BOUNCE_LEFT_ALONE] = "left_alone",
 	[BOUNCE_DRY_RUN] = "dry_run",
 	[BOUNCE_CANCELLED] = "cancelled",
+	[BOUNCE_VETOED] = "vetoed",
 };
 
 const char *check_result_name(enum check_result result)
@@ -334,7 +335,7 @@ void supervisor_reading_begin(struct supervisor *supervisor,
                               struct group *group,
                               const struct reading *reading, uint64_t now_ms)
 {
-	bool up = reading->result == READING_OK;
+	bool up = reading && reading->result == READING_OK;
 	bool first = group->read_ms == GROUP_NEVER_READ &&
 	             group->result == READING_OK;
 
@@ -344,6 +345,8 @@ void supervisor_reading_begin(struct supervisor *supervisor,
 		group->read_ms = now_ms;
 		return;
 	}
+	if (!reading)
+		return;
 	group->n_readings[reading->result]++;
 	group->n_bytes += reading->n_bytes;
 	histogram_observe(&supervisor->reading_seconds,
@@ -499,6 +502,8 @@ static enum policy_outcome outcome_of(const struct step_report *report)
 		return OUTCOME_CANCELLED;
 	case STEP_DRY_RUN:
 		return OUTCOME_DRY_RUN;
+	case STEP_VETOED:
+		return OUTCOME_VETOED;
 	case STEP_FAILED:
 	case STEP_TIMED_OUT:
 	case STEP_NO_TARGET:
@@ -519,6 +524,7 @@ static void count_bounce(struct supervisor *supervisor, struct monitor *monitor,
 		[OUTCOME_LEFT_ALONE] = BOUNCE_LEFT_ALONE,
 		[OUTCOME_DRY_RUN] = BOUNCE_DRY_RUN,
 		[OUTCOME_CANCELLED] = BOUNCE_CANCELLED,
+		[OUTCOME_VETOED] = BOUNCE_VETOED,
 	};
 	bool more = outcome == OUTCOME_FAILED &&
 	            monitor->policy.state == POLICY_WAITING;

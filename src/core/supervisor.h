@@ -49,6 +49,7 @@ enum bounce_result {
 	BOUNCE_LEFT_ALONE,
 	BOUNCE_DRY_RUN,
 	BOUNCE_CANCELLED,
+	BOUNCE_VETOED,
 	N_BOUNCE_RESULTS,
 };
 
@@ -210,7 +211,8 @@ void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor);
 
 /* One reading of (a part of) a group: between begin and end policies only
  * take note; at the end the storm is judged and bounces may start. The end
- * costs what is in trouble, not what the group has. */
+ * costs what is in trouble, not what the group has. @reading NULL: it is no
+ * reading, but an event that the source heard of. */
 void supervisor_reading_begin(struct supervisor *supervisor,
                               struct group *group,
                               const struct reading *reading, uint64_t now_ms);

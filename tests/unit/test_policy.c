@@ -394,6 +394,35 @@ static void test_left_alone_costs_nothing(void **state)
 	assert_int_equal(policy.held, GUARD_PERSON);
 }
 
+static void test_veto_costs_nothing(void **state)
+{
+	struct policy_rules rules = base_rules;
+	struct rng rng = { 1 };
+	struct policy policy;
+	uint64_t now_ms = ZERO;
+
+	rules.max_bounces = 1;
+	rules.cooldown_ms = 0;
+	policy_init(&policy, now_ms);
+	for (int i = 0; i < 20; i++) {
+		struct policy_event bad = AGE(99999999);
+		struct policy_event guards = GUARDS(0);
+		struct policy_event ended = ENDED(VETOED);
+
+		(void)policy_step(&policy, &rules, &bad, now_ms, &rng);
+		(void)policy_step(&policy, &rules, &guards, now_ms, &rng);
+		assert_int_equal(policy.state, POLICY_BOUNCING);
+		(void)policy_step(&policy, &rules, &ended, now_ms, &rng);
+		assert_int_equal(policy.state, POLICY_COOLING);
+		assert_int_equal(policy.held, GUARD_HOOK);
+		assert_int_equal(policy.n_bounces, 0);
+		assert_int_equal(policy.n_failed, 0);
+		/* asked again, but never in a circle */
+		assert_true(policy.deadline_ms >= now_ms + 1000);
+		now_ms = policy.deadline_ms;
+	}
+}
+
 static void test_unavailable_runtime_never_gives_up(void **state)
 {
 	struct policy_rules rules = base_rules;
@@ -672,6 +701,7 @@ int main(void)
 		cmocka_unit_test(test_newly_held_counts_once),
 		cmocka_unit_test(test_start_grace),
 		cmocka_unit_test(test_left_alone_costs_nothing),
+		cmocka_unit_test(test_veto_costs_nothing),
 		cmocka_unit_test(test_unavailable_runtime_never_gives_up),
 		cmocka_unit_test(test_dry_run),
 		cmocka_unit_test(test_good_while_queued),
