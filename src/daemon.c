@@ -174,6 +174,13 @@ static void on_timer_closed(uv_handle_t *handle)
 	daemon_closed_one(container_of(timer, struct daemon, stop_timer));
 }
 
+static void on_forget_closed(uv_handle_t *handle)
+{
+	uv_timer_t *timer = (uv_timer_t *)handle;
+
+	daemon_closed_one(container_of(timer, struct daemon, forget_timer));
+}
+
 static void on_deadline_closed(uv_handle_t *handle)
 {
 	uv_timer_t *timer = (uv_timer_t *)handle;
@@ -211,10 +218,11 @@ static void close_promises(struct daemon *daemon)
 static void close_io(struct daemon *daemon)
 {
 	daemon_notify_close(daemon);
-	daemon->n_pending += 3;
+	daemon->n_pending += 4;
 	http_client_close(daemon->client, daemon_closed_one, daemon);
 	uv_close((uv_handle_t *)&daemon->stop_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&daemon->deadline, on_deadline_closed);
+	uv_close((uv_handle_t *)&daemon->forget_timer, on_forget_closed);
 	daemon_serve_close(daemon);
 	for (size_t i = 0; i < N_DAEMON_SIGNALS; i++) {
 		daemon->n_pending++;
@@ -287,10 +295,7 @@ static void daemon_stop(struct daemon *daemon, const char *why)
 	daemon->supervisor.stopping = true;
 	record(daemon, LOG_LEVEL_INFO, "stopping", why);
 	daemon_watch_close_sources(daemon);
-	for (uint32_t i = 0; i < daemon->n_watched; i++) {
-		if (daemon->watched[i]->step)
-			bounce_cancel(&daemon->watched[i]->step->bounce);
-	}
+	daemon_act_cancel(daemon);
 	(void)uv_timer_start(&daemon->stop_timer, on_stop_timeout, limit_ms, 0);
 	daemon_drained(daemon);
 }
@@ -330,6 +335,20 @@ static int open_signals(struct daemon *daemon)
 	return r;
 }
 
+static void find_ourselves(struct daemon *daemon)
+{
+	const struct own_container_files files = {
+		.cgroup = "/proc/self/cgroup",
+		.mountinfo = "/proc/self/mountinfo",
+		.hostname = getenv("HOSTNAME"),
+	};
+
+	own_container_find(&files, daemon->own_id);
+	if (daemon->own_id[0])
+		log_debug(daemon->log, "we run in a container",
+		          LOG_STR("id", daemon->own_id));
+}
+
 /* What cannot fail but for lack of memory. */
 static int open_parts(struct daemon *daemon)
 {
@@ -344,6 +363,10 @@ static int open_parts(struct daemon *daemon)
 	list_init(&daemon->feeds);
 	list_init(&daemon->removed);
 	map_init(&daemon->by_name, seed);
+	map_init(&daemon->members, seed);
+	map_init(&daemon->pasts, seed);
+	daemon->forget_ms = DEADLINE_NEVER;
+	find_ourselves(daemon);
 	targets_init(&daemon->targets, seed);
 	daemon_act_init(daemon);
 	supervisor_init(&daemon->supervisor, &daemon->supervisor_ops,
@@ -381,6 +404,8 @@ static int open_parts(struct daemon *daemon)
 	if (r == 0)
 		r = uv_timer_init(&daemon->loop, &daemon->deadline);
 	if (r == 0)
+		r = uv_timer_init(&daemon->loop, &daemon->forget_timer);
+	if (r == 0)
 		r = uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	if (r == 0)
 		r = open_signals(daemon);
@@ -417,8 +442,8 @@ static int begin(struct daemon *daemon, struct err *err)
 	daemon_serve_commit(daemon, &serving);
 	daemon_state_restore_promises(daemon);
 	daemon->started = true;
-	(void)snprintf(text, sizeof(text), "%u monitor%s", daemon->n_watched,
-	               daemon->n_watched == 1 ? "" : "s");
+	(void)snprintf(text, sizeof(text), "%zu monitor%s", config->n_monitors,
+	               config->n_monitors == 1 ? "" : "s");
 	record(daemon, LOG_LEVEL_INFO, "started", text);
 	daemon_notify_ready(daemon);
 	daemon_arm(daemon);

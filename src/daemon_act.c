@@ -24,12 +24,53 @@ static bool stopped_before(const struct monitor *monitor)
 	return false;
 }
 
+/* What the source has just found need not be looked for again. */
+#define SEEN_FRESH_MS 1000
+
+/* What a step needs of the container that a member is about; the member may
+ * move on to another one while it runs. */
+static void aim(struct daemon_step *step, const struct watched *watched)
+{
+	const struct config_monitor *config = watched->monitor.config;
+	const struct body *body = watched->member->body;
+	struct bounce *bounce = &step->bounce;
+	size_t n_name = strlen(body->name) + 1;
+	size_t n_id = strlen(body->id) + 1;
+	uint64_t now_ms = uv_now(&watched->daemon->loop);
+
+	memcpy(step->text, body->name, n_name);
+	memcpy(step->text + n_name, body->id, n_id);
+	memcpy(step->text + n_name + n_id, body->project,
+	       strlen(body->project) + 1);
+	bounce->target = step->text;
+	bounce->id = step->text + n_name;
+	bounce->project = body->project[0] ? step->text + n_name + n_id : NULL;
+	if (body->feed && body->seen_ms &&
+	    body->seen_ms + SEEN_FRESH_MS >= now_ms) {
+		bounce->seen = body->seen;
+		bounce->seen_ms = body->seen_ms;
+	}
+	if (bounce->step->kind == STEP_REMOVE)
+		bounce->finished_wall_ms = body->finished_wall_ms;
+	bounce->before = config->before;
+	bounce->before_timeout_ms = config->before_timeout_ms;
+}
+
+static size_t text_size(const struct member *member)
+{
+	if (!member)
+		return 0;
+	return strlen(member->body->name) + strlen(member->body->id) +
+	       strlen(member->body->project) + 3;
+}
+
 static struct daemon_step *step_new(struct watched *watched,
                                     struct runtime *runtime)
 {
 	struct monitor *monitor = &watched->monitor;
 	const struct config_monitor *config = monitor->config;
-	struct daemon_step *step = mem_calloc(1, sizeof(*step));
+	struct daemon_step *step =
+		mem_calloc(1, sizeof(*step) + text_size(watched->member));
 
 	if (!step)
 		return NULL;
@@ -56,7 +97,22 @@ static struct daemon_step *step_new(struct watched *watched,
 	if (monitor->last.kind == OBSERVATION_AGE ||
 	    monitor->last.kind == OBSERVATION_FAILED)
 		step->bounce.age_ms = monitor->last.age_ms;
+	if (watched->member) {
+		step->bounce.runtime_name = daemon_group_url(monitor->group);
+		aim(step, watched);
+	}
 	return step;
+}
+
+static struct runtime *runtime_of(const struct watched *watched)
+{
+	struct daemon *daemon = watched->daemon;
+
+	if (watched->member)
+		return daemon_runtime_called(
+			daemon, daemon_group_url(watched->monitor.group));
+	return daemon_runtime(daemon, &daemon->config->config->global,
+	                      watched->monitor.config->type, NULL);
 }
 
 static void run_step(void *context, struct monitor *monitor)
@@ -64,7 +120,7 @@ static void run_step(void *context, struct monitor *monitor)
 	struct daemon *daemon = context;
 	struct watched *watched =
 		container_of(monitor, struct watched, monitor);
-	struct runtime *runtime = daemon_runtime(daemon, monitor->config->type);
+	struct runtime *runtime = runtime_of(watched);
 
 	watched->step = runtime ? step_new(watched, runtime) : NULL;
 	if (watched->step) {
@@ -94,6 +150,8 @@ static void step_ended(struct watched *watched,
 
 	supervisor_step_ended(&daemon->supervisor, &watched->monitor, report,
 	                      daemon_now(daemon));
+	if (watched->member)
+		daemon_member_sync(watched->member);
 	if (watched->removed && !watched->monitor.acting)
 		daemon_watch_drop(daemon, watched);
 	daemon_state_save(daemon, NULL);
@@ -118,6 +176,13 @@ static void on_step_done(struct bounce *bounce)
 	daemon_config_unref(config);
 }
 
+/* The one whose place among all monitors of the supervisor @node is. */
+static struct watched *watched_of(struct list *node)
+{
+	return container_of(container_of(node, struct monitor, all_node),
+	                    struct watched, monitor);
+}
+
 void daemon_act_starved(struct daemon *daemon)
 {
 	static const struct step_report report = {
@@ -125,14 +190,26 @@ void daemon_act_starved(struct daemon *daemon)
 		.detail = "out of memory",
 	};
 
-	for (uint32_t i = 0; i < daemon->n_watched && daemon->n_starved; i++) {
-		struct watched *watched = daemon->watched[i];
+	LIST_FOR_EACH_SAFE (node, &daemon->supervisor.monitors) {
+		struct watched *watched = watched_of(node);
 
+		if (daemon->n_starved == 0)
+			return;
 		if (!watched->starved)
 			continue;
 		watched->starved = false;
 		daemon->n_starved--;
 		step_ended(watched, &report);
+	}
+}
+
+void daemon_act_cancel(struct daemon *daemon)
+{
+	LIST_FOR_EACH (node, &daemon->supervisor.monitors) {
+		struct watched *watched = watched_of(node);
+
+		if (watched->step)
+			bounce_cancel(&watched->step->bounce);
 	}
 }
 
@@ -161,36 +238,16 @@ static void promise_save(void *context, struct promise_wait *wait)
 	daemon_state_save(context, wait);
 }
 
-static enum config_target_type type_of(const char *runtime_name)
-{
-	int type = 0;
-
-	while (type < N_CONFIG_TARGET_TYPES &&
-	       strcmp(config_target_type_name((enum config_target_type)type),
-	              runtime_name) != 0)
-		type++;
-	return (enum config_target_type)type;
-}
-
 static struct runtime *promise_runtime(void *context, const char *name)
 {
-	enum config_target_type type = type_of(name);
-
-	return type == N_CONFIG_TARGET_TYPES ? NULL
-	                                     : daemon_runtime(context, type);
+	return daemon_runtime_called(context, name);
 }
 
 static struct target *promise_target(struct daemon *daemon,
                                      const struct promise *promise)
 {
-	struct target *target = NULL;
-	struct buf key;
-
-	if (daemon_target_key(&key, promise->runtime, promise->project,
-	                      promise->target) == 0)
-		target = targets_take(&daemon->targets, buf_slice(&key));
-	buf_fini(&key);
-	return target;
+	return daemon_target_take(daemon, promise->runtime, promise->project,
+	                          promise->target);
 }
 
 static bool promise_acquire(void *context, struct promise *promise)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Feeds: a source of either kind and the monitors that it serves. What it says
+ * Feeds: a source of any kind and the monitors that it serves. What it says
  * goes to the supervisor; what the supervisor wants to know is asked of it.
  */
 #include "daemon_parts.h"
@@ -72,21 +72,16 @@ static int pushgateway_feed_open(struct feed *feed,
 	return r;
 }
 
-static int pushgateway_feed_subscribe(struct feed *feed, uint32_t subscription,
-                                      const struct push_query *query)
-{
-	return pushgateway_subscribe(feed->gateway, subscription, query);
-}
-
 static void pushgateway_feed_start(struct feed *feed)
 {
 	pushgateway_start(feed->gateway);
 }
 
 /* One reading tells of all. */
-static void pushgateway_feed_check(struct feed *feed, uint32_t subscription)
+static void pushgateway_feed_check(struct feed *feed,
+                                   const struct watched *watched)
 {
-	(void)subscription;
+	(void)watched;
 	pushgateway_check(feed->gateway);
 }
 
@@ -98,7 +93,6 @@ static void pushgateway_feed_close(struct feed *feed,
 
 static const struct feed_kind pushgateway_kind = {
 	.open = pushgateway_feed_open,
-	.subscribe = pushgateway_feed_subscribe,
 	.start = pushgateway_feed_start,
 	.check = pushgateway_feed_check,
 	.close = pushgateway_feed_close,
@@ -122,20 +116,14 @@ static int builtin_feed_open(struct feed *feed,
 	return r;
 }
 
-static int builtin_feed_subscribe(struct feed *feed, uint32_t subscription,
-                                  const struct push_query *query)
-{
-	return builtin_source_subscribe(feed->builtin, subscription, query);
-}
-
 static void builtin_feed_start(struct feed *feed)
 {
 	builtin_source_start(feed->builtin);
 }
 
-static void builtin_feed_check(struct feed *feed, uint32_t subscription)
+static void builtin_feed_check(struct feed *feed, const struct watched *watched)
 {
-	builtin_source_check(feed->builtin, subscription);
+	builtin_source_check(feed->builtin, watched->subscription);
 }
 
 static void builtin_feed_close(struct feed *feed, void (*closed)(void *context))
@@ -145,30 +133,195 @@ static void builtin_feed_close(struct feed *feed, void (*closed)(void *context))
 
 static const struct feed_kind builtin_kind = {
 	.open = builtin_feed_open,
-	.subscribe = builtin_feed_subscribe,
 	.start = builtin_feed_start,
 	.check = builtin_feed_check,
 	.close = builtin_feed_close,
 };
 
+/* --- containers ---------------------------------------------------------- */
+
+static void on_containers_begin(void *context, struct source *source,
+                                const struct reading *reading)
+{
+	struct feed *feed = context;
+
+	(void)source;
+	supervisor_reading_begin(&feed->daemon->supervisor, feed->group,
+	                         reading, daemon_now(feed->daemon));
+	feed->whole = reading && reading->result == READING_OK;
+	if (reading && !feed->whole)
+		daemon_cover_listed(feed, false);
+}
+
+static void *on_appear(void *context, struct source *source,
+                       uint32_t subscription, const struct container *container)
+{
+	struct feed *feed = context;
+
+	(void)source;
+	return daemon_cover_appear(feed, feed->rules[subscription]->cover,
+	                           container);
+}
+
+static void on_observe(void *context, struct source *source, void *member,
+                       const struct observation *observation,
+                       const struct container *container)
+{
+	(void)context;
+	(void)source;
+	daemon_cover_observe(member, observation, container);
+}
+
+static void on_leave(void *context, struct source *source, void *member)
+{
+	(void)context;
+	(void)source;
+	daemon_cover_leave(member);
+}
+
+static void on_containers_end(void *context, struct source *source)
+{
+	struct feed *feed = context;
+
+	if (feed->whole && !feed->listed) {
+		feed->listed = true;
+		daemon_cover_listed(feed, true);
+	}
+	on_reading_end(feed, source);
+}
+
+static int containers_feed_open(struct feed *feed,
+                                const struct config_global *global,
+                                struct err *err)
+{
+	static const struct containers_listener events = {
+		.begin = on_containers_begin,
+		.appear = on_appear,
+		.observe = on_observe,
+		.leave = on_leave,
+		.end = on_containers_end,
+	};
+	struct daemon *daemon = feed->daemon;
+	struct containers_listener listener = events;
+	struct containers_options options = {
+		.loop = &daemon->loop,
+		.runtime = feed->runtime,
+		.log = daemon->log,
+		.name = feed->url,
+		.self_id = daemon->own_id,
+		.resync_ms = global->resync_ms,
+		.seed = rng_next(&daemon->supervisor.rng),
+	};
+	int r;
+
+	(void)err;
+	listener.context = feed;
+	r = containers_new(&options, &listener, &feed->containers);
+	if (r == 0)
+		feed->source = containers_source(feed->containers);
+	return r;
+}
+
+static void containers_feed_start(struct feed *feed)
+{
+	feed->config = feed->daemon->config;
+	daemon_config_ref(feed->config);
+	containers_start(feed->containers);
+}
+
+static void containers_feed_check(struct feed *feed,
+                                  const struct watched *watched)
+{
+	containers_check(feed->containers, watched->member->body);
+}
+
+static void containers_feed_close(struct feed *feed,
+                                  void (*closed)(void *context))
+{
+	while (!list_empty(&feed->bodies))
+		daemon_member_detach(
+			container_of(feed->bodies.next, struct body, feed_node)
+				->member);
+	containers_close(feed->containers, closed, feed);
+}
+
+static const struct feed_kind containers_kind = {
+	.open = containers_feed_open,
+	.start = containers_feed_start,
+	.check = containers_feed_check,
+	.close = containers_feed_close,
+};
+
+int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
+                         const struct config_monitor *config)
+{
+	const struct config_containers *containers = config->containers;
+	struct feed_rule **grown;
+	struct feed_rule *rule;
+
+	/* an endpoint that stands there twice */
+	if (feed->n_rules && feed->rules[feed->n_rules - 1]->cover == cover)
+		return 0;
+	grown = mem_realloc(feed->rules,
+	                    (feed->n_rules + 1) * sizeof(struct feed_rule *));
+	if (!grown)
+		return UV_ENOMEM;
+	feed->rules = grown;
+	rule = mem_calloc(1, sizeof(*rule));
+	if (!rule)
+		return UV_ENOMEM;
+	rule->cover = cover;
+	rule->query = (struct containers_query){
+		.watch = config->watch == CONFIG_WATCH_EXITED
+		                 ? CONTAINERS_EXITED
+		                 : CONTAINERS_HEALTH,
+		.selector = &containers->selector,
+		.codes = &containers->codes,
+		.any_end = containers->any_end,
+		.codes_given = containers->codes_given,
+		.keep_last = containers->keep_last,
+		.probe = containers->probe,
+		.dependents_label = containers->dependents_label,
+	};
+	feed->rules[feed->n_rules++] = rule;
+	return containers_subscribe(feed->containers, feed->n_rules - 1,
+	                            &rule->query);
+}
+
 /* --- any of them --------------------------------------------------------- */
 
 static void feed_free(struct feed *feed)
 {
+	for (uint32_t i = 0; i < feed->n_rules; i++)
+		mem_free(feed->rules[i]);
+	mem_free(feed->rules);
+	daemon_config_unref(feed->config);
 	mem_free(feed->watched);
 	mem_free(feed);
 }
 
+static const struct feed_kind *kind_of(const char *url,
+                                       const struct runtime *runtime)
+{
+	if (runtime)
+		return &containers_kind;
+	return config_is_builtin(url) ? &builtin_kind : &pushgateway_kind;
+}
+
 struct feed *daemon_feed_new(struct daemon *daemon, struct group *group,
-                             const char *url, uint64_t interval_ms)
+                             const char *url, uint64_t interval_ms,
+                             struct runtime *runtime)
 {
 	struct feed *feed = mem_calloc(1, sizeof(*feed));
 
 	if (!feed)
 		return NULL;
 	feed->daemon = daemon;
-	feed->kind = config_is_builtin(url) ? &builtin_kind : &pushgateway_kind;
+	feed->kind = kind_of(url, runtime);
+	feed->runtime = runtime;
+	list_init(&feed->bodies);
 	feed->group = group;
+	container_of(group, struct daemon_group, group)->n_feeds++;
 	feed->url = url;
 	feed->interval_ms = interval_ms;
 	list_init(&feed->node);
@@ -207,7 +360,9 @@ int daemon_feed_add(struct feed *feed, struct watched *watched,
 		feed->watched = grown;
 	}
 	feed->watched[feed->n_watched++] = watched;
-	return feed->kind->subscribe(feed, number, query);
+	if (feed->builtin)
+		return builtin_source_subscribe(feed->builtin, number, query);
+	return pushgateway_subscribe(feed->gateway, number, query);
 }
 
 void daemon_feed_start(struct feed *feed)
@@ -221,10 +376,11 @@ void daemon_feed_start(struct feed *feed)
 
 void daemon_feed_check(const struct watched *watched)
 {
-	struct feed *feed = watched->feed;
+	struct feed *feed =
+		watched->member ? watched->member->body->feed : watched->feed;
 
 	if (feed && !feed->closing)
-		feed->kind->check(feed, watched->subscription);
+		feed->kind->check(feed, watched);
 }
 
 static void on_feed_closed(void *context)
@@ -240,6 +396,7 @@ void daemon_feed_close(struct feed *feed)
 {
 	feed->closing = true;
 	list_unlink(&feed->node);
+	container_of(feed->group, struct daemon_group, group)->n_feeds--;
 	if (!feed->source) {
 		feed_free(feed);
 		return;

@@ -6,6 +6,8 @@
  *     daemon_serve.c    addr and the control socket, and what is done there
  *     daemon_watch.c    from a configuration to monitors and sources
  *     daemon_feed.c     a source and the monitors that it serves
+ *     daemon_cover.c    rules that cover many containers, and their members
+ *     daemon_member.c   a member and the containers of its identity
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
@@ -28,9 +30,11 @@
 #include "io/http_server.h"
 #include "io/log_sink.h"
 #include "io/notify.h"
+#include "io/own_container.h"
 #include "io/reaper.h"
 #include "runtime/runtime.h"
 #include "source/builtin.h"
+#include "source/containers.h"
 #include "source/pushgateway.h"
 #include "source/source.h"
 
@@ -40,11 +44,12 @@ struct daemon_config {
 	uint32_t n_refs;
 };
 
-/* A step at work: what it borrows is held by `config`. */
+/* A step at work: what it borrows is held by `config`, or lies in it. */
 struct daemon_step {
 	struct bounce bounce;
 	struct watched *watched;
 	struct daemon_config *config;
+	char text[]; /* of a member: its container's name, id, project */
 };
 
 /* A monitor with what the daemon keeps beside it. */
@@ -53,6 +58,7 @@ struct watched {
 	struct daemon *daemon;
 	struct feed *feed;        /* where its observations come from */
 	uint32_t subscription;    /* its number there */
+	struct member *member;    /* of a rule; NULL: it watches a push */
 	struct daemon_step *step; /* at work, or NULL */
 	struct list node;         /* in daemon.removed */
 	bool removed;             /* goes when its step has ended */
@@ -60,14 +66,82 @@ struct watched {
 	uint32_t n_steps[][N_STEP_RESULTS];
 };
 
+/*
+ * A rule that covers many containers. It has the name of its monitor in the
+ * configuration and outlives reloads under it; its memory goes with the last
+ * of its members, some of which may still be acting when the rule is gone.
+ */
+struct cover {
+	struct rule rule;
+	struct daemon *daemon;
+	const struct config_monitor *config;  /* followed; NULL: not yet */
+	const struct config_monitor *planned; /* by the plan that is made */
+	struct list members;                  /* those that are not removed */
+	uint32_t n_members;
+	uint32_t n_gone; /* of them: not there now, but remembered */
+	uint32_t n_refs; /* members, removed ones, too; and the daemon */
+	bool said_full;  /* one line in the log */
+	char name[];
+};
+
+/* One container as a rule sees it; what the source calls a member. */
+struct body {
+	struct list node;      /* of the member */
+	struct list feed_node; /* of the feed */
+	struct member *member;
+	struct feed *feed; /* NULL: it is gone, or its source is */
+	char *name;
+	char *output;               /* of the failing check; NULL: none */
+	struct runtime_target seen; /* as it was last inspected, … */
+	uint64_t seen_ms;           /* … when; 0: it was only listed */
+	int64_t created_wall_ms;
+	int64_t finished_wall_ms;
+	int64_t exit_code; /* of the container, or of the check */
+	const char *id;    /* in `text`, as the next two */
+	const char *project;
+	const char *image;
+	char text[];
+};
+
+/*
+ * What a monitor under a rule is beside a monitor: the containers that have
+ * its identity. There may be none (it is gone, and remembered for a while), or
+ * two (one is being recreated); one of them is what it is about.
+ */
+struct member {
+	struct watched *watched;
+	struct cover *cover;
+	struct list node;   /* of the cover */
+	struct list bodies; /* those that are there */
+	struct body *body;  /* the present one, or the last; NULL only while it
+	                       is made */
+	uint64_t gone_ms;   /* since when none is there; 0: there is one */
+	bool detached;      /* its source is closed: who knows */
+	char name[];        /* "RULE/IDENTITY" */
+};
+
+/* The past of a member that is not there now: read at the start, or of one
+ * whose rule has changed. */
+struct past {
+	struct policy_saved saved;
+	int64_t bounce_wall_ms;
+	struct pause *pause; /* owned; may be NULL */
+	uint64_t until_ms;   /* forgotten then */
+	char name[];
+};
+
+/* What a rule asks of one source. */
+struct feed_rule {
+	struct containers_query query;
+	struct cover *cover;
+};
+
 /* What a kind of source can do; as source/pushgateway.h says it. */
 struct feed_kind {
 	int (*open)(struct feed *feed, const struct config_global *global,
 	            struct err *err);
-	int (*subscribe)(struct feed *feed, uint32_t subscription,
-	                 const struct push_query *query);
 	void (*start)(struct feed *feed);
-	void (*check)(struct feed *feed, uint32_t subscription);
+	void (*check)(struct feed *feed, const struct watched *watched);
 	void (*close)(struct feed *feed, void (*closed)(void *context));
 };
 
@@ -77,18 +151,29 @@ struct feed {
 	struct daemon *daemon;
 	const struct feed_kind *kind;
 	struct group *group;
-	struct source *source; /* NULL: not opened; of either of these */
+	struct source *source; /* NULL: not opened; of one of these */
 	struct pushgateway *gateway;
 	struct builtin_source *builtin;
-	struct watched **watched;
+	struct containers *containers;
+	struct watched **watched; /* of pushes */
 	uint32_t n_watched;
+	struct feed_rule **rules; /* of containers */
+	uint32_t n_rules;
+	struct list bodies;
+	struct runtime *runtime;      /* of containers */
+	struct daemon_config *config; /* the rules borrow from it */
+	bool whole;      /* the reading that is told of is a whole list */
+	bool listed;     /* there was a whole list: who is not in it, is gone */
 	const char *url; /* the group's */
 	uint64_t interval_ms;
 	bool closing;
 };
 
+/* The monitors of one gateway (its URL), or of one engine ("docker", "docker
+ * tcp://…": its name in promises, too). */
 struct daemon_group {
 	struct group group; /* its name is without the URL's password */
+	uint32_t n_feeds;
 	char *name;
 	char url[];
 };
@@ -153,11 +238,20 @@ struct daemon {
 	struct promises *promises;
 	struct promises_ops promises_ops;
 
-	struct watched **watched; /* in the order of the file */
+	struct watched **watched; /* of pushes, in the order of the file */
 	uint32_t n_watched;
 	uint32_t n_starved;
-	struct map by_name;        /* struct watched */
-	struct monitor **monitors; /* the same, for the API */
+	struct map by_name;    /* struct watched, the same */
+	struct cover **covers; /* rules, in the order of the file */
+	uint32_t n_covers;
+	struct map members;        /* struct member, by its whole name */
+	struct map pasts;          /* struct past, likewise */
+	uv_timer_t forget_timer;   /* the next member or past to be forgotten */
+	uint64_t forget_ms;        /* when; DEADLINE_NEVER */
+	struct monitor **monitors; /* all, for the API: first those of pushes,
+	                              members as they come */
+	uint32_t n_monitors;
+	uint32_t monitors_cap;
 	struct group **groups;
 	uint32_t n_groups;
 	struct list feeds;
@@ -174,7 +268,8 @@ struct daemon {
 	struct saved_state *saved; /* read at start */
 
 	struct notify notify;
-	uv_timer_t status_timer; /* the next status line */
+	uv_timer_t status_timer;           /* the next status line */
+	char own_id[OWN_CONTAINER_ID_MAX]; /* of the container we run in, "" */
 	struct reaper reaper;
 	bool reaping; /* orphans come to us */
 
@@ -252,26 +347,113 @@ void daemon_watch_drop(struct daemon *daemon, struct watched *watched);
 void daemon_config_ref(struct daemon_config *config);
 void daemon_config_unref(struct daemon_config *config);
 
-/* The key of a monitor's target: who shares it, shares the exclusion. */
-int daemon_target_key(struct buf *key, const char *runtime, const char *project,
-                      const char *name) MUST_CHECK;
+/* The memory of one that the supervisor does not know (any more). */
+void daemon_watched_free(struct watched *watched);
+
+/* What the configuration says of a monitor, whatever it watches. */
+void daemon_watch_configure(struct monitor *monitor,
+                            const struct config_monitor *config);
+
+/* Of the supervisor, too, unless its step still runs: then it goes with the
+ * end of that. */
+void daemon_watch_remove(struct daemon *daemon, struct watched *watched);
+
+/* The group of that URL or engine; made if need be. NULL: out of memory. */
+struct group *daemon_group_take(struct daemon *daemon,
+                                const char *url) MUST_CHECK;
+const char *daemon_group_url(const struct group *group);
+
+/* The target of that key: who shares it, shares the exclusion. NULL if out of
+ * memory. @project may be NULL. */
+struct target *daemon_target_take(struct daemon *daemon, const char *runtime,
+                                  const char *project,
+                                  const char *name) MUST_CHECK;
+
+/* What the API sees: one more, at the end, which disturbs no answer that is
+ * being sent; or without those that are marked as removed. 0 or -ENOMEM. */
+int daemon_monitors_add(struct daemon *daemon,
+                        struct monitor *monitor) MUST_CHECK;
+void daemon_monitors_prune(struct daemon *daemon);
 
 /* --- daemon_feed.c ------------------------------------------------------- */
 
-/* @url is borrowed. NULL if memory is out. */
+/* @url is borrowed; @runtime is of an engine, NULL of a gateway. NULL if memory
+ * is out. */
 struct feed *daemon_feed_new(struct daemon *daemon, struct group *group,
-                             const char *url, uint64_t interval_ms) MUST_CHECK;
+                             const char *url, uint64_t interval_ms,
+                             struct runtime *runtime) MUST_CHECK;
 /* Before anything is added, and after it is in a list. */
 int daemon_feed_open(struct feed *feed, const struct config_global *global,
                      struct err *err) MUST_CHECK;
 int daemon_feed_add(struct feed *feed, struct watched *watched,
                     const struct push_query *query) MUST_CHECK;
+/* The same of a rule, once for each source. */
+int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
+                         const struct config_monitor *config) MUST_CHECK;
 /* Its monitors are its own from now on. */
 void daemon_feed_start(struct feed *feed);
 /* A fresh observation of this one is wanted. */
 void daemon_feed_check(const struct watched *watched);
 /* In whatever state; daemon_closed_one() if counted in n_pending. */
 void daemon_feed_close(struct feed *feed);
+
+/* --- daemon_cover.c ------------------------------------------------------ */
+
+/* The rule of that monitor of a configuration that is planned: the one that
+ * there is, or a new one. NULL: out of memory. */
+struct cover *daemon_cover_plan(struct daemon *daemon,
+                                const struct config_monitor *config) MUST_CHECK;
+/* The plan came to nothing. */
+void daemon_cover_unplan(struct cover *cover);
+/* What is planned is followed; NULL: the rule is gone. Members of a rule that
+ * did not change stay as they are, of others their past is kept for those that
+ * come; all of them before the sources of the plan start, and after those
+ * before it were closed. */
+void daemon_cover_commit(struct cover *cover);
+void daemon_cover_unref(struct cover *cover);
+
+/* What the listener of a source of containers is told; between begin and end.
+ * The memory that stands for the container, or NULL: it is not covered. */
+struct body *daemon_cover_appear(struct feed *feed, struct cover *cover,
+                                 const struct container *container);
+void daemon_cover_observe(struct body *body,
+                          const struct observation *observation,
+                          const struct container *container);
+void daemon_cover_leave(struct body *body);
+/* A list that is whole, or that could not be made: what that says of those of
+ * whom the source has not heard yet. */
+void daemon_cover_listed(struct feed *feed, bool whole);
+
+/* Takes the pasts of members out of what was saved, at the start. */
+void daemon_cover_restore(struct daemon *daemon);
+/* Frees all that is left, at the very end. */
+void daemon_cover_free_all(struct daemon *daemon);
+
+/* --- daemon_member.c ----------------------------------------------------- */
+
+/* A member that the supervisor and the API know; NULL: out of memory. */
+struct member *daemon_member_new(struct cover *cover, struct feed *feed,
+                                 const char *name,
+                                 const struct container *container) MUST_CHECK;
+/* Its own memory, not the watched one. */
+void daemon_member_free(struct member *member);
+/* Every container that it has, goes; the last one is remembered. */
+void daemon_member_detach(struct member *member);
+
+struct body *daemon_body_new(struct member *member, struct feed *feed,
+                             const struct container *container) MUST_CHECK;
+void daemon_body_free(struct body *body);
+/* What an engine said of it now; keeps what was known where memory is out. */
+void daemon_body_note(struct body *body, const struct container *container,
+                      uint64_t now_ms);
+
+/* The one that the member should be about: one that runs rather than one that
+ * does not, the newest of these. NULL: none is there. */
+struct body *daemon_member_best(const struct member *member);
+void daemon_member_use(struct member *member, struct body *body);
+/* Name and target as its container is called now; while a step is at work,
+ * later. */
+void daemon_member_sync(struct member *member);
 
 /* --- daemon_gateway.c ---------------------------------------------------- */
 
@@ -290,10 +472,20 @@ void daemon_gateway_close(struct daemon *daemon);
 
 /* --- daemon_runtime.c ---------------------------------------------------- */
 
-/* The runtime for targets of a type as now configured; NULL if it cannot be
- * used, which is logged. */
+/* The runtime for targets of a type at an endpoint (NULL: as @global says);
+ * NULL if it cannot be used, which is logged. */
 struct runtime *daemon_runtime(struct daemon *daemon,
-                               enum config_target_type type);
+                               const struct config_global *global,
+                               enum config_target_type type,
+                               const char *endpoint);
+/* Its name in promises and keys of targets: "docker", or "docker tcp://…" if
+ * the endpoint is not the one of @global. Into @name; 0 or a failure of the
+ * buffer. */
+int daemon_runtime_name(const struct config_global *global,
+                        enum config_target_type type, const char *endpoint,
+                        struct buf *name);
+/* The runtime of such a name, of what is followed; NULL: as above. */
+struct runtime *daemon_runtime_called(struct daemon *daemon, const char *name);
 /* daemon_closed_one() for each close that it counts in n_pending. */
 void daemon_runtime_close_all(struct daemon *daemon);
 
@@ -302,6 +494,8 @@ void daemon_runtime_close_all(struct daemon *daemon);
 void daemon_act_init(struct daemon *daemon);
 /* Ends the steps for which there was no memory. */
 void daemon_act_starved(struct daemon *daemon);
+/* Cancels all that has not begun. */
+void daemon_act_cancel(struct daemon *daemon);
 
 /* --- daemon_state.c ------------------------------------------------------ */
 

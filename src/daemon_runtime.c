@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "base/mem.h"
+#include "base/text.h"
 #include "runtime/docker.h"
 #include "runtime/lxd.h"
 
@@ -58,21 +59,34 @@ static struct daemon_runtime *find_runtime(struct daemon *daemon,
 	return NULL;
 }
 
-struct runtime *daemon_runtime(struct daemon *daemon,
-                               enum config_target_type type)
+int daemon_runtime_name(const struct config_global *global,
+                        enum config_target_type type, const char *endpoint,
+                        struct buf *name)
 {
-	const char *endpoint =
-		endpoint_of(&daemon->config->config->global, type);
-	size_t n = strlen(endpoint ? endpoint : "") + 1;
+	if (!endpoint || text_equal(endpoint, endpoint_of(global, type)))
+		return buf_puts(name, config_target_type_name(type));
+	return buf_printf(name, "%s %s", config_target_type_name(type),
+	                  endpoint);
+}
+
+struct runtime *daemon_runtime(struct daemon *daemon,
+                               const struct config_global *global,
+                               enum config_target_type type,
+                               const char *endpoint)
+{
 	struct daemon_runtime *runtime;
 	struct err err = { 0 };
+	size_t n;
 
 	if (type == CONFIG_TARGET_HOST)
 		return daemon->host;
+	if (!endpoint)
+		endpoint = endpoint_of(global, type);
 	runtime = find_runtime(daemon, type, endpoint ? endpoint : "");
 	if (runtime)
 		return runtime->runtime;
 
+	n = strlen(endpoint ? endpoint : "") + 1;
 	runtime = mem_calloc(1, sizeof(*runtime) + n);
 	if (!runtime)
 		return NULL;
@@ -87,6 +101,24 @@ struct runtime *daemon_runtime(struct daemon *daemon,
 	}
 	list_append(&daemon->runtimes, &runtime->node);
 	return runtime->runtime;
+}
+
+struct runtime *daemon_runtime_called(struct daemon *daemon, const char *name)
+{
+	const char *space = strchr(name, ' ');
+	struct slice type_name =
+		slice_make(name, space ? (size_t)(space - name) : strlen(name));
+	int type = 0;
+
+	while (type < N_CONFIG_TARGET_TYPES &&
+	       !slice_is(type_name, config_target_type_name(
+					    (enum config_target_type)type)))
+		type++;
+	if (type == N_CONFIG_TARGET_TYPES)
+		return NULL;
+	return daemon_runtime(daemon, &daemon->config->config->global,
+	                      (enum config_target_type)type,
+	                      space ? space + 1 : NULL);
 }
 
 void daemon_runtime_close_all(struct daemon *daemon)

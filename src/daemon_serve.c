@@ -262,6 +262,46 @@ static bool do_resume(void *context, struct monitor *monitor)
 	return resumed;
 }
 
+static int do_pause_rule(void *context, struct rule *rule, uint64_t for_ms,
+                         const char *reason)
+{
+	struct daemon *daemon = context;
+	uint64_t now_ms = daemon_now(daemon);
+	int r = supervisor_order_pause_rule(
+		&daemon->supervisor, rule,
+		for_ms ? now_ms + for_ms : PAUSE_FOREVER, reason, now_ms);
+
+	daemon_arm(daemon);
+	return r;
+}
+
+static bool do_resume_rule(void *context, struct rule *rule)
+{
+	struct daemon *daemon = context;
+	bool resumed = supervisor_order_resume_rule(&daemon->supervisor, rule,
+	                                            daemon_now(daemon));
+
+	daemon_arm(daemon);
+	return resumed;
+}
+
+static bool find_engine(void *context, uint32_t at, struct api_engine *engine)
+{
+	struct daemon *daemon = context;
+
+	LIST_FOR_EACH (node, &daemon->feeds) {
+		const struct feed *feed = container_of(node, struct feed, node);
+
+		if (!feed->containers || at-- > 0)
+			continue;
+		engine->name = feed->url;
+		engine->group = feed->group;
+		engine->stats = containers_stats(feed->containers);
+		return true;
+	}
+	return false;
+}
+
 static void do_bounce(void *context, struct monitor *monitor)
 {
 	struct daemon *daemon = context;
@@ -293,7 +333,10 @@ void daemon_serve_init(struct daemon *daemon)
 	daemon->api_ops = (struct api_ops){
 		.pause = do_pause,
 		.resume = do_resume,
+		.pause_rule = do_pause_rule,
+		.resume_rule = do_resume_rule,
 		.bounce = do_bounce,
+		.engine = find_engine,
 		.reload = do_reload,
 		.save = do_save,
 		.context = daemon,

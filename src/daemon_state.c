@@ -180,12 +180,31 @@ void daemon_state_restore_promises(struct daemon *daemon)
 			          "of memory",
 			          LOG_STR("target", stopped.target));
 	}
-	/* monitors took theirs when they were set up */
+	/* monitors took theirs when they were set up, those under rules will */
+	daemon_cover_restore(daemon);
 	saved_state_free(daemon->saved);
 	daemon->saved = NULL;
 }
 
 /* --- writing ------------------------------------------------------------ */
+
+/* Rules have nothing but what was ordered of them. */
+static void write_rules(const struct daemon *daemon,
+                        struct saved_writer *writer)
+{
+	static const struct policy_saved nothing = {
+		.ended_ms = INT64_MIN,
+		.cool_until_ms = INT64_MIN,
+	};
+
+	for (uint32_t i = 0; i < daemon->n_covers; i++) {
+		const struct rule *rule = &daemon->covers[i]->rule;
+
+		if (rule->pause)
+			saved_write_monitor(writer, rule->name, &nothing, 0,
+			                    rule->pause);
+	}
+}
 
 static void write_document(struct daemon *daemon, struct buf *out)
 {
@@ -193,8 +212,8 @@ static void write_document(struct daemon *daemon, struct buf *out)
 
 	saved_write_begin(&writer, out, daemon->supervisor.wall_offset_ms,
 	                  daemon->supervisor.pause_all);
-	for (uint32_t i = 0; i < daemon->n_watched; i++) {
-		const struct monitor *monitor = &daemon->watched[i]->monitor;
+	for (uint32_t i = 0; i < daemon->n_monitors; i++) {
+		const struct monitor *monitor = daemon->monitors[i];
 		struct policy_saved saved;
 
 		policy_save(&monitor->policy, &saved);
@@ -202,6 +221,14 @@ static void write_document(struct daemon *daemon, struct buf *out)
 			saved_write_monitor(&writer, monitor->name, &saved,
 			                    monitor->bounce_wall_ms,
 			                    monitor->pause);
+	}
+	write_rules(daemon, &writer);
+	/* who has not come yet is not forgotten for that */
+	MAP_FOR_EACH (entry, &daemon->pasts) {
+		const struct past *past = entry->value;
+
+		saved_write_monitor(&writer, past->name, &past->saved,
+		                    past->bounce_wall_ms, past->pause);
 	}
 	LIST_FOR_EACH (node, promises_list(daemon->promises)) {
 		const struct promise *promise =

@@ -35,34 +35,36 @@ struct plan {
 	struct daemon *daemon;
 	struct daemon_config *config;
 	struct watched **watched;
+	struct cover **covers;
 	struct monitor **monitors;
+	uint32_t monitors_cap;
 	uint32_t n_watched;
+	uint32_t n_covers;
 	uint32_t n_new;
 	struct map by_name;
 	struct list feeds;
 };
 
-int daemon_target_key(struct buf *key, const char *runtime, const char *project,
-                      const char *name)
+struct target *daemon_target_take(struct daemon *daemon, const char *runtime,
+                                  const char *project, const char *name)
 {
-	buf_init(key, 4096);
-	return buf_printf(key, "%s\n%s\n%s", runtime, project ? project : "",
-	                  name);
+	struct target *target = NULL;
+	struct buf key;
+
+	buf_init(&key, 4096);
+	if (buf_printf(&key, "%s\n%s\n%s", runtime, project ? project : "",
+	               name) == 0)
+		target = targets_take(&daemon->targets, buf_slice(&key));
+	buf_fini(&key);
+	return target;
 }
 
 static struct target *take_target(struct daemon *daemon,
                                   const struct config_monitor *config)
 {
-	struct target *target = NULL;
-	struct buf key;
-
-	if (daemon_target_key(&key, config_target_type_name(config->type),
-	                      config->project,
-	                      config->container_name ? config->container_name
-	                                             : config->name) == 0)
-		target = targets_take(&daemon->targets, buf_slice(&key));
-	buf_fini(&key);
-	return target;
+	return daemon_target_take(
+		daemon, config_target_type_name(config->type), config->project,
+		config->container_name ? config->container_name : config->name);
 }
 
 static struct daemon_group *group_of(struct group *group)
@@ -70,7 +72,7 @@ static struct daemon_group *group_of(struct group *group)
 	return container_of(group, struct daemon_group, group);
 }
 
-static struct group *take_group(struct daemon *daemon, const char *url)
+struct group *daemon_group_take(struct daemon *daemon, const char *url)
 {
 	size_t n = strlen(url) + 1;
 	struct daemon_group *made;
@@ -96,6 +98,11 @@ static struct group *take_group(struct daemon *daemon, const char *url)
 	return &made->group;
 }
 
+const char *daemon_group_url(const struct group *group)
+{
+	return container_of(group, struct daemon_group, group)->url;
+}
+
 static void drop_empty_groups(struct daemon *daemon)
 {
 	uint32_t n_kept = 0;
@@ -103,7 +110,7 @@ static void drop_empty_groups(struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->n_groups; i++) {
 		struct daemon_group *group = group_of(daemon->groups[i]);
 
-		if (group->group.n_monitors > 0) {
+		if (group->group.n_monitors > 0 || group->n_feeds > 0) {
 			daemon->groups[n_kept++] = &group->group;
 			continue;
 		}
@@ -113,12 +120,14 @@ static void drop_empty_groups(struct daemon *daemon)
 	daemon->n_groups = n_kept;
 }
 
-static void watched_free(struct watched *watched)
+void daemon_watched_free(struct watched *watched)
 {
 	if (watched->monitor.target)
 		targets_release(&watched->daemon->targets,
 		                watched->monitor.target);
 	mem_free(watched->monitor.pause);
+	if (watched->member)
+		daemon_member_free(watched->member);
 	mem_free(watched);
 }
 
@@ -180,11 +189,11 @@ static struct watched *watched_new(struct daemon *daemon,
 	list_init(&watched->monitor.node);
 	watched->monitor.name = config->name;
 	watched->monitor.n_steps = watched->n_steps;
-	watched->monitor.group = take_group(daemon, config->push_gw);
+	watched->monitor.group = daemon_group_take(daemon, config->push_gw);
 	watched->monitor.target = take_target(daemon, config);
 	if (!watched->monitor.group || !watched->monitor.target ||
 	    restore_past(daemon, watched, before) < 0) {
-		watched_free(watched);
+		daemon_watched_free(watched);
 		return NULL;
 	}
 	return watched;
@@ -204,15 +213,16 @@ static struct feed *find_feed(struct plan *plan, const char *url,
 }
 
 static int take_feed(struct plan *plan, struct group *group,
-                     uint64_t interval_ms, struct feed **feedp, struct err *err)
+                     uint64_t interval_ms, struct runtime *runtime,
+                     struct feed **feedp, struct err *err)
 {
-	const char *url = group_of(group)->url;
+	const char *url = daemon_group_url(group);
 	struct feed *feed = find_feed(plan, url, interval_ms);
 
 	*feedp = feed;
 	if (feed)
 		return 0;
-	feed = daemon_feed_new(plan->daemon, group, url, interval_ms);
+	feed = daemon_feed_new(plan->daemon, group, url, interval_ms, runtime);
 	if (!feed)
 		return UV_ENOMEM;
 	list_append(&plan->feeds, &feed->node);
@@ -247,7 +257,7 @@ static int subscribe(struct plan *plan, struct watched *watched,
 			slice_from(config->labels[i].value),
 		};
 	r = take_feed(plan, watched->monitor.group, config->check_interval_ms,
-	              &feed, err);
+	              NULL, &feed, err);
 	if (r == 0)
 		r = daemon_feed_add(feed, watched, &query);
 	return r;
@@ -274,6 +284,53 @@ static int plan_monitor(struct plan *plan, const struct config_monitor *config,
 	return subscribe(plan, watched, config, err);
 }
 
+/* The source of one engine, for a rule. */
+static int plan_endpoint(struct plan *plan, struct cover *cover,
+                         const struct config_monitor *config,
+                         const char *endpoint, struct err *err)
+{
+	const struct config_global *global = &plan->config->config->global;
+	struct daemon *daemon = plan->daemon;
+	struct runtime *runtime =
+		daemon_runtime(daemon, global, config->type, endpoint);
+	struct group *group = NULL;
+	struct feed *feed = NULL;
+	struct buf name;
+	int r;
+
+	buf_init(&name, 4096);
+	if (daemon_runtime_name(global, config->type, endpoint, &name) == 0)
+		group = daemon_group_take(daemon, buf_text(&name));
+	buf_fini(&name);
+	if (!group)
+		return UV_ENOMEM;
+	if (!runtime)
+		return err_set(err, UV_EINVAL,
+		               "%s: its engine cannot be used; see the log",
+		               config->name);
+	r = take_feed(plan, group, 0, runtime, &feed, err);
+	return r < 0 ? r : daemon_feed_add_rule(feed, cover, config);
+}
+
+static int plan_cover(struct plan *plan, const struct config_monitor *config,
+                      struct err *err)
+{
+	const struct config_containers *containers = config->containers;
+	struct cover *cover = daemon_cover_plan(plan->daemon, config);
+	int r = 0;
+
+	if (!cover)
+		return UV_ENOMEM;
+	plan->covers[plan->n_covers++] = cover;
+	plan->monitors_cap += cover->n_members;
+	if (containers->n_endpoints == 0)
+		return plan_endpoint(plan, cover, config, NULL, err);
+	for (size_t i = 0; i < containers->n_endpoints && r == 0; i++)
+		r = plan_endpoint(plan, cover, config, containers->endpoints[i],
+		                  err);
+	return r;
+}
+
 static int plan_make(struct plan *plan, struct err *err)
 {
 	const struct config *config = plan->config->config;
@@ -282,11 +339,20 @@ static int plan_make(struct plan *plan, struct err *err)
 	int r = 0;
 
 	plan->watched = mem_calloc(n + 1, sizeof(struct watched *));
-	plan->monitors = mem_calloc(n + 1, sizeof(struct monitor *));
-	if (!plan->watched || !plan->monitors)
+	plan->covers = mem_calloc(n + 1, sizeof(struct cover *));
+	plan->monitors_cap = (uint32_t)n + 1;
+	if (!plan->watched || !plan->covers)
 		return UV_ENOMEM;
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = plan_monitor(plan, &config->monitors[i], err);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct config_monitor *monitor = &config->monitors[i];
+
+		r = monitor->containers ? plan_cover(plan, monitor, err)
+		                        : plan_monitor(plan, monitor, err);
+	}
+	plan->monitors =
+		mem_calloc(plan->monitors_cap, sizeof(struct monitor *));
+	if (r == 0 && !plan->monitors)
+		r = UV_ENOMEM;
 	if (r == 0)
 		r = deadlines_reserve(&daemon->supervisor.deadlines,
 		                      daemon->supervisor.n_monitors +
@@ -311,10 +377,13 @@ static void plan_drop(struct plan *plan)
 	close_feeds(&plan->feeds);
 	for (uint32_t i = 0; i < plan->n_watched; i++) {
 		if (is_new(plan->watched[i]))
-			watched_free(plan->watched[i]);
+			daemon_watched_free(plan->watched[i]);
 	}
+	for (uint32_t i = 0; i < plan->n_covers; i++)
+		daemon_cover_unplan(plan->covers[i]);
 	map_fini(&plan->by_name);
 	mem_free(plan->watched);
+	mem_free(plan->covers);
 	mem_free(plan->monitors);
 	drop_empty_groups(plan->daemon);
 }
@@ -326,20 +395,33 @@ void daemon_watch_drop(struct daemon *daemon, struct watched *watched)
 	list_unlink(&watched->node);
 	supervisor_remove(&daemon->supervisor, &watched->monitor);
 	target_forget(watched->monitor.target, &watched->monitor);
-	watched_free(watched);
+	daemon_watched_free(watched);
 }
 
-static void remove_watched(struct daemon *daemon, struct watched *watched)
+void daemon_watch_remove(struct daemon *daemon, struct watched *watched)
 {
+	watched->removed = true;
+	watched->feed = NULL;
+	if (!watched->monitor.acting) {
+		daemon_watch_drop(daemon, watched);
+		return;
+	}
 	supervisor_pause(&daemon->supervisor, &watched->monitor, true,
 	                 daemon_now(daemon));
-	watched->feed = NULL;
 	watched->monitor.paused = true; /* whatever is resumed meanwhile */
-	watched->removed = true;
-	if (watched->monitor.acting)
-		list_append(&daemon->removed, &watched->node);
-	else
-		daemon_watch_drop(daemon, watched);
+	list_append(&daemon->removed, &watched->node);
+}
+
+void daemon_watch_configure(struct monitor *monitor,
+                            const struct config_monitor *config)
+{
+	monitor->config = config;
+	monitor->rules = &config->rules;
+	monitor->steps = config->steps;
+	monitor->dry_run = config->dry_run;
+	monitor->paused = config->paused;
+	monitor->quiet = config->quiet;
+	monitor->n_quiet = config->n_quiet;
 }
 
 static void take_over(struct daemon *daemon, struct watched *watched,
@@ -349,17 +431,72 @@ static void take_over(struct daemon *daemon, struct watched *watched,
 	bool fresh = is_new(watched);
 
 	monitor->name = config->name;
-	monitor->config = config;
-	monitor->rules = &config->rules;
-	monitor->steps = config->steps;
-	monitor->dry_run = config->dry_run;
-	monitor->paused = config->paused;
-	monitor->quiet = config->quiet;
-	monitor->n_quiet = config->n_quiet;
+	daemon_watch_configure(monitor, config);
 	/* its place in the heap is reserved: this cannot fail */
 	if (fresh && supervisor_add(&daemon->supervisor, monitor, true,
 	                            daemon_now(daemon)) < 0)
 		return;
+}
+
+/* --- what the API sees ---------------------------------------------------- */
+
+static void show_monitors(struct daemon *daemon)
+{
+	daemon->api.monitors = daemon->monitors;
+	daemon->api.n_monitors = daemon->n_monitors;
+}
+
+int daemon_monitors_add(struct daemon *daemon, struct monitor *monitor)
+{
+	uint32_t cap = daemon->monitors_cap * 2 + 16;
+	struct monitor **grown;
+
+	if (daemon->n_monitors == daemon->monitors_cap) {
+		grown = mem_realloc(daemon->monitors,
+		                    cap * sizeof(struct monitor *));
+		if (!grown)
+			return UV_ENOMEM;
+		daemon->monitors = grown;
+		daemon->monitors_cap = cap;
+	}
+	daemon->monitors[daemon->n_monitors++] = monitor;
+	show_monitors(daemon);
+	return 0;
+}
+
+void daemon_monitors_prune(struct daemon *daemon)
+{
+	uint32_t n_kept = 0;
+
+	for (uint32_t i = 0; i < daemon->n_monitors; i++) {
+		struct monitor *monitor = daemon->monitors[i];
+
+		if (!container_of(monitor, struct watched, monitor)->removed)
+			daemon->monitors[n_kept++] = monitor;
+	}
+	daemon->n_monitors = n_kept;
+	daemon->api.generation++;
+	show_monitors(daemon);
+}
+
+/* In the order of the file; there is room. */
+static void list_monitors(struct plan *plan)
+{
+	struct daemon *daemon = plan->daemon;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < plan->n_watched; i++)
+		plan->monitors[n++] = &plan->watched[i]->monitor;
+	for (uint32_t i = 0; i < plan->n_covers; i++) {
+		LIST_FOR_EACH (node, &plan->covers[i]->members)
+			plan->monitors[n++] =
+				&container_of(node, struct member, node)
+					 ->watched->monitor;
+	}
+	mem_free(daemon->monitors);
+	daemon->monitors = plan->monitors;
+	daemon->n_monitors = n;
+	daemon->monitors_cap = plan->monitors_cap;
 }
 
 static void apply_settings(struct daemon *daemon)
@@ -378,31 +515,57 @@ static void apply_settings(struct daemon *daemon)
 		log_warn(daemon->log, "journal keeps its size: out of memory");
 }
 
-static void commit(struct plan *plan)
+static void commit_watched(struct plan *plan)
 {
 	struct daemon *daemon = plan->daemon;
 	const struct config *config = plan->config->config;
-	struct daemon_config *old_config = daemon->config;
-	struct watched **old = daemon->watched;
-	uint32_t n_old = daemon->n_watched;
+	uint32_t n_taken = 0;
 
-	close_feeds(&daemon->feeds);
-	for (uint32_t i = 0; i < n_old; i++) {
-		if (map_get(&plan->by_name, slice_from(old[i]->monitor.name)) !=
-		    old[i])
-			remove_watched(daemon, old[i]);
+	for (uint32_t i = 0; i < daemon->n_watched; i++) {
+		struct watched *watched = daemon->watched[i];
+
+		if (map_get(&plan->by_name,
+		            slice_from(watched->monitor.name)) != watched)
+			daemon_watch_remove(daemon, watched);
 	}
-	daemon->config = plan->config;
-	for (uint32_t i = 0; i < plan->n_watched; i++)
-		take_over(daemon, plan->watched[i], &config->monitors[i]);
-
+	for (size_t i = 0; i < config->n_monitors; i++) {
+		if (!config->monitors[i].containers)
+			take_over(daemon, plan->watched[n_taken++],
+			          &config->monitors[i]);
+	}
 	map_fini(&daemon->by_name);
-	mem_free(daemon->monitors);
-	mem_free(old);
+	mem_free(daemon->watched);
 	daemon->by_name = plan->by_name;
 	daemon->watched = plan->watched;
-	daemon->monitors = plan->monitors;
 	daemon->n_watched = plan->n_watched;
+}
+
+static void commit_covers(struct plan *plan)
+{
+	struct daemon *daemon = plan->daemon;
+
+	/* those that are gone first: there is nothing planned of them */
+	for (uint32_t i = 0; i < daemon->n_covers; i++) {
+		if (!daemon->covers[i]->planned)
+			daemon_cover_commit(daemon->covers[i]);
+	}
+	mem_free(daemon->covers);
+	daemon->covers = plan->covers;
+	daemon->n_covers = plan->n_covers;
+	for (uint32_t i = 0; i < daemon->n_covers; i++)
+		daemon_cover_commit(daemon->covers[i]);
+}
+
+static void commit(struct plan *plan)
+{
+	struct daemon *daemon = plan->daemon;
+	struct daemon_config *old_config = daemon->config;
+
+	close_feeds(&daemon->feeds);
+	daemon->config = plan->config;
+	commit_watched(plan);
+	commit_covers(plan);
+	list_monitors(plan);
 	drop_empty_groups(daemon);
 	apply_settings(daemon);
 
@@ -420,8 +583,7 @@ static void commit(struct plan *plan)
 /* The API looks at what is there now. */
 static void refresh_api(struct daemon *daemon)
 {
-	daemon->api.monitors = daemon->monitors;
-	daemon->api.n_monitors = daemon->n_watched;
+	show_monitors(daemon);
 	daemon->api.groups = daemon->groups;
 	daemon->api.n_groups = daemon->n_groups;
 	daemon->api.fetch_timeout_ms =
@@ -478,6 +640,7 @@ void daemon_watch_free(struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->n_watched; i++)
 		daemon_watch_drop(daemon, daemon->watched[i]);
 	daemon->n_watched = 0;
+	daemon_cover_free_all(daemon);
 	drop_empty_groups(daemon);
 	daemon->api.n_monitors = 0;
 	daemon->api.n_groups = 0;

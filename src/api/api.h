@@ -19,9 +19,17 @@
 #include "core/histogram.h"
 #include "core/supervisor.h"
 #include "io/http_server.h"
+#include "source/containers.h"
 
 #define API_MAX_BODY    65536 /* bytes of a request that steers */
 #define API_MAX_STREAMS 64    /* GET /api/v1/stream, at once */
+
+/* An engine whose containers are watched, as it is now; borrowed. */
+struct api_engine {
+	const char *name;          /* "docker", "docker tcp://…" */
+	const struct group *group; /* of its members */
+	struct containers_stats stats;
+};
 
 /* What the daemon does when it is asked to. */
 struct api_ops {
@@ -30,6 +38,10 @@ struct api_ops {
 	             const char *reason);
 	/* False if no operator has paused it, or (NULL) all. */
 	bool (*resume)(void *context, struct monitor *monitor);
+	/* The same of a rule with all its containers, also those to come. */
+	int (*pause_rule)(void *context, struct rule *rule, uint64_t for_ms,
+	                  const char *reason);
+	bool (*resume_rule)(void *context, struct rule *rule);
 	/* It can be ordered: supervisor_refusal(). */
 	void (*bounce)(void *context, struct monitor *monitor);
 	/* 0, or a negative code with words; @problems then holds a line for
@@ -39,6 +51,9 @@ struct api_ops {
 	 * or (wait->saved says so) could not be written. Not while the daemon
 	 * stops. */
 	void (*save)(void *context, struct promise_wait *wait);
+	/* The engine numbered @at, from 0; false: there are no more. May be
+	 * NULL: there is none. */
+	bool (*engine)(void *context, uint32_t at, struct api_engine *engine);
 	void *context;
 };
 
@@ -64,6 +79,7 @@ const char *api_push_result_name(enum api_push_result result);
 
 struct builtin;
 struct config_gateway;
+struct notifier;
 
 /* What the routes may see; filled and kept true by the daemon, borrowed. */
 struct api {
@@ -73,11 +89,12 @@ struct api {
 	const struct journal *journal;
 	const struct api_ops *ops;
 	struct api_streams *streams;     /* NULL: there are none */
-	struct monitor *const *monitors; /* in the order of the file */
+	struct monitor *const *monitors; /* in the order of the file; those of
+	                                    rules in any order */
 	uint32_t n_monitors;
 	struct group *const *groups;
 	uint32_t n_groups;
-	uint64_t generation;     /* grows when the two above change */
+	uint64_t generation;     /* grows when one of these loses its place */
 	const char *config_file; /* as given */
 	uint64_t fetch_timeout_ms;
 	int64_t start_wall_ms;
@@ -85,6 +102,8 @@ struct api {
 	bool reload_ok;        /* the last one */
 	uint32_t n_owed;       /* targets that are down because of us */
 	bool stopping;
+
+	const struct notifier *notifier; /* NULL: there is none */
 
 	const struct auth *control_auth; /* NULL: only the control socket */
 	const struct auth *push_auth;    /* NULL: whoever can reach us */

@@ -10,6 +10,29 @@
 
 #define PROBLEMS_MAX_BYTES (8 << 20)
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void say_good(const struct command_io *io, const char *file,
+                     const struct config *config)
+{
+	size_t n_rules = 0;
+
+	for (size_t i = 0; i < config->n_monitors; i++)
+		n_rules += config->monitors[i].watch != CONFIG_WATCH_PUSH;
+	(void)fprintf(io->out, "%s: ok, %zu monitor%s", file,
+	              config->n_monitors, plural(config->n_monitors));
+	if (n_rules > 0)
+		(void)fprintf(io->out, ", %zu watching containers", n_rules);
+	if (config->n_notifications > 0)
+		(void)fprintf(io->out, ", %zu notification%s",
+		              config->n_notifications,
+		              plural(config->n_notifications));
+	(void)fputc('\n', io->out);
+}
+
 static int check(const struct command_io *io, int argc, char *const *argv)
 {
 	const char *file = argc > 0 ? argv[0] : NULL;
@@ -35,8 +58,7 @@ static int check(const struct command_io *io, int argc, char *const *argv)
 		return command_no_memory(io);
 	if (r < 0)
 		return EXIT_USAGE;
-	(void)fprintf(io->out, "%s: ok, %zu monitor%s\n", file,
-	              config->n_monitors, config->n_monitors == 1 ? "" : "s");
+	say_good(io, file, config);
 	config_free(config);
 	return command_finish(io);
 }

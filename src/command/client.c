@@ -138,9 +138,6 @@ static int choose_address(struct client *client,
 	if (client->address.failed)
 		return client->address.failed;
 	r = url_parse(slice_from(address), CLIENT_PORT, &client->url, err);
-	if (r == 0 && client->url.scheme == URL_HTTPS)
-		return err_set(err, -EINVAL, "%.128s: https is not built in",
-		               address);
 	return r < 0 ? err_wrap(err, "%.128s", address) : 0;
 }
 

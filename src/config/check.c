@@ -58,6 +58,29 @@ static bool check_text(struct check *check, const struct place *place,
 	return false;
 }
 
+static const char *list_sample(const char *key)
+{
+	static const char *const samples[][2] = {
+		{ "quiet", "[\"Sun 02:00-04:00\"]" },
+		{ "endpoints", "[/var/run/docker.sock, tcp://host:2375]" },
+		{ "label", "[name, name=value]" },
+		{ "any_label", "[name, name=value]" },
+		{ "name", "[web, \"db-*\"]" },
+		{ "prefix", "[web-, db-]" },
+		{ "image", "[\"nginx:*\"]" },
+		{ "project", "[shop]" },
+		{ "service", "[web]" },
+		{ "include", "[swarm, auto_remove]" },
+		{ "events", "[gave_up, storm]" },
+	};
+
+	for (size_t i = 0; key && i < ARRAY_SIZE(samples); i++) {
+		if (slice_is(slice_from(key), samples[i][0]))
+			return samples[i][1];
+	}
+	return "[program, argument]";
+}
+
 static bool check_list(struct check *check, const struct place *place,
                        const struct yaml_node *node,
                        const cyaml_schema_value_t *schema)
@@ -72,14 +95,9 @@ static bool check_list(struct check *check, const struct place *place,
 			           kind_name(node),
 			           entry->mapping.fields[0].key);
 		else
-			problem_at(
-				check->problems, place,
-				"expected a list, found %s; write it as %s",
-				kind_name(node),
-				place->key && slice_is(slice_from(place->key),
-			                               "quiet")
-					? "[\"Sun 02:00-04:00\"]"
-					: "[program, argument]");
+			problem_at(check->problems, place,
+			           "expected a list, found %s; write it as %s",
+			           kind_name(node), list_sample(place->key));
 		return false;
 	}
 	if (node->n > schema->sequence.max) {

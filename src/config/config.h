@@ -35,6 +35,7 @@
 #define CONFIG_MAX_TTL           1000 /* rules */
 #define CONFIG_MAX_ENDPOINTS     64
 #define CONFIG_MAX_NOTIFICATIONS 64
+#define CONFIG_MAX_INCLUDE       8
 #define CONFIG_MAX_CONTAINERS    20000 /* of one rule, at most */
 
 enum config_target_type {
@@ -58,6 +59,7 @@ enum config_watch {
 	CONFIG_WATCH_PUSH,   /* a push gateway; one target */
 	CONFIG_WATCH_HEALTH, /* the checks of containers; a rule of many */
 	CONFIG_WATCH_EXITED, /* whether containers have ended; likewise */
+	N_CONFIG_WATCHES,
 };
 
 /* Which time of the metric counts. */
@@ -81,10 +83,15 @@ struct config_containers {
 	struct exit_codes codes; /* EXITED */
 	bool codes_given;
 	bool any_end; /* also those that a person stopped: the ladder removes */
-	uint32_t keep_last;           /* EXITED; 0: none is kept */
-	const struct probe *probe;    /* NULL: none */
-	bool dependents;              /* restart them after a restart */
-	const char *dependents_label; /* NULL: none names its parent so */
+	uint32_t keep_last;      /* EXITED; 0: none is kept */
+	const char *codes_label; /* of a container: its own set instead; NULL:
+	                            no such label */
+	const char *stop_timeout_label; /* of a container: its own stop
+	                                   timeout, a number of units; NULL */
+	uint32_t stop_timeout_unit_ms;  /* 1 or 1000 */
+	const struct probe *probe;      /* NULL: none */
+	bool dependents;                /* restart them after a restart */
+	const char *dependents_label;   /* NULL: none names its parent so */
 };
 
 struct config_monitor {
@@ -115,6 +122,11 @@ struct config_monitor {
 	const char *const *before; /* a command of the host that may veto the
 	                               bounce by failing; NULL: none */
 	uint64_t before_timeout_ms;
+	const char *const *after; /* a command of the host, after the last step
+	                             of a walk however that ended; each
+	                             argument is a plain template; what comes
+	                             of it changes nothing; NULL: none */
+	uint64_t after_timeout_ms;
 	bool dry_run; /* global.dry_run included */
 	bool paused;  /* global.paused included */
 	const struct quiet_window *quiet;
@@ -220,6 +232,12 @@ void config_free(struct config *config); /* NULL is fine */
 
 /* The push gateway of that name is the built-in one. */
 bool config_is_builtin(const char *push_gw);
+
+/* As in the file. */
+const char *config_watch_name(enum config_watch watch);
+
+/* The same people are told the same. */
+bool config_notifications_equal(const struct config *a, const struct config *b);
 
 /* Nothing about the monitor changed, so its state may be kept. */
 bool config_monitor_equal(const struct config_monitor *a,

@@ -14,13 +14,50 @@ static bool argv_equal(const char *const *a, const char *const *b)
 	return !*a && !*b;
 }
 
+static bool webhook_equal(const struct webhook *a, const struct webhook *b)
+{
+	if (!a || !b)
+		return a == b;
+	if (!text_equal(a->url, b->url) || !text_equal(a->method, b->method) ||
+	    a->preset != b->preset || !text_equal(a->body, b->body) ||
+	    a->n_headers != b->n_headers ||
+	    !text_equal(a->token_file, b->token_file) ||
+	    !text_equal(a->ca_file, b->ca_file) ||
+	    a->timeout_ms != b->timeout_ms || a->max_tries != b->max_tries)
+		return false;
+	for (size_t i = 0; i < a->n_headers; i++) {
+		if (!text_equal(a->headers[i].name, b->headers[i].name) ||
+		    !text_equal(a->headers[i].value, b->headers[i].value))
+			return false;
+	}
+	return true;
+}
+
+bool config_notifications_equal(const struct config *a, const struct config *b)
+{
+	if (a->n_notifications != b->n_notifications)
+		return false;
+	for (size_t i = 0; i < a->n_notifications; i++) {
+		const struct notification *one = &a->notifications[i];
+		const struct notification *other = &b->notifications[i];
+
+		if (!text_equal(one->name, other->name) ||
+		    one->events != other->events ||
+		    !webhook_equal(&one->webhook, &other->webhook))
+			return false;
+	}
+	return true;
+}
+
 static bool step_equal(const struct step *a, const struct step *b)
 {
 	return a->kind == b->kind && argv_equal(a->argv, b->argv) &&
 	       a->timeout_ms == b->timeout_ms &&
 	       a->stop_timeout_ms == b->stop_timeout_ms &&
 	       text_equal(a->signal, b->signal) &&
-	       text_equal(a->message, b->message);
+	       text_equal(a->message, b->message) &&
+	       webhook_equal(a->webhook, b->webhook) &&
+	       a->volumes == b->volumes;
 }
 
 static bool rules_equal(const struct policy_rules *a,
@@ -32,6 +69,7 @@ static bool rules_equal(const struct policy_rules *a,
 	       a->verify_ms == b->verify_ms && a->window_ms == b->window_ms &&
 	       a->backoff_max_ms == b->backoff_max_ms &&
 	       a->start_grace_ms == b->start_grace_ms &&
+	       a->grace_ms == b->grace_ms &&
 	       a->backoff_percent == b->backoff_percent &&
 	       a->max_bounces == b->max_bounces && a->n_steps == b->n_steps;
 }
@@ -64,7 +102,49 @@ static bool action_equal(const struct config_monitor *a,
 		if (!step_equal(&a->steps[i], &b->steps[i]))
 			return false;
 	}
-	return true;
+	return argv_equal(a->before, b->before) &&
+	       a->before_timeout_ms == b->before_timeout_ms &&
+	       argv_equal(a->after, b->after) &&
+	       a->after_timeout_ms == b->after_timeout_ms;
+}
+
+static bool probe_equal(const struct probe *a, const struct probe *b)
+{
+	if (!a || !b)
+		return a == b;
+	return a->type == b->type && text_equal(a->url, b->url) &&
+	       text_equal(a->address, b->address) &&
+	       argv_equal(a->argv, b->argv) &&
+	       a->interval_ms == b->interval_ms &&
+	       a->timeout_ms == b->timeout_ms &&
+	       a->start_period_ms == b->start_period_ms &&
+	       a->start_interval_ms == b->start_interval_ms &&
+	       a->retries == b->retries;
+}
+
+static bool codes_equal(const struct config_containers *a,
+                        const struct config_containers *b)
+{
+	return memcmp(&a->codes, &b->codes, sizeof(a->codes)) == 0 &&
+	       a->codes_given == b->codes_given && a->any_end == b->any_end &&
+	       text_equal(a->codes_label, b->codes_label) &&
+	       a->keep_last == b->keep_last;
+}
+
+static bool containers_equal(const struct config_containers *a,
+                             const struct config_containers *b)
+{
+	if (!a || !b)
+		return a == b;
+	return argv_equal(a->endpoints, b->endpoints) &&
+	       selector_equal(&a->selector, &b->selector) &&
+	       a->max_containers == b->max_containers &&
+	       a->forget_ms == b->forget_ms && codes_equal(a, b) &&
+	       text_equal(a->stop_timeout_label, b->stop_timeout_label) &&
+	       a->stop_timeout_unit_ms == b->stop_timeout_unit_ms &&
+	       probe_equal(a->probe, b->probe) &&
+	       a->dependents == b->dependents &&
+	       text_equal(a->dependents_label, b->dependents_label);
 }
 
 static bool quiet_equal(const struct config_monitor *a,
@@ -84,7 +164,9 @@ static bool quiet_equal(const struct config_monitor *a,
 bool config_monitor_equal(const struct config_monitor *a,
                           const struct config_monitor *b)
 {
-	return text_equal(a->name, b->name) && watch_equal(a, b) &&
+	return text_equal(a->name, b->name) && a->watch == b->watch &&
+	       watch_equal(a, b) &&
+	       containers_equal(a->containers, b->containers) &&
 	       action_equal(a, b) && rules_equal(&a->rules, &b->rules) &&
 	       quiet_equal(a, b) && a->dry_run == b->dry_run &&
 	       a->paused == b->paused;

@@ -16,6 +16,8 @@ struct place reader_place(const struct reader *reader, const char *key)
 {
 	struct place place = { .up = reader->place, .key = key };
 
+	if (!key)
+		return *reader->place;
 	for (size_t i = 0; reader->replaced && schema_global[i].key; i++) {
 		if (reader->replaced[i] &&
 		    slice_is(slice_from(key), schema_global[i].key))

@@ -20,7 +20,8 @@ struct reader {
 	const struct config_override *const *replaced;
 };
 
-/* The place of a key, for a message. */
+/* The place of a key, for a message. Here and below: without a key it is the
+ * reader's own place, which then is no section but an item of a list. */
 struct place reader_place(const struct reader *reader, const char *key);
 
 void reader_problem(const struct reader *reader, const char *key,

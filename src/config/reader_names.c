@@ -33,7 +33,7 @@ bool read_gateway(const struct reader *reader, const char *key,
 		return true;
 	if (url_parse(slice_from(text), HTTP_PORT, &url, &err) < 0)
 		reader_problem(reader, key, "not an address: %s", err.message);
-	else if (url.scheme == URL_HTTPS)
+	else if (url.scheme == URL_HTTPS && !BOUNCER_TLS)
 		reader_problem(reader, key,
 		               "https needs TLS, which is not built in; use "
 		               "http://");
@@ -58,7 +58,7 @@ bool read_endpoint(const struct reader *reader, const char *key,
 		reader_problem(reader, key,
 		               "this engine is reached through a socket; write "
 		               "its path");
-	else if (url.scheme == URL_HTTPS)
+	else if (url.scheme == URL_HTTPS && !BOUNCER_TLS)
 		reader_problem(reader, key,
 		               "https needs TLS, which is not built in; use "
 		               "tcp:// or the path of a socket");

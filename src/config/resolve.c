@@ -22,6 +22,49 @@ const char *resolve_text(struct resolve *resolve, const char *text)
 	return kept;
 }
 
+const char *const *resolve_list(struct resolve *resolve,
+                                const char *const *texts, unsigned n)
+{
+	const char **list;
+
+	if (n == 0)
+		return NULL;
+	list = arena_calloc(resolve->memory, n + 1, sizeof(*list));
+	if (!list) {
+		resolve->failed = -ENOMEM;
+		return NULL;
+	}
+	for (unsigned i = 0; i < n; i++)
+		list[i] = resolve_text(resolve, texts[i]);
+	return list;
+}
+
+const char *const *resolve_command(struct resolve *resolve,
+                                   const struct reader *reader, const char *key,
+                                   const char *const *words, unsigned n)
+{
+	struct place list = reader_place(reader, key);
+	struct place first = { .up = &list };
+
+	if (!place_find(&list))
+		problem_at(resolve->problems, &list, "is missing");
+	else if (n == 0 && !place_reported(&list))
+		problem_at(resolve->problems, &list,
+		           "is empty; name a program");
+	else if (n > 0 && words[0][0] == '\0' && !place_left_out(&first))
+		problem_at(resolve->problems, &first,
+		           "is empty; name a program");
+	return resolve_list(resolve, words, n);
+}
+
+const char *resolve_file(struct resolve *resolve, const struct reader *reader,
+                         const char *key, const char *text)
+{
+	if (text && text[0] == '\0')
+		reader_problem(reader, key, "is empty; name a file");
+	return resolve_text(resolve, text);
+}
+
 /* Two of one name could not be told apart in log, metrics and state. */
 static void check_name(struct resolve *resolve, const struct place *place,
                        struct config_monitor *monitor)
@@ -39,6 +82,28 @@ static void check_name(struct resolve *resolve, const struct place *place,
 		              (size_t)(other - resolve->monitors));
 	else if (map_set(&resolve->names, name, monitor) < 0)
 		resolve->failed = -ENOMEM;
+}
+
+/* "RULE/…" is what the containers of that rule are called. */
+static void check_member_name(struct resolve *resolve,
+                              const struct place *place,
+                              const struct config_monitor *monitor)
+{
+	struct place at = { .up = place, .key = "name" };
+	struct slice name = slice_from(monitor->name);
+
+	for (size_t i = 0; i < name.n; i++) {
+		const struct config_monitor *rule;
+
+		if (name.p[i] != '/')
+			continue;
+		rule = map_get(&resolve->names, slice_make(name.p, i));
+		if (rule && rule->watch != CONFIG_WATCH_PUSH)
+			problem_value(resolve->problems, &at, name,
+			              "could be a container of the monitor %s; "
+			              "give it another name",
+			              rule->name);
+	}
 }
 
 static void resolve_monitors(struct resolve *resolve,
@@ -71,6 +136,11 @@ static void resolve_monitors(struct resolve *resolve,
 		                &resolve->monitors[i]);
 		check_name(resolve, &place, &resolve->monitors[i]);
 	}
+	for (size_t i = 0; i < raw->n_monitors && resolve->failed == 0; i++) {
+		struct place place = { .up = &list, .index = i };
+
+		check_member_name(resolve, &place, &resolve->monitors[i]);
+	}
 }
 
 int resolve(struct raw_config *raw, const struct yaml_tree *tree,
@@ -90,6 +160,7 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 	map_init(&resolve.names, 0);
 	resolve_global(&resolve, &raw->global);
 	resolve_auth(&resolve, &raw->auth);
+	resolve_notifications(&resolve, raw);
 	resolve_monitors(&resolve, raw);
 	resolve_gateway(&resolve, &raw->gateway);
 	map_fini(&resolve.strings);
@@ -100,5 +171,7 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 	config->token_file = resolve.token_file;
 	config->monitors = resolve.monitors;
 	config->n_monitors = raw->n_monitors;
+	config->notifications = resolve.notifications;
+	config->n_notifications = raw->n_notifications;
 	return resolve.failed;
 }

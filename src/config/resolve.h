@@ -27,8 +27,8 @@ struct rules_given {
 	uint64_t window_ms;
 	uint64_t backoff_max_ms;
 	uint64_t start_grace_ms;
-	uint32_t backoff_percent; /* these two: 0 when not given */
-	uint32_t max_bounces;
+	uint32_t backoff_percent; /* 0 when not given */
+	uint32_t max_bounces;     /* UINT32_MAX when not given */
 };
 
 struct quiet_given {
@@ -48,6 +48,7 @@ struct resolve {
 	struct rules_given rules; /* of `global` */
 	struct quiet_given quiet;
 	const char *token_file;
+	struct notification *notifications;
 	bool dry_run; /* all of them */
 	bool paused;
 	struct config_monitor *monitors;
@@ -72,6 +73,19 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 
 /* The text, kept in the result; NULL for NULL, or if memory is out. */
 const char *resolve_text(struct resolve *resolve, const char *text);
+
+/* The list of texts, kept, with a NULL at its end; NULL if there are none. */
+const char *const *resolve_list(struct resolve *resolve,
+                                const char *const *texts, unsigned n);
+
+/* A command: as above, and it must be there and name a program. */
+const char *const *resolve_command(struct resolve *resolve,
+                                   const struct reader *reader, const char *key,
+                                   const char *const *words, unsigned n);
+
+/* The name of a file; NULL if none is given. */
+const char *resolve_file(struct resolve *resolve, const struct reader *reader,
+                         const char *key, const char *text);
 
 void resolve_global(struct resolve *resolve, struct raw_global *raw);
 
@@ -99,6 +113,16 @@ void resolve_steps(struct resolve *resolve, const struct raw_monitor *raw,
                    const struct reader *reader, uint64_t timeout_ms,
                    struct config_monitor *monitor);
 
+/* Reports what is wrong with a name and its value. */
+typedef bool (*pair_check)(const struct reader *reader, const char *name,
+                           const char *value);
+
+/* Names and values at @place, which is there, into CONFIG_MAX_LABELS of
+ * @pairs, sorted; @sample: for a message. */
+void resolve_pairs(struct resolve *resolve, const struct place *place,
+                   const char *sample, pair_check check,
+                   struct config_label *pairs, uint8_t *np);
+
 /* A list of names and values at @place, which is there; kept in the result. */
 void resolve_label_list(struct resolve *resolve, const struct place *place,
                         const struct config_label **labelsp, uint8_t *np);
@@ -107,3 +131,34 @@ void resolve_label_list(struct resolve *resolve, const struct place *place,
 void resolve_labels(struct resolve *resolve, const struct raw_monitor *raw,
                     const struct reader *reader,
                     struct config_monitor *monitor);
+
+/* --- monitors that watch containers, and what is told ---------------------- */
+
+/* Push where it is not given; false, and reported, where it is wrong. */
+bool resolve_watch(const struct reader *reader, const char *text,
+                   enum config_watch *watchp);
+
+/* Reports the keys of a monitor that have no meaning for what it watches. */
+void resolve_meanings(const struct reader *reader, enum config_watch watch);
+
+/* Of a monitor whose type and steps are known. */
+void resolve_containers(struct resolve *resolve, const struct raw_monitor *raw,
+                        const struct reader *reader,
+                        struct config_monitor *monitor);
+
+/* Without `opt_out`. */
+void resolve_selector(struct resolve *resolve, const struct reader *reader,
+                      const struct raw_containers *raw,
+                      struct selector *selector);
+
+/* NULL if none is given. */
+const struct probe *resolve_probe(struct resolve *resolve,
+                                  const struct reader *reader,
+                                  const struct raw_probe *raw);
+
+/* @webhook: has its defaults. */
+void resolve_webhook(struct resolve *resolve, const struct reader *reader,
+                     const struct raw_webhook *raw, struct webhook *webhook);
+
+void resolve_notifications(struct resolve *resolve,
+                           const struct raw_config *raw);

@@ -108,7 +108,6 @@ void resolve_auth(struct resolve *resolve, const struct raw_auth *raw)
 	struct reader reader = { .problems = resolve->problems,
 		                 .place = &place };
 
-	if (raw->token_file && raw->token_file[0] == '\0')
-		reader_problem(&reader, "token_file", "is empty; name a file");
-	resolve->token_file = resolve_text(resolve, raw->token_file);
+	resolve->token_file =
+		resolve_file(resolve, &reader, "token_file", raw->token_file);
 }

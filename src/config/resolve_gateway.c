@@ -10,15 +10,6 @@ static const struct config_gateway defaults = {
 	.max_body = 16u << 20,
 };
 
-static const char *read_file_name(struct resolve *resolve,
-                                  const struct reader *reader, const char *key,
-                                  const char *text)
-{
-	if (text && text[0] == '\0')
-		reader_problem(reader, key, "is empty; name a file");
-	return resolve_text(resolve, text);
-}
-
 /* --- time to live --------------------------------------------------------- */
 
 static void read_ttl(struct resolve *resolve, const struct raw_ttl *raw,
@@ -100,8 +91,8 @@ void resolve_gateway(struct resolve *resolve, const struct raw_gateway *raw)
 	(void)read_bool(&reader, "admin_api", raw->admin_api,
 	                &gateway->admin_api);
 	gateway->token_file =
-		read_file_name(resolve, &reader, "token_file", raw->token_file);
-	gateway->basic_auth_file = read_file_name(
+		resolve_file(resolve, &reader, "token_file", raw->token_file);
+	gateway->basic_auth_file = resolve_file(
 		resolve, &reader, "basic_auth_file", raw->basic_auth_file);
 	read_ttl_rules(resolve, raw, &place);
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/resolve.h"
 
-#define MINUTE_MS UINT64_C(60000)
+#include "base/text.h"
+
+#define MINUTE_MS     UINT64_C(60000)
+#define RESYNC_MIN_MS 1000
+#define HOST_MAX      255 /* bytes */
 
 static const struct config_global defaults = {
 	.check_interval_ms = MINUTE_MS,
@@ -20,6 +24,7 @@ static const struct config_global defaults = {
 	.storm_min = 5,
 	.storm_window_ms = 5 * MINUTE_MS,
 	.shutdown_timeout_ms = 30000,
+	.resync_ms = MINUTE_MS,
 };
 
 /* --- overrides ----------------------------------------------------------- */
@@ -167,6 +172,35 @@ static void read_limits(const struct reader *reader,
 	                  CONFIG_MAX_MONITORS, &global->storm_min);
 }
 
+/* What concerns the engines and whom we tell. */
+static void read_outside(struct resolve *resolve, const struct reader *reader,
+                         const struct raw_global *raw)
+{
+	struct config_global *global = &resolve->global;
+	struct slice host = slice_from(raw->host);
+
+	(void)read_duration(reader, "resync_interval", raw->resync_interval,
+	                    RESYNC_MIN_MS, &global->resync_ms);
+	(void)read_bool(reader, "container_labels", raw->container_labels,
+	                &global->container_labels);
+	if (raw->host &&
+	    (host.n == 0 || host.n > HOST_MAX || !text_is_printable(host)))
+		reader_value(reader, "host", raw->host,
+		             "is not a name of 1 to %d bytes", HOST_MAX);
+	global->host = resolve_text(resolve, raw->host);
+	global->tls_ca = resolve_file(resolve, reader, "tls_ca", raw->tls_ca);
+	global->tls_cert =
+		resolve_file(resolve, reader, "tls_cert", raw->tls_cert);
+	global->tls_key =
+		resolve_file(resolve, reader, "tls_key", raw->tls_key);
+	if (raw->tls_cert && !raw->tls_key)
+		reader_problem(reader, "tls_cert",
+		               "needs tls_key: the key of the certificate");
+	if (raw->tls_key && !raw->tls_cert)
+		reader_problem(reader, "tls_key",
+		               "needs tls_cert: the certificate of the key");
+}
+
 void resolve_global(struct resolve *resolve, struct raw_global *raw)
 {
 	struct place place = { .up = &resolve->root, .key = "global" };
@@ -192,6 +226,7 @@ void resolve_global(struct resolve *resolve, struct raw_global *raw)
 	read_log(&reader, raw, global);
 	read_limits(&reader, raw, global);
 	read_addresses(resolve, &reader, raw);
+	read_outside(resolve, &reader, raw);
 	resolve_control(resolve, &reader, raw);
 	if (replaced[key_index("control_socket")])
 		global->control_is_default =
@@ -207,6 +242,7 @@ void resolve_global(struct resolve *resolve, struct raw_global *raw)
 		.window_ms = RULE_UNSET,
 		.backoff_max_ms = RULE_UNSET,
 		.start_grace_ms = RULE_UNSET,
+		.max_bounces = UINT32_MAX,
 	};
 	resolve_rules(&reader, &raw->rules, &resolve->rules);
 	if (resolve->rules.verify_ms < global->check_interval_ms &&

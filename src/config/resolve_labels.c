@@ -24,10 +24,17 @@ static bool has_label(const struct config_label *labels, uint8_t n,
 	return false;
 }
 
-/* One pair of `labels`; the place of its value is @at. */
-static bool read_label(const struct reader *reader, const struct place *at,
-                       const struct yaml_node *key,
-                       const struct yaml_node *value)
+static bool check_label(const struct reader *reader, const char *name,
+                        const char *value)
+{
+	(void)value;
+	return read_identifier(reader, name, name, false);
+}
+
+/* One pair; the place of its value is @at. */
+static bool read_pair(const struct reader *reader, const struct place *at,
+                      const struct yaml_node *key,
+                      const struct yaml_node *value, pair_check check)
 {
 	if (memchr(key->text, '\0', key->n)) {
 		problem_at(reader->problems, at, "contains a NUL byte");
@@ -39,12 +46,12 @@ static bool read_label(const struct reader *reader, const struct place *at,
 		problem_at(reader->problems, at,
 		           "has no value; write \"\" if it shall be empty");
 	else
-		return read_identifier(reader, key->text, key->text, false);
+		return check(reader, key->text, value->text);
 	return false;
 }
 
 static void read_pairs(struct resolve *resolve, const struct place *place,
-                       const struct yaml_node *node,
+                       const struct yaml_node *node, pair_check check,
                        struct config_label *labels, uint8_t *np)
 {
 	struct reader reader = { .problems = resolve->problems,
@@ -63,7 +70,7 @@ static void read_pairs(struct resolve *resolve, const struct place *place,
 		else if (has_label(labels, *np, key->text))
 			problem_at(resolve->problems, &at,
 			           "is here a second time; keep one");
-		else if (read_label(&reader, &at, key, value))
+		else if (read_pair(&reader, &at, key, value, check))
 			insert_label(
 				labels, (*np)++,
 				(struct config_label){
@@ -75,21 +82,28 @@ static void read_pairs(struct resolve *resolve, const struct place *place,
 }
 
 /* The free form: any names, so it is read from the tree. */
-static void read_labels(struct resolve *resolve, const struct place *place,
-                        struct config_label *labels, uint8_t *np)
+void resolve_pairs(struct resolve *resolve, const struct place *place,
+                   const char *sample, pair_check check,
+                   struct config_label *pairs, uint8_t *np)
 {
 	const struct yaml_node *node = place_node(place);
 
 	if (node->kind != YAML_MAPPING)
 		problem_at(resolve->problems, place,
-		           "expected names and values; write it as "
-		           "{job: backup, instance: db1}");
+		           "expected names and values; write it as %s", sample);
 	else if (node->n == 0 || node->n > CONFIG_MAX_LABELS)
 		problem_at(resolve->problems, place,
-		           "has %u labels; 1 to %d may be given", node->n,
-		           CONFIG_MAX_LABELS);
+		           "has %u %s; 1 to %d may be given", node->n,
+		           place->key, CONFIG_MAX_LABELS);
 	else
-		read_pairs(resolve, place, node, labels, np);
+		read_pairs(resolve, place, node, check, pairs, np);
+}
+
+static void read_labels(struct resolve *resolve, const struct place *place,
+                        struct config_label *labels, uint8_t *np)
+{
+	resolve_pairs(resolve, place, "{job: backup, instance: db1}",
+	              check_label, labels, np);
 }
 
 static void keep_labels(struct resolve *resolve,

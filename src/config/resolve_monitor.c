@@ -2,6 +2,7 @@
 #include "config/resolve.h"
 
 #include "base/text.h"
+#include "core/template.h"
 
 #define NAME_MAX_BYTES  128
 #define HOUR_MS         3600000
@@ -10,6 +11,11 @@
 #define BACKOFF_MAX     10000 /* percent: a factor of 100 */
 #define BOUNCES         5
 #define VERIFY_CHECKS   2 /* so many checks fit in, at least */
+#define HOOK_MS         60000
+
+/* of what watches containers: an engine's word needs no patience */
+#define MEMBER_COOLDOWN_MS 10000
+#define MEMBER_VERIFY_MS   300000
 
 static const char *const type_names[N_CONFIG_TARGET_TYPES] = {
 	[CONFIG_TARGET_DOCKER] = "docker", [CONFIG_TARGET_PODMAN] = "podman",
@@ -34,7 +40,7 @@ void resolve_rules(const struct reader *reader, const struct raw_rules *raw,
 	                    &rules->timeout_ms);
 	(void)read_duration(reader, "verify_within", raw->verify_within, 1,
 	                    &rules->verify_ms);
-	(void)read_number(reader, "max_bounces", raw->max_bounces, 1,
+	(void)read_number(reader, "max_bounces", raw->max_bounces, 0,
 	                  POLICY_MAX_BOUNCES, &rules->max_bounces);
 	(void)read_duration(reader, "window", raw->window, 1,
 	                    &rules->window_ms);
@@ -60,6 +66,8 @@ static uint64_t verify_time(const struct reader *reader, const char *own,
 	uint64_t least = monitor->check_interval_ms;
 	uint64_t safe = least * VERIFY_CHECKS;
 
+	if (monitor->watch != CONFIG_WATCH_PUSH)
+		return or_else(given->verify_ms, MEMBER_VERIFY_MS);
 	if (given->verify_ms == RULE_UNSET)
 		return MAX(monitor->rules.max_age_ms, safe);
 	if (given->verify_ms >= least)
@@ -78,21 +86,24 @@ static void fill_rules(const struct reader *reader,
                        struct config_monitor *monitor)
 {
 	struct policy_rules *rules = &monitor->rules;
+	bool push = monitor->watch == CONFIG_WATCH_PUSH;
 	uint64_t max_age = rules->max_age_ms;
 
 	rules->for_ms = or_else(given->for_ms, 0);
-	rules->cooldown_ms = or_else(given->cooldown_ms, max_age);
+	rules->cooldown_ms = or_else(given->cooldown_ms,
+	                             push ? max_age : MEMBER_COOLDOWN_MS);
 	rules->verify_ms =
 		verify_time(reader, raw->rules.verify_within, given, monitor);
 	rules->window_ms = or_else(given->window_ms, HOUR_MS);
 	rules->backoff_max_ms = MAX(or_else(given->backoff_max_ms, HOUR_MS),
 	                            rules->cooldown_ms);
-	rules->start_grace_ms =
-		or_else(given->start_grace_ms, MIN(max_age, START_GRACE_MS));
+	rules->start_grace_ms = or_else(
+		given->start_grace_ms, push ? MIN(max_age, START_GRACE_MS) : 0);
 	rules->backoff_percent = given->backoff_percent ? given->backoff_percent
 	                                                : BACKOFF_PERCENT;
-	rules->max_bounces =
-		(uint8_t)(given->max_bounces ? given->max_bounces : BOUNCES);
+	rules->max_bounces = (uint8_t)(given->max_bounces == UINT32_MAX
+	                                       ? BOUNCES
+	                                       : given->max_bounces);
 	rules->n_steps = monitor->n_steps;
 }
 
@@ -178,8 +189,15 @@ static bool has_projects(enum config_target_type type)
 /* What a target of this type has, and what it has not. */
 static void check_target(const struct reader *reader,
                          const struct raw_monitor *raw,
-                         enum config_target_type type)
+                         enum config_target_type type, enum config_watch watch)
 {
+	if (watch != CONFIG_WATCH_PUSH) {
+		if (type == CONFIG_TARGET_HOST)
+			reader_value(reader, "type", raw->type,
+			             "has no containers to watch; use docker, "
+			             "podman, lxd or incus");
+		return;
+	}
 	if (type == CONFIG_TARGET_HOST && raw->container_name)
 		reader_problem(reader, "container_name",
 		               "type host has no container; remove the key");
@@ -209,7 +227,8 @@ static void read_what_to_do(struct resolve *resolve,
 	if (read_required(reader, "type", raw->type) &&
 	    read_word(reader, "type", raw->type, type_names,
 	              N_CONFIG_TARGET_TYPES, &type))
-		check_target(reader, raw, (enum config_target_type)type);
+		check_target(reader, raw, (enum config_target_type)type,
+		             monitor->watch);
 	monitor->type = (enum config_target_type)type;
 	resolve_steps(resolve, raw, reader, timeout_ms, monitor);
 }
@@ -235,31 +254,94 @@ static void read_name(struct resolve *resolve, const struct reader *reader,
 		monitor->name = resolve_text(resolve, text);
 }
 
+/* Each is rendered by itself, so that no value can become two. */
+static void check_arguments(struct resolve *resolve, const struct place *list,
+                            const char *const *texts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct place at = { .up = list, .index = i };
+		struct slice text = slice_from(texts[i]);
+		struct err err = { 0 };
+
+		if (!place_left_out(&at) &&
+		    template_check(text, TEMPLATE_PLAIN, &err) < 0)
+			problem_value(resolve->problems, &at, text, "%s",
+			              err.message);
+	}
+}
+
+/* Commands of the host around a bounce. */
+static void read_hooks(struct resolve *resolve, const struct reader *reader,
+                       const struct raw_monitor *raw,
+                       struct config_monitor *monitor)
+{
+	struct place before = reader_place(reader, "before");
+	struct place after = reader_place(reader, "after");
+
+	if (place_find(&before))
+		monitor->before = resolve_command(resolve, reader, "before",
+		                                  raw->before, raw->n_before);
+	else if (raw->before_timeout)
+		reader_problem(reader, "before_timeout",
+		               "is of before, which is not given");
+	if (place_find(&after))
+		monitor->after = resolve_command(resolve, reader, "after",
+		                                 raw->after, raw->n_after);
+	else if (raw->after_timeout)
+		reader_problem(reader, "after_timeout",
+		               "is of after, which is not given");
+	check_arguments(resolve, &after, raw->after, raw->n_after);
+	monitor->before_timeout_ms = HOOK_MS;
+	monitor->after_timeout_ms = HOOK_MS;
+	(void)read_duration(reader, "before_timeout", raw->before_timeout, 1,
+	                    &monitor->before_timeout_ms);
+	(void)read_duration(reader, "after_timeout", raw->after_timeout, 1,
+	                    &monitor->after_timeout_ms);
+}
+
+static void read_switches(struct resolve *resolve, const struct reader *reader,
+                          const struct raw_monitor *raw,
+                          struct config_monitor *monitor)
+{
+	struct quiet_given quiet = resolve->quiet;
+	bool dry_run = false;
+	bool paused = false;
+
+	(void)read_bool(reader, "dry_run", raw->dry_run, &dry_run);
+	(void)read_bool(reader, "paused", raw->paused, &paused);
+	monitor->dry_run = dry_run || resolve->dry_run;
+	monitor->paused = paused || resolve->paused;
+	resolve_quiet(resolve, reader, raw->quiet, raw->n_quiet, &quiet);
+	monitor->quiet = quiet.windows;
+	monitor->n_quiet = quiet.n;
+}
+
 void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
                      const struct place *place, struct config_monitor *monitor)
 {
 	struct reader reader = { .problems = resolve->problems,
 		                 .place = place };
 	struct rules_given given = resolve->rules;
-	struct quiet_given quiet = resolve->quiet;
-	bool dry_run = false;
-	bool paused = false;
+	bool push;
 
 	read_name(resolve, &reader, raw->name, monitor);
-	if (read_required(&reader, "max_age", raw->max_age))
-		(void)read_duration(&reader, "max_age", raw->max_age, 1,
-		                    &monitor->rules.max_age_ms);
-	(void)read_bool(&reader, "dry_run", raw->dry_run, &dry_run);
-	(void)read_bool(&reader, "paused", raw->paused, &paused);
-	monitor->dry_run = dry_run || resolve->dry_run;
-	monitor->paused = paused || resolve->paused;
-
-	resolve_quiet(resolve, &reader, raw->quiet, raw->n_quiet, &quiet);
-	monitor->quiet = quiet.windows;
-	monitor->n_quiet = quiet.n;
+	read_switches(resolve, &reader, raw, monitor);
 	resolve_rules(&reader, &raw->rules, &given);
-	read_source(resolve, &reader, raw, monitor);
+	read_hooks(resolve, &reader, raw, monitor);
+	/* without it, it is not known what the other keys are for */
+	if (!resolve_watch(&reader, raw->watch, &monitor->watch))
+		return;
+	push = monitor->watch == CONFIG_WATCH_PUSH;
+	resolve_meanings(&reader, monitor->watch);
+	if (push)
+		(void)read_required(&reader, "max_age", raw->max_age);
+	(void)read_duration(&reader, "max_age", raw->max_age, push,
+	                    &monitor->rules.max_age_ms);
+	if (push)
+		read_source(resolve, &reader, raw, monitor);
 	read_what_to_do(resolve, &reader, raw, or_else(given.timeout_ms, 0),
 	                monitor);
+	if (!push)
+		resolve_containers(resolve, raw, &reader, monitor);
 	fill_rules(&reader, raw, &given, monitor);
 }

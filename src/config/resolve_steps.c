@@ -9,7 +9,9 @@ enum {
 	HAS_STOP_TIMEOUT = 1 << 1,
 	HAS_SIGNAL = 1 << 2,
 	HAS_MESSAGE = 1 << 3,
-	ON_HOST = 1 << 4, /* needs no container */
+	HAS_VOLUMES = 1 << 4,
+	HAS_WEBHOOK = 1 << 5,
+	ON_HOST = 1 << 6, /* needs no container */
 };
 
 static const unsigned kinds[N_STEP_KINDS] = {
@@ -20,6 +22,8 @@ static const unsigned kinds[N_STEP_KINDS] = {
 	[STEP_EXEC] = HAS_COMMAND,
 	[STEP_RUN] = HAS_COMMAND | ON_HOST,
 	[STEP_LOG] = HAS_MESSAGE | ON_HOST,
+	[STEP_REMOVE] = HAS_VOLUMES,
+	[STEP_WEBHOOK] = HAS_WEBHOOK | ON_HOST,
 };
 
 /* What the monitor says for all its steps. */
@@ -28,38 +32,6 @@ struct step_defaults {
 	int64_t stop_timeout_ms;
 	const char *signal;
 };
-
-/* --- commands ------------------------------------------------------------ */
-
-/* @key is known to be given. A list that was no list is known already. */
-static const char *const *read_command(struct resolve *resolve,
-                                       const struct reader *reader,
-                                       const char *key,
-                                       const char *const *words, unsigned n)
-{
-	struct place list = reader_place(reader, key);
-	struct place first = { .up = &list };
-	const char **argv;
-
-	if (n == 0) {
-		if (!place_reported(&list))
-			problem_at(resolve->problems, &list,
-			           "is empty; name a program");
-		return NULL;
-	}
-	if (words[0][0] == '\0' && !place_left_out(&first))
-		problem_at(resolve->problems, &first,
-		           "is empty; name a program");
-
-	argv = arena_calloc(resolve->memory, n + 1, sizeof(*argv));
-	if (!argv) {
-		resolve->failed = -ENOMEM;
-		return NULL;
-	}
-	for (unsigned i = 0; i < n; i++)
-		argv[i] = resolve_text(resolve, words[i]);
-	return argv;
-}
 
 /* --- one step ------------------------------------------------------------ */
 
@@ -86,8 +58,8 @@ static bool read_kind(const struct reader *reader, const char *key,
 	*kindp = (enum step_kind)kind;
 	if (type == CONFIG_TARGET_HOST && !(kinds[kind] & ON_HOST))
 		reader_value(reader, key, text,
-		             "needs a container, and the type is host; use run "
-		             "or log");
+		             "needs a container, and the type is host; use "
+		             "run, webhook or log");
 	return true;
 }
 
@@ -98,6 +70,39 @@ static void read_stop(const struct reader *reader, const char *text,
 
 	if (read_duration(reader, "stop_timeout", text, 0, &ms))
 		*msp = (int64_t)ms;
+}
+
+static void refuse_webhook(const struct reader *reader, enum step_kind kind)
+{
+	static const char *const keys[] = { "url",      "preset",  "body",
+		                            "method",   "headers", "token_file",
+		                            "max_tries" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		struct place place = reader_place(reader, keys[i]);
+
+		refuse(reader, keys[i], place_find(&place) != NULL, HAS_WEBHOOK,
+		       kind);
+	}
+}
+
+/* The time is that of the request; the step has none besides. */
+static void read_webhook(struct resolve *resolve, const struct reader *reader,
+                         const struct raw_step *raw, struct step *step)
+{
+	struct webhook *webhook =
+		arena_calloc(resolve->memory, 1, sizeof(*webhook));
+
+	if (!webhook) {
+		resolve->failed = -ENOMEM;
+		return;
+	}
+	webhook->max_tries = 1;
+	webhook->timeout_ms =
+		step->timeout_ms ? step->timeout_ms : WEBHOOK_TIMEOUT_MS;
+	resolve_webhook(resolve, reader, &raw->webhook, webhook);
+	step->timeout_ms = STEP_TIMEOUT_DERIVED;
+	step->webhook = webhook;
 }
 
 static void read_step(struct resolve *resolve, const struct raw_step *raw,
@@ -126,6 +131,8 @@ static void read_step(struct resolve *resolve, const struct raw_step *raw,
 	       step->kind);
 	refuse(&reader, "signal", raw->signal, HAS_SIGNAL, step->kind);
 	refuse(&reader, "message", raw->message, HAS_MESSAGE, step->kind);
+	refuse(&reader, "volumes", raw->volumes, HAS_VOLUMES, step->kind);
+	refuse_webhook(&reader, step->kind);
 
 	step->stop_timeout_ms = kinds[step->kind] & HAS_STOP_TIMEOUT
 	                                ? stop_timeout_ms
@@ -133,13 +140,12 @@ static void read_step(struct resolve *resolve, const struct raw_step *raw,
 	if (!(kinds[step->kind] & HAS_SIGNAL))
 		step->signal = NULL;
 	step->message = resolve_text(resolve, raw->message);
-	if (!(kinds[step->kind] & HAS_COMMAND))
-		return;
-	if (has_command)
-		step->argv = read_command(resolve, &reader, "command",
-		                          raw->command, raw->n_command);
-	else
-		reader_problem(&reader, "command", "is missing");
+	(void)read_bool(&reader, "volumes", raw->volumes, &step->volumes);
+	if (kinds[step->kind] & HAS_COMMAND)
+		step->argv = resolve_command(resolve, &reader, "command",
+		                             raw->command, raw->n_command);
+	if (kinds[step->kind] & HAS_WEBHOOK)
+		read_webhook(resolve, &reader, raw, step);
 }
 
 /* --- the two ways to say what to do -------------------------------------- */
@@ -149,8 +155,10 @@ static void read_shorthand(struct resolve *resolve,
                            const struct raw_monitor *raw,
                            const struct reader *reader,
                            const struct step_defaults *defaults,
-                           enum config_target_type type, struct step *step)
+                           const struct config_monitor *monitor,
+                           struct step *step)
 {
+	enum config_target_type type = monitor->type;
 	static const char *const words[] = { "container", "command" };
 	struct place place = reader_place(reader, "restart_command");
 	bool has_command = place_find(&place) != NULL;
@@ -159,12 +167,18 @@ static void read_shorthand(struct resolve *resolve,
 	if (!read_word(reader, "restart_type", raw->restart_type, words,
 	               ARRAY_SIZE(words), &command))
 		return;
+	if (monitor->watch == CONFIG_WATCH_EXITED) {
+		reader_problem(reader, "restart_type",
+		               "is not for watch: exited, which starts "
+		               "without it; give steps for something else");
+		return;
+	}
 	step->timeout_ms = defaults->timeout_ms;
 	step->stop_timeout_ms = STEP_STOP_TIMEOUT_OWN;
 	if (command) {
 		step->kind = type == CONFIG_TARGET_HOST ? STEP_RUN : STEP_EXEC;
 		if (has_command)
-			step->argv = read_command(
+			step->argv = resolve_command(
 				resolve, reader, "restart_command",
 				raw->restart_command, raw->n_restart_command);
 		else
@@ -207,9 +221,62 @@ static void read_ladder(struct resolve *resolve, const struct raw_monitor *raw,
 	}
 }
 
+/* What a container that is watched so, or was stopped by an earlier step, can
+ * have done to it. */
+static void check_order(struct resolve *resolve, const struct reader *reader,
+                        const struct config_monitor *monitor)
+{
+	struct place list = reader_place(reader, "steps");
+	bool ended = monitor->watch == CONFIG_WATCH_EXITED;
+	bool stopped = ended;
+
+	for (unsigned i = 0; i < monitor->n_steps; i++) {
+		enum step_kind kind = monitor->steps[i].kind;
+		struct place place = { .up = &list, .index = i };
+		struct place at = { .up = &place, .key = "type" };
+
+		if (kind == STEP_REMOVE && !stopped)
+			problem_at(resolve->problems, &at,
+			           "remove is for containers that have ended: "
+			           "with watch: exited, or behind a stop step");
+		if (ended && (kind == STEP_STOP || kind == STEP_KILL ||
+		              kind == STEP_EXEC))
+			problem_at(resolve->problems, &at,
+			           "%s needs a container that runs, and "
+			           "watch: exited finds those that do not; use "
+			           "start, remove or run",
+			           step_kind_name(kind));
+		stopped = stopped || kind == STEP_STOP || kind == STEP_KILL;
+	}
+}
+
+/* What is usual: bring it back. */
+static void default_steps(struct resolve *resolve,
+                          const struct step_defaults *defaults,
+                          struct config_monitor *monitor)
+{
+	struct step *step = arena_calloc(resolve->memory, 1, sizeof(*step));
+
+	if (!step) {
+		resolve->failed = -ENOMEM;
+		return;
+	}
+	step->timeout_ms = defaults->timeout_ms;
+	step->stop_timeout_ms = STEP_STOP_TIMEOUT_OWN;
+	step->kind = STEP_START;
+	if (monitor->watch == CONFIG_WATCH_HEALTH) {
+		step->kind = STEP_RESTART;
+		step->stop_timeout_ms = defaults->stop_timeout_ms;
+		step->signal = defaults->signal;
+	}
+	monitor->steps = step;
+	monitor->n_steps = 1;
+}
+
 /* One of them must be there, and only one; how many steps that makes. */
 static unsigned count_steps(const struct reader *reader,
-                            const struct raw_monitor *raw)
+                            const struct raw_monitor *raw,
+                            enum config_watch watch)
 {
 	struct place steps = reader_place(reader, "steps");
 	struct place type = reader_place(reader, "restart_type");
@@ -221,7 +288,7 @@ static unsigned count_steps(const struct reader *reader,
 		return raw->n_steps;
 	if (raw->restart_type)
 		return 1;
-	if (!place_find(&type))
+	if (!place_find(&type) && watch == CONFIG_WATCH_PUSH)
 		problem_at(reader->problems, reader->place,
 		           "needs restart_type or steps: what to do about it");
 	return 0;
@@ -235,12 +302,14 @@ void resolve_steps(struct resolve *resolve, const struct raw_monitor *raw,
 		.timeout_ms = timeout_ms,
 		.stop_timeout_ms = STEP_STOP_TIMEOUT_OWN,
 	};
-	unsigned n = count_steps(reader, raw);
+	unsigned n = count_steps(reader, raw, monitor->watch);
 	struct step *steps;
 
 	read_stop(reader, raw->stop_timeout, &defaults.stop_timeout_ms);
 	if (read_signal(reader, "signal", raw->signal))
 		defaults.signal = resolve_text(resolve, raw->signal);
+	if (n == 0 && monitor->watch != CONFIG_WATCH_PUSH)
+		default_steps(resolve, &defaults, monitor);
 	if (n == 0)
 		return;
 
@@ -251,10 +320,11 @@ void resolve_steps(struct resolve *resolve, const struct raw_monitor *raw,
 	}
 	monitor->steps = steps;
 	monitor->n_steps = (uint8_t)n;
-	if (raw->n_steps)
+	if (raw->n_steps) {
 		read_ladder(resolve, raw, reader, &defaults, monitor->type,
 		            steps);
-	else
-		read_shorthand(resolve, raw, reader, &defaults, monitor->type,
-		               steps);
+		check_order(resolve, reader, monitor);
+	} else {
+		read_shorthand(resolve, raw, reader, &defaults, monitor, steps);
+	}
 }

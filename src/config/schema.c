@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "config/config.h"
+#include "core/notice.h"
 
 #define OPTIONAL (CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER)
 
@@ -28,6 +29,26 @@
 #define MONITOR(member) TEXT(struct raw_monitor, #member, member)
 #define STEP(member)    TEXT(struct raw_step, #member, member)
 #define GATEWAY(member) TEXT(struct raw_gateway, #member, member)
+#define PROBE(member)   TEXT(struct raw_probe, #member, member)
+
+/* of a monitor, in a struct within it */
+#define CONTAINERS(member) TEXT(struct raw_monitor, #member, containers.member)
+#define CONTAINERS_LIST(member, max)                                         \
+	CYAML_FIELD_SEQUENCE_COUNT(#member, OPTIONAL, struct raw_monitor,    \
+	                           containers.member, containers.n_##member, \
+	                           &argument, 0, max)
+
+#define WEBHOOK(structure)                                          \
+	TEXT(structure, "url", webhook.url),                        \
+		TEXT(structure, "preset", webhook.preset),          \
+		TEXT(structure, "body", webhook.body),              \
+		TEXT(structure, "method", webhook.method),          \
+		CYAML_FIELD_IGNORE("headers", CYAML_FLAG_OPTIONAL), \
+		TEXT(structure, "token_file", webhook.token_file),  \
+		TEXT(structure, "max_tries", webhook.max_tries)
+
+#define PATTERNS(member) \
+	LIST(struct raw_conditions, #member, member, &argument, SELECTOR_MAX)
 
 static const cyaml_schema_value_t argument = { CYAML_VALUE_STRING(
 	CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED) };
@@ -42,7 +63,9 @@ static const cyaml_schema_value_t argument = { CYAML_VALUE_STRING(
 		GLOBAL(storm_share), GLOBAL(storm_min), GLOBAL(storm_window),  \
 		GLOBAL(shutdown_timeout), GLOBAL(dry_run), GLOBAL(paused),     \
 		GLOBAL(control_socket), GLOBAL(control_group),                 \
-		GLOBAL(timezone), RULES(struct raw_global)
+		GLOBAL(timezone), GLOBAL(host), GLOBAL(resync_interval),       \
+		GLOBAL(container_labels), GLOBAL(tls_ca), GLOBAL(tls_cert),    \
+		GLOBAL(tls_key), RULES(struct raw_global)
 
 const cyaml_schema_field_t schema_global[] = { GLOBAL_TEXTS, CYAML_FIELD_END };
 
@@ -60,14 +83,42 @@ static const cyaml_schema_field_t step_fields[] = {
 	STEP(stop_timeout),
 	STEP(signal),
 	STEP(message),
+	STEP(volumes),
+	WEBHOOK(struct raw_step),
 	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_value_t step = { CYAML_VALUE_MAPPING(
 	CYAML_FLAG_DEFAULT, struct raw_step, step_fields) };
 
+static const cyaml_schema_field_t select_fields[] = {
+	PATTERNS(label),   PATTERNS(any_label), PATTERNS(name),
+	PATTERNS(prefix),  PATTERNS(image),     PATTERNS(project),
+	PATTERNS(service), CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t exclude_fields[] = {
+	PATTERNS(label),   PATTERNS(name),    PATTERNS(prefix), PATTERNS(image),
+	PATTERNS(project), PATTERNS(service), CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t probe_fields[] = {
+	PROBE(type),
+	PROBE(url),
+	PROBE(address),
+	LIST(struct raw_probe, "command", command, &argument,
+	     CONFIG_MAX_ARGUMENTS),
+	PROBE(interval),
+	PROBE(timeout),
+	PROBE(retries),
+	PROBE(start_period),
+	PROBE(start_interval),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t monitor_fields[] = {
 	MONITOR(name),
+	MONITOR(watch),
 	MONITOR(max_age),
 	MONITOR(max_runtime),
 	MONITOR(type),
@@ -85,17 +136,54 @@ static const cyaml_schema_field_t monitor_fields[] = {
 	LIST(struct raw_monitor, "restart_command", restart_command, &argument,
 	     CONFIG_MAX_ARGUMENTS),
 	LIST(struct raw_monitor, "steps", steps, &step, CONFIG_MAX_STEPS),
+	LIST(struct raw_monitor, "before", before, &argument,
+	     CONFIG_MAX_ARGUMENTS),
+	MONITOR(before_timeout),
+	LIST(struct raw_monitor, "after", after, &argument,
+	     CONFIG_MAX_ARGUMENTS),
+	MONITOR(after_timeout),
 	MONITOR(stop_timeout),
 	MONITOR(signal),
 	MONITOR(dry_run),
 	MONITOR(paused),
 	LIST(struct raw_monitor, "quiet", quiet, &argument, QUIET_MAX_WINDOWS),
+	CONTAINERS_LIST(endpoints, CONFIG_MAX_ENDPOINTS),
+	CYAML_FIELD_MAPPING("select", CYAML_FLAG_OPTIONAL, struct raw_monitor,
+	                    containers.select, select_fields),
+	CYAML_FIELD_MAPPING("exclude", CYAML_FLAG_OPTIONAL, struct raw_monitor,
+	                    containers.exclude, exclude_fields),
+	CONTAINERS(opt_out),
+	CONTAINERS_LIST(include, CONFIG_MAX_INCLUDE),
+	CONTAINERS(max_containers),
+	CONTAINERS(forget_after),
+	CONTAINERS(grace),
+	CONTAINERS(exit_codes),
+	CONTAINERS(exit_codes_label),
+	CONTAINERS(keep_last),
+	CONTAINERS(stop_timeout_label),
+	CONTAINERS(stop_timeout_label_unit),
+	CYAML_FIELD_MAPPING("probe", CYAML_FLAG_OPTIONAL, struct raw_monitor,
+	                    containers.probe, probe_fields),
+	CONTAINERS(dependents),
+	CONTAINERS(dependents_label),
 	RULES(struct raw_monitor),
 	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_value_t monitor = { CYAML_VALUE_MAPPING(
 	CYAML_FLAG_DEFAULT, struct raw_monitor, monitor_fields) };
+
+static const cyaml_schema_field_t notification_fields[] = {
+	TEXT(struct raw_notification, "name", name),
+	LIST(struct raw_notification, "events", events, &argument,
+	     N_NOTICE_EVENTS),
+	WEBHOOK(struct raw_notification),
+	TEXT(struct raw_notification, "timeout", webhook.timeout),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t notification = { CYAML_VALUE_MAPPING(
+	CYAML_FLAG_DEFAULT, struct raw_notification, notification_fields) };
 
 static const cyaml_schema_field_t auth_fields[] = {
 	TEXT(struct raw_auth, "token_file", token_file),
@@ -131,6 +219,8 @@ static const cyaml_schema_field_t config_fields[] = {
 	                    auth, auth_fields),
 	CYAML_FIELD_MAPPING("gateway", CYAML_FLAG_OPTIONAL, struct raw_config,
 	                    gateway, gateway_fields),
+	LIST(struct raw_config, "notifications", notifications, &notification,
+	     CONFIG_MAX_NOTIFICATIONS),
 	LIST(struct raw_config, "monitors", monitors, &monitor,
 	     CONFIG_MAX_MONITORS),
 	CYAML_FIELD_END,
@@ -143,7 +233,8 @@ bool schema_global_is_bool(const char *key)
 {
 	struct slice text = slice_from(key);
 
-	return slice_is(text, "dry_run") || slice_is(text, "paused");
+	return slice_is(text, "dry_run") || slice_is(text, "paused") ||
+	       slice_is(text, "container_labels");
 }
 
 const char *schema_nearest(struct slice word, const char *const *words,

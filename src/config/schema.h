@@ -55,9 +55,34 @@ struct raw_global {
 	const char *control_socket;
 	const char *control_group;
 	const char *timezone;
+	const char *host;
+	const char *resync_interval;
+	const char *container_labels;
+	const char *tls_ca;
+	const char *tls_cert;
+	const char *tls_key;
 	const char **quiet; /* not a flag, nor in the environment */
 	unsigned n_quiet;
 	struct raw_rules rules;
+};
+
+/* Of a notification and of a step. */
+struct raw_webhook {
+	const char *url;
+	const char *preset;
+	const char *body;
+	const char *method;
+	/* headers: any keys, so it is read from the tree */
+	const char *token_file;
+	const char *timeout;
+	const char *max_tries;
+};
+
+struct raw_notification {
+	const char *name;
+	const char **events;
+	unsigned n_events;
+	struct raw_webhook webhook;
 };
 
 struct raw_step {
@@ -68,10 +93,66 @@ struct raw_step {
 	const char *stop_timeout;
 	const char *signal;
 	const char *message;
+	const char *volumes;
+	struct raw_webhook webhook; /* its timeout is the step's */
+};
+
+/* Of `select` and `exclude`; the second has no any_label. */
+struct raw_conditions {
+	const char **label;
+	unsigned n_label;
+	const char **any_label;
+	unsigned n_any_label;
+	const char **name;
+	unsigned n_name;
+	const char **prefix;
+	unsigned n_prefix;
+	const char **image;
+	unsigned n_image;
+	const char **project;
+	unsigned n_project;
+	const char **service;
+	unsigned n_service;
+};
+
+struct raw_probe {
+	const char *type;
+	const char *url;
+	const char *address;
+	const char **command;
+	unsigned n_command;
+	const char *interval;
+	const char *timeout;
+	const char *retries;
+	const char *start_period;
+	const char *start_interval;
+};
+
+/* Of a monitor that watches containers. */
+struct raw_containers {
+	const char **endpoints;
+	unsigned n_endpoints;
+	struct raw_conditions select;
+	struct raw_conditions exclude;
+	const char *opt_out;
+	const char **include;
+	unsigned n_include;
+	const char *max_containers;
+	const char *forget_after;
+	const char *grace;
+	const char *exit_codes;
+	const char *exit_codes_label;
+	const char *keep_last;
+	const char *stop_timeout_label;
+	const char *stop_timeout_label_unit;
+	struct raw_probe probe;
+	const char *dependents;
+	const char *dependents_label;
 };
 
 struct raw_monitor {
 	const char *name;
+	const char *watch;
 	const char *max_age;
 	const char *max_runtime;
 	const char *type;
@@ -90,12 +171,19 @@ struct raw_monitor {
 	unsigned n_restart_command;
 	struct raw_step *steps;
 	unsigned n_steps;
+	const char **before;
+	unsigned n_before;
+	const char *before_timeout;
+	const char **after;
+	unsigned n_after;
+	const char *after_timeout;
 	const char *stop_timeout;
 	const char *signal;
 	const char *dry_run;
 	const char *paused;
 	const char **quiet;
 	unsigned n_quiet;
+	struct raw_containers containers;
 	struct raw_rules rules;
 };
 
@@ -125,6 +213,8 @@ struct raw_config {
 	struct raw_global global;
 	struct raw_gateway gateway;
 	struct raw_auth auth;
+	struct raw_notification *notifications;
+	unsigned n_notifications;
 	struct raw_monitor *monitors;
 	unsigned n_monitors;
 };

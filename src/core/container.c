@@ -5,12 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* https://docs.docker.com/reference/compose-file/ does not name them; they
- * are what compose itself sets and reads. */
-#define COMPOSE_PROJECT "com.docker.compose.project"
-#define COMPOSE_SERVICE "com.docker.compose.service"
-#define COMPOSE_NUMBER  "com.docker.compose.container-number"
-#define COMPOSE_ONEOFF  "com.docker.compose.oneoff"
 #define DEFAULT_PROJECT "default" /* of LXD and Incus */
 
 const char *container_label(const struct container *container, const char *name)
@@ -24,7 +18,8 @@ const char *container_label(const struct container *container, const char *name)
 /* "compose run" makes more than one of the same number. */
 static bool is_oneoff(const struct container *container)
 {
-	const char *oneoff = container_label(container, COMPOSE_ONEOFF);
+	const char *oneoff =
+		container_label(container, CONTAINER_COMPOSE_ONEOFF);
 
 	return oneoff && strcasecmp(oneoff, "true") == 0;
 }
@@ -37,9 +32,12 @@ static size_t written(int r)
 size_t container_identity(const struct container *container, char *out,
                           size_t size)
 {
-	const char *project = container_label(container, COMPOSE_PROJECT);
-	const char *service = container_label(container, COMPOSE_SERVICE);
-	const char *number = container_label(container, COMPOSE_NUMBER);
+	const char *project =
+		container_label(container, CONTAINER_COMPOSE_PROJECT);
+	const char *service =
+		container_label(container, CONTAINER_COMPOSE_SERVICE);
+	const char *number =
+		container_label(container, CONTAINER_COMPOSE_NUMBER);
 	const char *name = container->name ? container->name : "";
 
 	if (project && service && number && !is_oneoff(container))

@@ -39,6 +39,13 @@ enum container_policy {
 	CONTAINER_POLICY_ALWAYS,
 };
 
+/* Labels that compose itself sets and reads. */
+#define CONTAINER_COMPOSE_PROJECT "com.docker.compose.project"
+#define CONTAINER_COMPOSE_SERVICE "com.docker.compose.service"
+#define CONTAINER_COMPOSE_NUMBER  "com.docker.compose.container-number"
+#define CONTAINER_COMPOSE_ONEOFF  "com.docker.compose.oneoff"
+#define CONTAINER_COMPOSE_DEPENDS "com.docker.compose.depends_on"
+
 struct container_label {
 	const char *name;
 	const char *value;
@@ -85,8 +92,8 @@ const char *container_label(const struct container *container,
 /*
  * container_identity() - what stays the same when it is made anew
  *
- * "project/service/number" of compose where it has these labels, else its
- * name, of LXD and Incus with "project/" before it unless that is "default".
+ * "project/service/number" of compose where it has these labels and is no
+ * "compose run", else its name, of LXD and Incus with "project/" before it unless that is "default".
  * Writes at most @size bytes with a NUL at the end; returns the length, cut
  * or not.
  */

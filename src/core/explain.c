@@ -8,6 +8,8 @@
 
 #define DAY_SECONDS    86400
 #define TIME_TEXT_SIZE 24
+#define WHOM_SIZE      192
+#define CODE_SIZE      32
 
 /* What one explanation works with. */
 struct telling {
@@ -166,6 +168,12 @@ static void judge_budget(struct telling *telling)
 		n++;
 		until_ms = MIN(until_ms, (uint64_t)end_ms);
 	}
+	if (rules->max_bounces == 0) {
+		holds(telling, GUARD_BUDGET, policy->state == POLICY_GAVE_UP,
+		      POLICY_NEVER, "no limit, %u bounces in %s", n,
+		      span(window_ms, text));
+		return;
+	}
 	/* then only being good again releases it */
 	if (policy->state == POLICY_GAVE_UP)
 		until_ms = POLICY_NEVER;
@@ -236,6 +244,11 @@ static void judge_people(struct telling *telling)
 	if (monitor->paused)
 		holds(telling, GUARD_PAUSE, true, POLICY_NEVER,
 		      "paused by the configuration");
+	else if (pause && monitor->rule && pause == monitor->rule->pause)
+		holds(telling, GUARD_PAUSE, true, pause->until_ms,
+		      "all of %.80s are paused by an operator%s%s",
+		      monitor->rule->name, pause->reason[0] ? ": " : "",
+		      pause->reason);
 	else if (pause)
 		holds(telling, GUARD_PAUSE, true, pause->until_ms,
 		      "%s by an operator%s%s",
@@ -319,6 +332,87 @@ static void tell_excuse(struct telling *telling)
 		    span(excuse_ms, text));
 }
 
+/* "container web-1 (rule health)": of whom the sentence is. */
+static const char *whom(const struct telling *telling,
+                        char out[static WHOM_SIZE])
+{
+	const struct monitor *monitor = telling->monitor;
+
+	if (!monitor->rule)
+		return "The container";
+	(void)snprintf(out, WHOM_SIZE, "Container %.96s of rule %.64s",
+	               monitor->container ? monitor->container : "(gone)",
+	               monitor->rule->name);
+	return out;
+}
+
+/* What its check, or a probe, says. */
+static void tell_health(struct telling *telling)
+{
+	const struct observation *last = &telling->monitor->last;
+	uint64_t since_ms = telling->now_ms - telling->monitor->last_ms;
+	uint64_t run_ms = last->running_ms ? last->running_ms + since_ms : 0;
+	uint64_t grace_ms = telling->rules->grace_ms;
+	char run[DURATION_TEXT_MAX];
+	char text[DURATION_TEXT_MAX];
+	char name[WHOM_SIZE];
+	char code[CODE_SIZE] = "";
+
+	switch (last->health) {
+	case HEALTH_GOOD:
+		say(telling, "%s is well%s%s.", whom(telling, name),
+		    run_ms ? ", it runs for " : "",
+		    run_ms ? span(run_ms, run) : "");
+		break;
+	case HEALTH_STARTING:
+		say(telling,
+		    "%s is starting%s%s; its check has not decided yet.",
+		    whom(telling, name), run_ms ? ", it runs for " : "",
+		    run_ms ? span(run_ms, run) : "");
+		break;
+	case HEALTH_BAD:
+		if (last->exit_code >= 0)
+			(void)snprintf(code, sizeof(code), ", exit code %d",
+			               last->exit_code);
+		say(telling, "%s is unhealthy: %u check%s in a row failed%s.",
+		    whom(telling, name), last->n_streak,
+		    last->n_streak == 1 ? "" : "s", code);
+		if (run_ms && run_ms < grace_ms)
+			say(telling,
+			    "It runs for %s only, grace is %s: that does not "
+			    "count yet.",
+			    span(run_ms, run), span(grace_ms, text));
+		break;
+	case HEALTH_IDLE:
+	default:
+		say(telling,
+		    "%s is idle (paused, stopped, restarting or gone): there "
+		    "is nothing to judge.",
+		    whom(telling, name));
+		break;
+	}
+}
+
+static void tell_exit(struct telling *telling)
+{
+	const struct observation *last = &telling->monitor->last;
+	uint64_t since_ms = telling->now_ms - telling->monitor->last_ms;
+	char age[DURATION_TEXT_MAX];
+	char limit[DURATION_TEXT_MAX] = "";
+	char name[WHOM_SIZE];
+	char code[CODE_SIZE] = "";
+
+	if (last->exit_code >= 0)
+		(void)snprintf(code, sizeof(code), " with exit code %d",
+		               last->exit_code);
+	if (telling->rules->max_age_ms)
+		(void)span(telling->rules->max_age_ms, limit);
+	say(telling, "%s has exited%s %s ago%s%s: %s.", whom(telling, name),
+	    code, span(last->age_ms + since_ms, age),
+	    limit[0] ? ", limit " : "", limit,
+	    policy_is_bad(telling->policy) ? "bad" : "not bad yet");
+}
+
 static void tell_observation(struct telling *telling)
 {
 	const struct observation *last = &telling->monitor->last;
@@ -338,10 +432,11 @@ static void tell_observation(struct telling *telling)
 		            : verdict);
 		break;
 	case OBSERVATION_HEALTH:
+		tell_health(telling);
+		return;
 	case OBSERVATION_EXITED:
-		say(telling, "The container is %s.",
-		    policy_breach_words(telling->policy));
-		break;
+		tell_exit(telling);
+		return;
 	case OBSERVATION_FAILED:
 		(void)span(last->age_ms + since_ms, age);
 		if (last->exit_code >= 0)
@@ -395,23 +490,69 @@ static void next(struct telling *telling, uint64_t when_ms, const char *format,
 	va_end(args);
 }
 
-/* When the limit passes, if nothing comes. */
+/* When what lasted so long at the last word passes its limit. */
+static uint64_t passes(const struct telling *telling, uint64_t lasted_ms,
+                       uint64_t excuse_ms, uint64_t limit_ms)
+{
+	lasted_ms -= MIN(excuse_ms, lasted_ms);
+	lasted_ms += telling->now_ms - telling->monitor->last_ms;
+	return telling->now_ms + limit_ms - MIN(limit_ms, lasted_ms);
+}
+
+/* When a limit passes, if nothing comes. */
 static uint64_t limit_passes(const struct telling *telling)
 {
 	const struct policy *policy = telling->policy;
 	const struct policy_rules *rules = telling->rules;
 	const struct observation *last = &telling->monitor->last;
-	uint64_t left = rules->max_age_ms;
-	uint64_t age_ms = policy_age(policy, telling->now_ms);
+	uint64_t excuse_ms = policy->excused_ms + policy->away_ms;
+	uint64_t grace_ms = policy->away_ms ? rules->start_grace_ms : 0;
+	uint64_t max_age_ms = rules->max_age_ms + grace_ms;
+	uint64_t at_ms;
 
+	if (last->kind == OBSERVATION_EXITED)
+		return passes(telling, last->age_ms, 0, rules->max_age_ms);
 	if (last->kind == OBSERVATION_AGE)
-		age_ms = last->age_ms -
-		         MIN(policy->excused_ms + policy->away_ms,
-		             last->age_ms) +
-		         telling->now_ms - telling->monitor->last_ms;
-	left += policy->away_ms ? rules->start_grace_ms : 0;
-	left -= MIN(left, age_ms);
-	return telling->now_ms + left;
+		at_ms = passes(telling, last->age_ms, excuse_ms, max_age_ms);
+	else
+		at_ms = telling->now_ms + max_age_ms -
+		        MIN(max_age_ms, policy_age(policy, telling->now_ms));
+	if (last->running_ms && rules->max_runtime_ms)
+		at_ms = MIN(at_ms, passes(telling, last->running_ms, excuse_ms,
+		                          rules->max_runtime_ms + grace_ms));
+	return at_ms;
+}
+
+static bool is_container(const struct telling *telling)
+{
+	enum observation_kind kind = telling->monitor->last.kind;
+
+	return kind == OBSERVATION_HEALTH || kind == OBSERVATION_EXITED;
+}
+
+/* Of a container that is not bad. */
+static void next_of_container(struct telling *telling)
+{
+	const struct observation *last = &telling->monitor->last;
+	uint64_t grace_ms = telling->rules->grace_ms;
+	char when[TIME_TEXT_SIZE];
+	uint64_t at_ms;
+
+	if (last->kind == OBSERVATION_EXITED) {
+		at_ms = limit_passes(telling);
+		next(telling, at_ms, "breach at %s if it is not started before",
+		     at(telling, at_ms, when));
+	} else if (last->health == HEALTH_BAD && last->running_ms < grace_ms) {
+		at_ms = passes(telling, last->running_ms, 0, grace_ms);
+		next(telling, at_ms, "breach at %s if it stays unhealthy",
+		     at(telling, at_ms, when));
+	} else if (last->health == HEALTH_STARTING) {
+		next(telling, POLICY_NEVER, "what its check decides");
+	} else if (last->health == HEALTH_IDLE) {
+		next(telling, POLICY_NEVER, "nothing until it runs again");
+	} else {
+		next(telling, POLICY_NEVER, "nothing as long as it stays so");
+	}
 }
 
 /* The last of the guards to let go, as far as one can know. */
@@ -465,14 +606,19 @@ static void tell_next(struct telling *telling)
 
 	switch (policy->state) {
 	case POLICY_STARTING:
-		next(telling, POLICY_NEVER, "the first observation decides");
-		break;
 	case POLICY_GOOD:
-		next(telling, limit_ms,
-		     policy->missing
-		             ? "breach at %s if it is not listed before"
-		             : "breach at %s if nothing is pushed before",
-		     at(telling, limit_ms, when));
+		if (is_container(telling))
+			next_of_container(telling);
+		else if (policy->state == POLICY_STARTING)
+			next(telling, POLICY_NEVER,
+			     "the first observation decides");
+		else
+			next(telling, limit_ms,
+			     policy->missing
+			             ? "breach at %s if it is not listed before"
+			             : "breach at %s if nothing is pushed "
+			               "before",
+			     at(telling, limit_ms, when));
 		break;
 	case POLICY_BREACHED:
 		next(telling, for_ms, "bounce at %s if it stays bad",
@@ -485,6 +631,10 @@ static void tell_next(struct telling *telling)
 		next(telling, POLICY_NEVER, "the end of the step");
 		break;
 	case POLICY_VERIFYING:
+		if (verify_ms <= telling->now_ms) {
+			next(telling, POLICY_NEVER, "what its check decides");
+			break;
+		}
 		next(telling, verify_ms, "%s at %s if it is not good before",
 		     policy->step + 1 < telling->rules->n_steps
 		             ? "the next step"

@@ -70,19 +70,36 @@ int journal_resize(struct journal *journal, uint32_t size)
 	return 0;
 }
 
-void journal_add(struct journal *journal, int64_t wall_ms,
-                 enum journal_event event, const char *subject,
-                 const char *from, const char *to, const char *reason,
-                 const char *detail)
+/* Copies to *@textp, which moves on. */
+static const char *keep(char **textp, const char *text, size_t n)
+{
+	char *kept = *textp;
+
+	if (n)
+		memcpy(kept, text, n);
+	kept[n] = '\0';
+	*textp += n + 1;
+	return kept;
+}
+
+static size_t length(const char *text)
+{
+	return text ? strlen(text) : 0;
+}
+
+void journal_put(struct journal *journal, const struct journal_entry *given)
 {
 	struct journal_entry **entryp = slot(journal, journal->next_seq);
-	size_t n_subject = strlen(subject) + 1;
-	size_t n_detail = strnlen(detail, JOURNAL_DETAIL_MAX);
+	size_t n_subject = length(given->subject);
+	size_t n_container = length(given->container);
+	size_t n_detail = MIN(length(given->detail), JOURNAL_DETAIL_MAX);
 	struct journal_entry *entry;
+	char *text;
 
 	mem_free(*entryp);
 	*entryp = NULL;
-	entry = mem_alloc(sizeof(*entry) + n_subject + n_detail + 1);
+	entry = mem_alloc(sizeof(*entry) + n_subject + n_container + n_detail +
+	                  3);
 	if (journal->added)
 		journal->added(journal->context);
 	if (!entry) {
@@ -90,20 +107,31 @@ void journal_add(struct journal *journal, int64_t wall_ms,
 		journal->n_lost++;
 		return;
 	}
-	*entry = (struct journal_entry){
-		.seq = journal->next_seq++,
+	*entry = *given;
+	text = entry->text;
+	entry->seq = journal->next_seq++;
+	entry->subject = keep(&text, given->subject, n_subject);
+	entry->container = keep(&text, given->container, n_container);
+	entry->detail = keep(&text, given->detail, n_detail);
+	*entryp = entry;
+}
+
+void journal_add(struct journal *journal, int64_t wall_ms,
+                 enum journal_event event, const char *subject,
+                 const char *from, const char *to, const char *reason,
+                 const char *detail)
+{
+	const struct journal_entry entry = {
 		.wall_ms = wall_ms,
 		.event = event,
 		.from = from,
 		.to = to,
 		.reason = reason,
-		.subject = entry->text,
-		.detail = entry->text + n_subject,
+		.subject = subject,
+		.detail = detail,
 	};
-	memcpy(entry->text, subject, n_subject);
-	memcpy(entry->text + n_subject, detail, n_detail);
-	entry->text[n_subject + n_detail] = '\0';
-	*entryp = entry;
+
+	journal_put(journal, &entry);
 }
 
 const struct journal_entry *journal_get(const struct journal *journal,

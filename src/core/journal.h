@@ -29,12 +29,13 @@ struct journal_entry {
 	uint64_t seq;
 	int64_t wall_ms; /* Unix time */
 	enum journal_event event;
-	const char *from;    /* static; NULL if it does not apply */
-	const char *to;      /* static; NULL if it does not apply */
-	const char *reason;  /* static, never NULL */
-	const char *subject; /* monitor, source or target; "" if none */
-	const char *detail;  /* numbers and words; "" if none */
-	char text[];         /* where the last two lie */
+	const char *from;      /* static; NULL if it does not apply */
+	const char *to;        /* static; NULL if it does not apply */
+	const char *reason;    /* static, never NULL */
+	const char *subject;   /* monitor, source or target; "" if none */
+	const char *container; /* of a rule's, its name; "" if none */
+	const char *detail;    /* numbers and words; "" if none */
+	char text[];           /* where the last three lie */
 };
 
 struct journal {
@@ -53,7 +54,11 @@ void journal_fini(struct journal *journal); /* harmless on a zeroed one */
 /* Changes the size and keeps the newest. On -ENOMEM nothing has changed. */
 int journal_resize(struct journal *journal, uint32_t size) MUST_CHECK;
 
-/* @from, @to and @reason are static texts; the rest is copied. */
+/* Of @entry number and text are not looked at; what is not static is copied,
+ * NULL is "". */
+void journal_put(struct journal *journal, const struct journal_entry *entry);
+
+/* The same, without a container. */
 void journal_add(struct journal *journal, int64_t wall_ms,
                  enum journal_event event, const char *subject,
                  const char *from, const char *to, const char *reason,

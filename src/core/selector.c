@@ -5,11 +5,9 @@
 #include "base/slice.h"
 #include "base/text.h"
 
-#define COMPOSE_PROJECT "com.docker.compose.project"
-#define COMPOSE_SERVICE "com.docker.compose.service"
-#define SWARM_TASK      "com.docker.swarm.task.id"
-#define OPT_OUT_FALSE   "=false"
-#define SHORT_ID        12 /* what people and host names have of an id */
+#define SWARM_TASK    "com.docker.swarm.task.id"
+#define OPT_OUT_FALSE "=false"
+#define SHORT_ID      12 /* what people and host names have of an id */
 
 /* --- patterns --------------------------------------------------------------- */
 
@@ -121,7 +119,8 @@ static bool has_any_label(const struct container *container,
 /* Of compose, else the engine's own. */
 static const char *project_of(const struct container *container)
 {
-	const char *project = container_label(container, COMPOSE_PROJECT);
+	const char *project =
+		container_label(container, CONTAINER_COMPOSE_PROJECT);
 
 	if (project)
 		return project;
@@ -149,7 +148,7 @@ static const char *unmet(const struct selector_conditions *conditions,
 		return "it is of another project";
 	if (conditions->services.n &&
 	    !any_glob(&conditions->services,
-	              container_label(container, COMPOSE_SERVICE)))
+	              container_label(container, CONTAINER_COMPOSE_SERVICE)))
 		return "it is of another service";
 	return NULL;
 }

@@ -3,11 +3,10 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include "base/duration.h"
 #include "base/mem.h"
 #include "core/supervisor_private.h"
 
-#define DETAIL_SIZE 320 /* more than all its numbers take */
+#define DETAIL_SIZE 128 /* of a storm */
 
 static const double bounce_bounds[] = { 0.1, 0.25, 0.5, 1,   2.5, 5,
 	                                10,  30,   60,  120, 300 };
@@ -60,6 +59,8 @@ void supervisor_init(struct supervisor *supervisor,
 		                     .n_bounds = ARRAY_SIZE(reading_bounds) },
 	};
 	list_init(&supervisor->monitors);
+	list_init(&supervisor->rules);
+	supervisor->rules_resume_ms = PAUSE_FOREVER;
 	deadlines_init(&supervisor->deadlines);
 }
 
@@ -110,6 +111,7 @@ int supervisor_add(struct supervisor *supervisor, struct monitor *monitor,
 	supervisor->n_monitors++;
 	monitor->deadline = (struct deadline){ 0 };
 	list_init(&monitor->trouble_node);
+	list_init(&monitor->rule_node);
 	monitor->bad = false;
 	monitor->waiting = false;
 	if (!keep_policy)
@@ -117,6 +119,13 @@ int supervisor_add(struct supervisor *supervisor, struct monitor *monitor,
 	list_append(&supervisor->monitors, &monitor->all_node);
 	list_append(&monitor->group->monitors, &monitor->node);
 	monitor->group->n_monitors++;
+	if (monitor->rule) {
+		list_append(&monitor->rule->monitors, &monitor->rule_node);
+		monitor->rule->n_monitors++;
+	}
+	/* told before our own restart */
+	monitor->told_gave_up = monitor->policy.state == POLICY_GAVE_UP;
+	monitor->told = monitor->told_gave_up;
 	recount(monitor);
 	supervisor_settle(supervisor, monitor, now_ms);
 	return 0;
@@ -132,132 +141,14 @@ void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor)
 	list_unlink(&monitor->all_node);
 	list_unlink(&monitor->node);
 	list_unlink(&monitor->trouble_node);
+	if (monitor->rule) {
+		list_unlink(&monitor->rule_node);
+		monitor->rule->n_monitors--;
+	}
 	monitor->group->n_monitors--;
 	monitor->group->n_bad -= monitor->bad;
 	monitor->group->n_waiting -= monitor->waiting;
 	supervisor->n_monitors--;
-}
-
-/* --- what is recorded --------------------------------------------------- */
-
-/* What the job itself has said, " " first; its length. */
-static int describe_run(const struct monitor *monitor, char *out, size_t size)
-{
-	const struct observation *last = &monitor->last;
-	char runs[DURATION_TEXT_MAX];
-	char limit[DURATION_TEXT_MAX];
-
-	if (last->kind == OBSERVATION_FAILED && last->exit_code >= 0)
-		return snprintf(out, size, " exit_code=%d", last->exit_code);
-	if (last->running_ms && monitor->rules->max_runtime_ms)
-		return snprintf(
-			out, size, " runs=%s max_runtime=%s",
-			duration_format(last->running_ms, runs),
-			duration_format(monitor->rules->max_runtime_ms, limit));
-	return 0;
-}
-
-/* The numbers behind a decision, as they stand now. */
-static void describe(const struct monitor *monitor, uint64_t now_ms, char *out)
-{
-	const struct policy *policy = &monitor->policy;
-	char age[DURATION_TEXT_MAX];
-	char limit[DURATION_TEXT_MAX];
-	char excused[DURATION_TEXT_MAX];
-	uint64_t age_ms = monitor->last.age_ms;
-	int n;
-
-	if (monitor->last.kind != OBSERVATION_AGE &&
-	    monitor->last.kind != OBSERVATION_FAILED)
-		age_ms = policy_age(policy, now_ms);
-	n = snprintf(out, DETAIL_SIZE, "%s=%s limit=%s",
-	             policy->missing ? "missing_for" : "age",
-	             duration_format(age_ms, age),
-	             duration_format(monitor->rules->max_age_ms, limit));
-	if (policy->excused_ms + policy->away_ms)
-		n += snprintf(
-			out + n, DETAIL_SIZE - (size_t)n, " excused=%s",
-			duration_format(policy->excused_ms + policy->away_ms,
-		                        excused));
-	n += describe_run(monitor, out + n, DETAIL_SIZE - (size_t)n);
-	if (policy->state == POLICY_BOUNCING || policy->n_failed)
-		(void)snprintf(out + n, DETAIL_SIZE - (size_t)n,
-		               " bounces=%u/%u failed=%u", policy->n_bounces,
-		               monitor->rules->max_bounces, policy->n_failed);
-}
-
-static enum log_level move_level(const struct policy_move *move)
-{
-	if (move->to == POLICY_GAVE_UP)
-		return LOG_LEVEL_ERROR;
-	if (move->to == POLICY_BOUNCING || move->to == POLICY_UNKNOWN)
-		return LOG_LEVEL_WARN;
-	return LOG_LEVEL_INFO;
-}
-
-static void record_move(struct supervisor *supervisor, struct monitor *monitor,
-                        const struct policy_move *move, uint64_t now_ms)
-{
-	const char *from = policy_state_name(move->from);
-	const char *to = policy_state_name(move->to);
-	char detail[DETAIL_SIZE];
-
-	describe(monitor, now_ms, detail);
-	journal_add(supervisor->journal,
-	            (int64_t)now_ms + supervisor->wall_offset_ms, JOURNAL_STATE,
-	            monitor->name, from, to, move->reason, detail);
-	/* a source that goes down says so once, not once per monitor; so does
-	 * who pauses all */
-	if (move->to == POLICY_UNKNOWN || move->from == POLICY_UNKNOWN ||
-	    supervisor->all_at_once)
-		log_debug(supervisor->log, move->reason,
-		          LOG_STR("monitor", monitor->name),
-		          LOG_STR("from", from), LOG_STR("to", to),
-		          LOG_STR("numbers", detail));
-	else
-		LOG_AT(supervisor->log, move_level(move), move->reason,
-		       LOG_STR("monitor", monitor->name), LOG_STR("from", from),
-		       LOG_STR("to", to), LOG_STR("numbers", detail));
-}
-
-static void record_held(struct supervisor *supervisor, struct monitor *monitor,
-                        uint32_t newly_held, uint64_t now_ms)
-{
-	for (unsigned i = 0; i < N_POLICY_GUARDS; i++) {
-		const char *guard = policy_guard_name(1u << i);
-
-		if (!(newly_held & (1u << i)))
-			continue;
-		monitor->n_held[i]++;
-		if ((1u << i) == GUARD_UNKNOWN)
-			continue; /* the move says it */
-		journal_add(supervisor->journal,
-		            (int64_t)now_ms + supervisor->wall_offset_ms,
-		            JOURNAL_HELD, monitor->name, NULL, guard,
-		            "bounce is held", "");
-		log_info(supervisor->log, "bounce is held",
-		         LOG_STR("monitor", monitor->name),
-		         LOG_STR("guard", guard));
-	}
-}
-
-void supervisor_record(struct supervisor *supervisor, enum log_level level,
-                       enum journal_event event, const char *subject,
-                       const char *reason, const char *detail, uint64_t now_ms)
-{
-	journal_add(supervisor->journal,
-	            (int64_t)now_ms + supervisor->wall_offset_ms, event,
-	            subject, NULL, NULL, reason, detail);
-	if (subject[0])
-		LOG_AT(supervisor->log, level, reason,
-		       LOG_STR(event == JOURNAL_DAEMON
-		                       ? "monitor"
-		                       : journal_event_name(event),
-		               subject),
-		       LOG_STR("detail", detail));
-	else
-		LOG_AT(supervisor->log, level, reason,
-		       LOG_STR("detail", detail));
 }
 
 /* --- policy and its commands -------------------------------------------- */
@@ -297,15 +188,81 @@ void supervisor_arm(struct supervisor *supervisor, struct monitor *monitor)
 	deadlines_arm(&supervisor->deadlines, &monitor->deadline, at_ms);
 }
 
+static void tell(struct supervisor *supervisor, struct monitor *monitor,
+                 enum notice_event event)
+{
+	const struct supervisor_ops *ops = supervisor->ops;
+
+	if (ops->notice)
+		ops->notice(ops->context, monitor, event);
+}
+
+/* A guard, or giving up: each is told once. */
+static void tell_troubles(struct supervisor *supervisor,
+                          struct monitor *monitor,
+                          const struct policy_commands *commands)
+{
+	struct group *group = monitor->group;
+
+	if (monitor->policy.state == POLICY_GAVE_UP && commands->n_moves &&
+	    !monitor->told_gave_up) {
+		monitor->told = true;
+		monitor->told_gave_up = true;
+		tell(supervisor, monitor, NOTICE_GAVE_UP);
+	}
+	if ((commands->newly_held & GUARD_STORM) && !group->storm_told) {
+		group->storm_told = true;
+		tell(supervisor, monitor, NOTICE_STORM);
+	}
+}
+
+/* Good again, by a word that says so, after people were told of it. */
+static void tell_recovered(struct supervisor *supervisor,
+                           struct monitor *monitor)
+{
+	const struct observation *last = &monitor->last;
+	bool good = last->kind == OBSERVATION_AGE ||
+	            (last->kind == OBSERVATION_HEALTH &&
+	             last->health == HEALTH_GOOD);
+
+	if (!monitor->told || !good || monitor->policy.state != POLICY_GOOD)
+		return;
+	monitor->told = false;
+	monitor->told_gave_up = false;
+	tell(supervisor, monitor, NOTICE_RECOVERED);
+}
+
+static void begin_step(struct supervisor *supervisor, struct monitor *monitor,
+                       uint64_t now_ms)
+{
+	const struct supervisor_ops *ops = supervisor->ops;
+
+	if (monitor->policy.step == 0) {
+		monitor->bounce_ms = now_ms;
+		monitor->bounce_wall_ms =
+			(int64_t)now_ms + supervisor->wall_offset_ms;
+		monitor->bounce_reason =
+			monitor->policy.ordered
+				? "ordered by an operator"
+				: policy_breach_words(&monitor->policy);
+	}
+	target_begin(monitor->target, monitor);
+	monitor->acting = true;
+	supervisor->n_acting++;
+	ops->run_step(ops->context, monitor);
+}
+
 static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
                       const struct policy_commands *commands, uint64_t now_ms)
 {
 	const struct supervisor_ops *ops = supervisor->ops;
 
 	for (uint8_t i = 0; i < commands->n_moves; i++)
-		record_move(supervisor, monitor, &commands->moves[i], now_ms);
+		supervisor_record_move(supervisor, monitor, &commands->moves[i],
+		                       now_ms);
 	if (commands->newly_held)
-		record_held(supervisor, monitor, commands->newly_held, now_ms);
+		supervisor_record_held(supervisor, monitor,
+		                       commands->newly_held, now_ms);
 	supervisor_arm(supervisor, monitor);
 
 	if (commands->recovered)
@@ -318,18 +275,9 @@ static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
 		ops->observe(ops->context, monitor);
 	if (commands->cancel && monitor->acting)
 		ops->cancel_step(ops->context, monitor);
-	if (!commands->run_step)
-		return;
-
-	if (monitor->policy.step == 0) {
-		monitor->bounce_ms = now_ms;
-		monitor->bounce_wall_ms =
-			(int64_t)now_ms + supervisor->wall_offset_ms;
-	}
-	target_begin(monitor->target, monitor);
-	monitor->acting = true;
-	supervisor->n_acting++;
-	ops->run_step(ops->context, monitor);
+	tell_troubles(supervisor, monitor, commands);
+	if (commands->run_step)
+		begin_step(supervisor, monitor, now_ms);
 }
 
 uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
@@ -387,7 +335,7 @@ void supervisor_reading_begin(struct supervisor *supervisor,
                               struct group *group,
                               const struct reading *reading, uint64_t now_ms)
 {
-	bool up = reading->result == READING_OK;
+	bool up = reading && reading->result == READING_OK;
 	bool first = group->read_ms == GROUP_NEVER_READ &&
 	             group->result == READING_OK;
 
@@ -397,6 +345,8 @@ void supervisor_reading_begin(struct supervisor *supervisor,
 		group->read_ms = now_ms;
 		return;
 	}
+	if (!reading)
+		return;
 	group->n_readings[reading->result]++;
 	group->n_bytes += reading->n_bytes;
 	histogram_observe(&supervisor->reading_seconds,
@@ -422,15 +372,18 @@ static enum check_result check_result(const struct monitor *monitor)
 		return CHECK_UNKNOWN;
 	case OBSERVATION_MISSING:
 		return CHECK_MISSING;
+	case OBSERVATION_HEALTH:
+		if (monitor->last.health != HEALTH_BAD)
+			return CHECK_GOOD;
+		break;
 	case OBSERVATION_AGE:
 	case OBSERVATION_FAILED:
-	case OBSERVATION_HEALTH:
 	case OBSERVATION_EXITED:
 	case N_OBSERVATION_KINDS:
 	default:
-		return policy_is_bad(&monitor->policy) ? CHECK_BREACH
-		                                       : CHECK_GOOD;
+		break;
 	}
+	return policy_is_bad(&monitor->policy) ? CHECK_BREACH : CHECK_GOOD;
 }
 
 void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
@@ -442,6 +395,7 @@ void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
 	monitor->last = *observation;
 	monitor->last_ms = now_ms;
 	supervisor_feed(supervisor, monitor, &event, now_ms);
+	tell_recovered(supervisor, monitor);
 	monitor->n_checks[check_result(monitor)]++;
 }
 
@@ -500,8 +454,10 @@ static void judge_storm(struct supervisor *supervisor, struct group *group,
 	char detail[DETAIL_SIZE];
 
 	group->storm = storm_judge(&supervisor->storm_rules, &count, before);
-	if (!group->storm)
+	if (!group->storm) {
 		group->silent_ms = 0;
+		group->storm_told = false;
+	}
 	if (group->storm == before)
 		return;
 
@@ -532,11 +488,12 @@ void supervisor_reading_end(struct supervisor *supervisor, struct group *group,
 		           now_ms);
 }
 
-static enum policy_outcome outcome_of(enum step_result result)
+static enum policy_outcome outcome_of(const struct step_report *report)
 {
-	switch (result) {
-	case STEP_OK:
-		return OUTCOME_DONE;
+	switch (report->result) {
+	case STEP_OK: /* of what is gone no word will come */
+		return report->kind == STEP_REMOVE ? OUTCOME_SETTLED
+		                                   : OUTCOME_DONE;
 	case STEP_LEFT_ALONE:
 		return OUTCOME_LEFT_ALONE;
 	case STEP_UNAVAILABLE:
@@ -572,43 +529,68 @@ static void count_bounce(struct supervisor *supervisor, struct monitor *monitor,
 	bool more = outcome == OUTCOME_FAILED &&
 	            monitor->policy.state == POLICY_WAITING;
 
-	if (outcome != OUTCOME_DONE && !more)
+	if (outcome != OUTCOME_DONE && outcome != OUTCOME_SETTLED && !more)
 		bounce_ended(supervisor, monitor, results[outcome]);
+}
+
+/* A bounce was done, or has failed for good. */
+static bool is_worth_telling(const struct monitor *monitor,
+                             enum policy_outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_DONE:
+	case OUTCOME_SETTLED:
+	case OUTCOME_UNAVAILABLE:
+		return true;
+	case OUTCOME_FAILED:
+		return monitor->policy.state != POLICY_WAITING;
+	case OUTCOME_LEFT_ALONE:
+	case OUTCOME_VETOED:
+	case OUTCOME_DRY_RUN:
+	case OUTCOME_CANCELLED:
+	default:
+		return false;
+	}
+}
+
+static void tell_bounced(struct supervisor *supervisor, struct monitor *monitor,
+                         const struct step_report *report,
+                         enum policy_outcome outcome)
+{
+	if (!is_worth_telling(monitor, outcome))
+		return;
+	monitor->report = report;
+	tell(supervisor, monitor, NOTICE_BOUNCED);
+	monitor->report = NULL;
+	/* what was removed does not come back as good */
+	monitor->told = outcome != OUTCOME_SETTLED;
 }
 
 void supervisor_step_ended(struct supervisor *supervisor,
                            struct monitor *monitor,
-                           const struct step_report *report, uint64_t now_ms)
+                           const struct step_report *given, uint64_t now_ms)
 {
-	struct policy_event event = { .kind = POLICY_EVENT_STEP_ENDED,
-		                      .outcome = outcome_of(report->result) };
 	uint8_t rung = monitor->policy.step;
-	const char *kind = step_kind_name(monitor->steps[rung].kind);
-	const char *result = step_result_name(report->result);
+	struct step_report report = *given;
+	struct policy_event event = { .kind = POLICY_EVENT_STEP_ENDED };
 	struct policy_commands commands;
 
 	assert(monitor->acting);
+	report.kind = monitor->steps[rung].kind;
+	event.outcome = outcome_of(&report);
 	monitor->acting = false;
 	supervisor->n_acting--;
 	target_end(monitor->target, now_ms);
 	if (monitor->n_steps)
-		monitor->n_steps[rung][report->result]++;
-
-	journal_add(supervisor->journal,
-	            (int64_t)now_ms + supervisor->wall_offset_ms, JOURNAL_STEP,
-	            monitor->name, kind, result, "step ended", report->detail);
-	LOG_AT(supervisor->log,
-	       event.outcome == OUTCOME_FAILED ||
-	                       event.outcome == OUTCOME_UNAVAILABLE
-	               ? LOG_LEVEL_WARN
-	               : LOG_LEVEL_INFO,
-	       "step ended", LOG_STR("monitor", monitor->name),
-	       LOG_STR("step", kind), LOG_STR("result", result),
-	       LOG_MS("took", report->duration_ms),
-	       LOG_STR("detail", report->detail));
+		monitor->n_steps[rung][report.result]++;
+	supervisor_record_step(supervisor, monitor, &report,
+	                       event.outcome == OUTCOME_FAILED ||
+	                               event.outcome == OUTCOME_UNAVAILABLE,
+	                       now_ms);
 
 	commands = decide(supervisor, monitor, &event, now_ms);
 	count_bounce(supervisor, monitor, event.outcome);
+	tell_bounced(supervisor, monitor, &report, event.outcome);
 	carry_out(supervisor, monitor, &commands, now_ms);
 	if (commands.ask_guards && !monitor->group->reading)
 		ask_guards(supervisor, monitor, now_ms);
@@ -633,6 +615,7 @@ void supervisor_tick(struct supervisor *supervisor, uint64_t now_ms)
 	struct deadline *due;
 
 	supervisor_end_pause_of_all(supervisor, now_ms);
+	supervisor_end_pauses_of_rules(supervisor, now_ms);
 	while ((due = deadlines_pop(&supervisor->deadlines, now_ms))) {
 		struct monitor *monitor =
 			container_of(due, struct monitor, deadline);
@@ -647,7 +630,8 @@ void supervisor_tick(struct supervisor *supervisor, uint64_t now_ms)
 
 uint64_t supervisor_next(const struct supervisor *supervisor)
 {
-	uint64_t next_ms = deadlines_next(&supervisor->deadlines);
+	uint64_t next_ms = MIN(deadlines_next(&supervisor->deadlines),
+	                       supervisor->rules_resume_ms);
 
 	return supervisor->pause_all
 	               ? MIN(next_ms, supervisor->pause_all->until_ms)

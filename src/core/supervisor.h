@@ -67,6 +67,7 @@ struct group {
 	uint32_t n_bad;       /* the last word on them was bad */
 	uint32_t n_waiting;   /* would bounce; a guard holds */
 	bool storm;           /* the guard holds */
+	bool storm_told;      /* and people were told of it */
 	uint64_t silent_ms;   /* since when, those that fell silent in it */
 	bool reading;         /* between begin and end */
 	bool up;              /* the last reading was good */
@@ -92,7 +93,10 @@ struct rule {
 	struct pause *pause; /* by an operator; NULL: not; owned */
 };
 
-/* One rule at work, or one container of a rule. The upper fields are set by the owner and borrowed. */
+struct step_report;
+
+/* One rule at work, or one container of a rule. The upper fields are set by the
+ * owner and borrowed. */
 struct monitor {
 	const char *name;
 	const struct config_monitor *config; /* not looked into here */
@@ -102,12 +106,17 @@ struct monitor {
 	struct target *target; /* never NULL */
 	struct rule *rule;     /* NULL: the monitor is the rule */
 	const char *container; /* its name now; NULL without `rule` */
+	const char *image;     /* the same of its image */
 	bool dry_run;
 	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */
 	uint8_t n_quiet;
 	struct pause *pause; /* by an operator; NULL: not; owned */
 
+	const struct step_report *report; /* in NOTICE_BOUNCED: how the step
+	                                     ended; else NULL */
+	const char *bounce_reason; /* static words: why the present or last
+	                              bounce; NULL: there was none */
 	struct policy policy;
 	struct observation last; /* as it came; unknown at first */
 	uint64_t last_ms;        /* when, monotonic */
@@ -121,6 +130,8 @@ struct monitor {
 	bool bad;                 /* counted in the group's n_bad */
 	bool waiting;             /* … and n_waiting */
 	bool acting;              /* a step of ours is queued or runs */
+	bool told;                /* people were told of it since it was good */
+	bool told_gave_up;
 
 	uint32_t n_checks[N_CHECK_RESULTS];
 	uint32_t n_bounces[N_BOUNCE_RESULTS];
@@ -131,6 +142,7 @@ struct monitor {
 /* What the step did; borrowed for the call. */
 struct step_report {
 	enum step_result result;
+	enum step_kind kind; /* set by the supervisor */
 	uint64_t duration_ms;
 	const char *detail; /* words for the operator, "" if none */
 };
@@ -145,9 +157,14 @@ struct supervisor_ops {
 	void (*observe)(void *context, struct monitor *monitor);
 	/* Something that must survive our restart has changed. */
 	void (*changed)(void *context);
-	/* People may want to be told; of a storm @monitor is the first that it
-	 * holds, and n_waiting of its group says how many more. The policy is
-	 * as it is after the event. May be NULL. */
+	/*
+	 * People may want to be told. BOUNCED: a step was done, or failed and
+	 * no other follows; monitor->report says how it ended. GAVE_UP: once,
+	 * until it is good again. RECOVERED: good again, after one of these.
+	 * Of a storm @monitor is the first that it
+	 * holds, and n_waiting of its group says how many more.
+	 * The policy is as it is after the event. May be NULL.
+	 */
 	void (*notice)(void *context, struct monitor *monitor,
 	               enum notice_event event);
 	void *context;
@@ -166,11 +183,12 @@ struct supervisor {
 	quiet_local_cb local;   /* of quiet windows; libc's at first */
 	struct list monitors;
 	uint32_t n_monitors;
-	struct list rules;       /* struct rule */
-	struct pause *pause_all; /* by an operator, also those to come */
-	bool all_at_once;        /* pausing or resuming all */
-	uint32_t n_acting;       /* steps queued or running */
-	bool stopping;           /* the owner's: nothing more is started */
+	struct list rules;        /* struct rule */
+	uint64_t rules_resume_ms; /* the first end of a pause of one of them */
+	struct pause *pause_all;  /* by an operator, also those to come */
+	bool all_at_once;         /* pausing or resuming all */
+	uint32_t n_acting;        /* steps queued or running */
+	bool stopping;            /* the owner's: nothing more is started */
 	struct histogram bounce_seconds;
 	struct histogram reading_seconds;
 };
@@ -193,7 +211,8 @@ void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor);
 
 /* One reading of (a part of) a group: between begin and end policies only
  * take note; at the end the storm is judged and bounces may start. The end
- * costs what is in trouble, not what the group has. */
+ * costs what is in trouble, not what the group has. @reading NULL: it is no
+ * reading, but an event that the source heard of. */
 void supervisor_reading_begin(struct supervisor *supervisor,
                               struct group *group,
                               const struct reading *reading, uint64_t now_ms);
@@ -228,7 +247,7 @@ int supervisor_order_pause(struct supervisor *supervisor,
                            const char *reason, uint64_t now_ms) MUST_CHECK;
 
 /* A rule is there, or is no more; its monitors are added after, and removed
- * before. Frees its pause. */
+ * before. A pause that it has goes on; the removal frees it. */
 void supervisor_add_rule(struct supervisor *supervisor, struct rule *rule);
 void supervisor_remove_rule(struct supervisor *supervisor, struct rule *rule);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/supervisor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include "base/mem.h"
@@ -21,7 +22,11 @@ static void record(struct supervisor *supervisor, const struct monitor *monitor,
 const struct pause *supervisor_pause_of(const struct supervisor *supervisor,
                                         const struct monitor *monitor)
 {
-	return monitor->pause ? monitor->pause : supervisor->pause_all;
+	if (monitor->pause)
+		return monitor->pause;
+	if (monitor->rule && monitor->rule->pause)
+		return monitor->rule->pause;
+	return supervisor->pause_all;
 }
 
 void supervisor_settle(struct supervisor *supervisor, struct monitor *monitor,
@@ -124,6 +129,103 @@ void supervisor_end_pause_of_all(struct supervisor *supervisor, uint64_t now_ms)
 {
 	if (supervisor->pause_all && supervisor->pause_all->until_ms <= now_ms)
 		end_pause(supervisor, NULL, "pause is over", now_ms);
+}
+
+/* --- … of a rule --------------------------------------------------------- */
+
+static void find_next_resume(struct supervisor *supervisor)
+{
+	supervisor->rules_resume_ms = PAUSE_FOREVER;
+	LIST_FOR_EACH (node, &supervisor->rules) {
+		const struct rule *rule = container_of(node, struct rule, node);
+
+		if (rule->pause)
+			supervisor->rules_resume_ms =
+				MIN(supervisor->rules_resume_ms,
+			            rule->pause->until_ms);
+	}
+}
+
+void supervisor_add_rule(struct supervisor *supervisor, struct rule *rule)
+{
+	list_init(&rule->monitors);
+	rule->n_monitors = 0;
+	list_append(&supervisor->rules, &rule->node);
+	find_next_resume(supervisor);
+}
+
+void supervisor_remove_rule(struct supervisor *supervisor, struct rule *rule)
+{
+	assert(rule->n_monitors == 0);
+	list_unlink(&rule->node);
+	mem_free(rule->pause);
+	rule->pause = NULL;
+	find_next_resume(supervisor);
+}
+
+static void settle_rule(struct supervisor *supervisor, struct rule *rule,
+                        uint64_t now_ms)
+{
+	find_next_resume(supervisor);
+	supervisor->all_at_once = true;
+	LIST_FOR_EACH (node, &rule->monitors)
+		supervisor_settle(supervisor,
+		                  container_of(node, struct monitor, rule_node),
+		                  now_ms);
+	supervisor->all_at_once = false;
+	supervisor->ops->changed(supervisor->ops->context);
+}
+
+int supervisor_order_pause_rule(struct supervisor *supervisor,
+                                struct rule *rule, uint64_t until_ms,
+                                const char *reason, uint64_t now_ms)
+{
+	struct pause *pause = pause_new(
+		(int64_t)now_ms + supervisor->wall_offset_ms, until_ms, reason);
+	char detail[DETAIL_SIZE];
+
+	if (!pause)
+		return -ENOMEM;
+	mem_free(rule->pause);
+	rule->pause = pause;
+	describe(supervisor, pause, detail);
+	supervisor_record(supervisor, LOG_LEVEL_INFO, JOURNAL_DAEMON,
+	                  rule->name, "paused by an operator", detail, now_ms);
+	settle_rule(supervisor, rule, now_ms);
+	return 0;
+}
+
+static void end_pause_of_rule(struct supervisor *supervisor, struct rule *rule,
+                              const char *reason, uint64_t now_ms)
+{
+	supervisor_record(supervisor, LOG_LEVEL_INFO, JOURNAL_DAEMON,
+	                  rule->name, reason, rule->pause->reason, now_ms);
+	mem_free(rule->pause);
+	rule->pause = NULL;
+	settle_rule(supervisor, rule, now_ms);
+}
+
+bool supervisor_order_resume_rule(struct supervisor *supervisor,
+                                  struct rule *rule, uint64_t now_ms)
+{
+	if (!rule->pause)
+		return false;
+	end_pause_of_rule(supervisor, rule, "resumed by an operator", now_ms);
+	return true;
+}
+
+void supervisor_end_pauses_of_rules(struct supervisor *supervisor,
+                                    uint64_t now_ms)
+{
+	if (supervisor->rules_resume_ms > now_ms)
+		return;
+	LIST_FOR_EACH (node, &supervisor->rules) {
+		struct rule *rule = container_of(node, struct rule, node);
+
+		if (rule->pause && rule->pause->until_ms <= now_ms)
+			end_pause_of_rule(supervisor, rule, "pause is over",
+			                  now_ms);
+	}
 }
 
 /* --- a bounce ------------------------------------------------------------ */

@@ -14,14 +14,24 @@ static bool is_idle(const struct http_connection *connection,
 	       strcmp(connection->origin, origin) == 0;
 }
 
+/* Of https only what was opened with the same files, as they are now. */
+static bool may_serve(const struct http_connection *connection,
+                      const struct http_call *call)
+{
+	return call->url.scheme != URL_HTTPS ||
+	       connection->tls_context ==
+	               http_tls_find(connection->client, call);
+}
+
 static struct http_connection *find_idle(struct http_client *client,
+                                         const struct http_call *call,
                                          const char *origin)
 {
 	LIST_FOR_EACH (node, &client->connections) {
 		struct http_connection *connection =
 			container_of(node, struct http_connection, node);
 
-		if (is_idle(connection, origin))
+		if (is_idle(connection, origin) && may_serve(connection, call))
 			return connection;
 	}
 	return NULL;
@@ -78,7 +88,7 @@ static struct http_connection *get_connection(struct http_client *client,
 	struct http_connection *connection = NULL;
 
 	if (!call->fresh && http_request_repeatable(call))
-		connection = find_idle(client, origin);
+		connection = find_idle(client, call, origin);
 	if (connection)
 		connection->kept = true;
 	else
@@ -180,6 +190,11 @@ void http_client_maybe_closed(struct http_client *client)
 	if (!client->closing || client->closer_open ||
 	    !list_empty(&client->connections))
 		return;
+	for (size_t i = 0; i < ARRAY_SIZE(client->contexts); i++)
+		tls_context_unref(client->contexts[i]);
+	mem_free(client->tls.ca);
+	mem_free(client->tls.cert);
+	mem_free(client->tls.key);
 	mem_free(client);
 	closed(context);
 }

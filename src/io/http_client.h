@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_client: HTTP/1.1 exchanges over TCP or a unix socket.
+ * http_client: HTTP/1.1 exchanges over TCP, TLS or a unix socket.
  *
  * The happy path of a call: take an idle connection of the endpoint from the
  * pool, or resolve and connect (each address of a name in turn until one
- * accepts); write the request; feed the parser from the connection's one
+ * accepts), over https shake hands; write the request; feed the parser from the connection's one
  * buffer; hand the body over as it comes; give the connection back or close
  * it; complete. Failure at any stage closes the connection and completes with
  * the reason, as in `http://gw:9091: connect: connection refused`.
@@ -15,9 +15,10 @@
  * others always travel on a new connection, and once.
  *
  * Numeric addresses and `localhost` are resolved without libuv's thread pool.
- * An answer may come before the request is written. 1xx are ignored. TLS is
- * not built in: https completes with UV_ENOTSUP. The program must ignore
- * SIGPIPE.
+ * An answer may come before the request is written. 1xx are ignored. An https
+ * peer's certificate is always verified (io/tls.h); an answer that ends with
+ * its connection is whole only if TLS was ended too. Where TLS is not built
+ * in, https completes with UV_ENOTSUP. The program must ignore SIGPIPE.
  */
 #pragma once
 
@@ -26,6 +27,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/slice.h"
+#include "io/tls.h"
 #include "proto/http.h"
 #include "proto/url.h"
 
@@ -33,6 +35,7 @@
 #define HTTP_CLIENT_TIMEOUT_NONE UINT64_MAX
 #define HTTP_CLIENT_RESOLVE_MS   10000 /* a name, within the whole */
 #define HTTP_CLIENT_CONNECT_MS   5000  /* one address, within the whole */
+#define HTTP_CLIENT_TLS_MS       10000 /* a handshake, within the whole */
 #define HTTP_CLIENT_IDLE_MS      90000 /* a kept connection unused so long */
 #define HTTP_CLIENT_MAX_IDLE     8     /* kept connections per endpoint */
 #define HTTP_CLIENT_MAX_INTERIM  16    /* 1xx before the answer */
@@ -61,6 +64,9 @@ struct http_call {
 	                             connected; 0: none of its own */
 	uint64_t max_body;        /* HTTP_E_BODY_TOO_LARGE beyond; 0: none */
 	bool fresh;               /* never use a kept connection */
+	/* Of https; NULL, and each file that is NULL: the client's. Borrowed
+	 * until completion. */
+	const struct tls_options *tls;
 	/* Status and headers are in; may be NULL. Return non-zero to end the
 	 * call with that as err.code. The message is borrowed for the call of
 	 * on_head. Both may cancel the call, and start others. */
@@ -84,6 +90,16 @@ struct http_call {
 /* NULL if out of memory. @log may be NULL. */
 struct http_client *http_client_new(uv_loop_t *loop,
                                     const struct log *log) MUST_CHECK;
+
+/*
+ * http_client_set_tls() - the files of https, for calls that name none
+ * @options: copied; each may be NULL, as is all of it at first
+ *
+ * For connections to come; they are read when the first one is made, and again
+ * once they have changed. 0 or -ENOMEM, which leaves things as they were.
+ */
+int http_client_set_tls(struct http_client *client,
+                        const struct tls_options *options) MUST_CHECK;
 
 /*
  * http_client_close() - cancel what runs, close what is kept, free

@@ -84,7 +84,10 @@ static void on_connected(uv_connect_t *request, int status)
 		return;
 	}
 	tune(connection);
-	http_exchange_begin(connection);
+	if (connection->call->url.scheme == URL_HTTPS)
+		http_tls_begin(connection);
+	else
+		http_exchange_begin(connection);
 }
 
 static int open_stream(struct http_connection *connection)
@@ -150,16 +153,16 @@ static void on_resolved(struct resolver_request *request)
 void http_connect_begin(struct http_connection *connection)
 {
 	const struct url *url = &connection->call->url;
+	struct err err = { 0 };
 	int r;
 
 	connection->kept = false;
 	connection->next = 0;
 	connection->list.n = 1;
 	connection->state = HTTP_CONNECTION_RESOLVING;
-	if (url->scheme == URL_HTTPS) {
-		http_connection_fail(connection, UV_ENOTSUP,
-		                     "connect: TLS is not built into this "
-		                     "program: use http://");
+	if (url->scheme == URL_HTTPS &&
+	    (r = http_tls_load(connection, &err)) < 0) {
+		http_connection_fail(connection, r, "%s", err.message);
 		return;
 	}
 	if (url->scheme == URL_UNIX ||

@@ -130,7 +130,8 @@ static void finished(struct http_connection *connection, bool clean)
 		                     "head: the peer switched to a protocol "
 		                     "that was not asked for");
 	else if (clean && connection->keep_alive && !connection->writing &&
-	         !connection->write_failure)
+	         !connection->write_failure &&
+	         !(connection->tls && tls_is_pending(connection->tls)))
 		http_client_keep(connection);
 	else
 		http_connection_close(connection);
@@ -202,7 +203,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 		*buf = uv_buf_init(&connection->probe, 1);
 }
 
-static void on_bytes(struct http_connection *connection, struct slice bytes)
+void http_exchange_bytes(struct http_connection *connection, struct slice bytes)
 {
 	uint64_t silence = connection->call->idle_timeout_ms;
 
@@ -213,15 +214,22 @@ static void on_bytes(struct http_connection *connection, struct slice bytes)
 	feed(connection, bytes);
 }
 
-static void on_end(struct http_connection *connection, int code)
+void http_exchange_end(struct http_connection *connection, int code)
 {
-	code = stream_end_reason(&connection->stream, code);
 	if (!connection->answered)
 		broken(connection, code);
 	else if (code == UV_EOF)
 		on_eof(connection);
 	else
 		fail_with(connection, code);
+}
+
+static void ended(struct http_connection *connection, int code)
+{
+	if (connection->tls)
+		http_tls_ended(connection, code);
+	else
+		http_exchange_end(connection, code);
 }
 
 static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
@@ -233,10 +241,19 @@ static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
 		return;
 	if (connection->state == HTTP_CONNECTION_IDLE)
 		http_connection_close(connection);
+	else if (n > 0 && connection->tls)
+		http_tls_received(connection, slice_make(buf->base, (size_t)n));
 	else if (n > 0)
-		on_bytes(connection, slice_make(buf->base, (size_t)n));
+		http_exchange_bytes(connection,
+		                    slice_make(buf->base, (size_t)n));
 	else
-		on_end(connection, (int)n);
+		ended(connection,
+		      stream_end_reason(&connection->stream, (int)n));
+}
+
+int http_exchange_listen(struct http_connection *connection)
+{
+	return uv_read_start(&connection->stream.uv.stream, on_alloc, on_read);
 }
 
 /* --- writing ------------------------------------------------------------ */
@@ -268,7 +285,7 @@ static int start_writing(struct http_connection *connection)
 void http_exchange_begin(struct http_connection *connection)
 {
 	const struct http_call *call = connection->call;
-	bool reading = connection->kept;
+	bool reading = connection->kept || connection->tls;
 	int r = 0;
 
 	connection->state = HTTP_CONNECTION_EXCHANGING;
@@ -280,11 +297,11 @@ void http_exchange_begin(struct http_connection *connection)
 	                                        ? call->idle_timeout_ms
 	                                        : HTTP_NEVER);
 	if (!reading)
-		r = uv_read_start(&connection->stream.uv.stream, on_alloc,
-		                  on_read);
+		r = http_exchange_listen(connection);
+	connection->writing = true;
 	if (r == 0)
-		r = start_writing(connection);
-	connection->writing = r == 0;
+		r = connection->tls ? http_tls_write(connection)
+		                    : start_writing(connection);
 	if (r < 0)
 		broken(connection, r);
 }

@@ -86,7 +86,8 @@ static void write_host(struct buf *buf, const struct url *url)
 	else
 		(void)buf_printf(buf, "%s%.*s%s", url->ipv6 ? "[" : "", (int)n,
 		                 url->host.p, url->ipv6 ? "]" : "");
-	if (url->scheme != URL_UNIX && url->port != 80)
+	if (url->scheme != URL_UNIX &&
+	    url->port != (url->scheme == URL_HTTPS ? 443 : 80))
 		(void)buf_printf(buf, ":%u", url->port);
 	(void)buf_puts(buf, "\r\n");
 }

@@ -12,6 +12,7 @@ static void maybe_closed(struct http_connection *connection)
 	if (connection->stream_open || connection->timer_open)
 		return;
 	list_unlink(&connection->node);
+	tls_context_unref(connection->tls_context);
 	http_parser_free(connection->parser);
 	buf_fini(&connection->request);
 	mem_free(connection->buffer);
@@ -39,6 +40,7 @@ static void on_stream_closed(struct stream *stream)
 		container_of(stream, struct http_connection, stream);
 
 	connection->stream_open = false;
+	http_tls_free(connection);
 	if (connection->state == HTTP_CONNECTION_CLOSING)
 		maybe_closed(connection);
 	else if (connection->kept)
@@ -61,8 +63,10 @@ void http_connection_close(struct http_connection *connection)
 		return;
 	connection->state = HTTP_CONNECTION_CLOSING;
 	resolver_cancel(&connection->lookup);
-	if (connection->stream_open && !stream_closes)
+	if (connection->stream_open && !stream_closes) {
+		http_tls_shut_down(connection);
 		stream_close(&connection->stream, on_stream_closed);
+	}
 	uv_close((uv_handle_t *)&connection->timer, on_timer_closed);
 }
 
@@ -93,6 +97,8 @@ static const char *stage_name(const struct http_connection *connection)
 	case HTTP_CONNECTION_CONNECTING:
 	case HTTP_CONNECTION_REOPENING:
 		return "connect";
+	case HTTP_CONNECTION_SHAKING:
+		return "TLS handshake";
 	case HTTP_CONNECTION_EXCHANGING:
 	case HTTP_CONNECTION_IDLE:
 	case HTTP_CONNECTION_CLOSING:
@@ -137,6 +143,9 @@ static void stage_timed_out(struct http_connection *connection)
 		break;
 	case HTTP_CONNECTION_CONNECTING:
 		http_connect_failed(connection, UV_ETIMEDOUT);
+		break;
+	case HTTP_CONNECTION_SHAKING:
+		http_tls_timed_out(connection);
 		break;
 	case HTTP_CONNECTION_EXCHANGING:
 		timed_out(connection, "nothing came for",

@@ -10,6 +10,9 @@
  *        │                                 else to the next address
  *        └── any ──▶ CLOSING ──all handles gone──▶ complete the call, free
  *
+ * Over https SHAKING stands between CONNECTING and EXCHANGING, and fails as
+ * CONNECTING does.
+ *
  * One stream, opened anew for each attempt; one timer, which serves whatever
  * deadline is next. The call is completed when it cannot be touched any more:
  * from the read that ended it when the connection is kept, else when
@@ -22,12 +25,19 @@
 #include "io/resolver.h"
 #include "io/stream.h"
 
-#define HTTP_NEVER UINT64_MAX /* no such deadline */
+#define HTTP_NEVER        UINT64_MAX /* no such deadline */
+#define HTTP_TLS_CONTEXTS 8          /* sets of files that are kept read */
 
 struct http_client {
 	uv_loop_t *loop;
 	const struct log *log;
 	struct list connections; /* those used last come first */
+	struct {
+		char *ca;
+		char *cert;
+		char *key;
+	} tls; /* files for calls that name none */
+	struct tls_context *contexts[HTTP_TLS_CONTEXTS]; /* the newest first */
 	bool closing;
 	uv_timer_t closer; /* never started: to be closed from the loop */
 	bool closer_open;
@@ -38,6 +48,7 @@ struct http_client {
 enum http_connection_state {
 	HTTP_CONNECTION_RESOLVING,
 	HTTP_CONNECTION_CONNECTING,
+	HTTP_CONNECTION_SHAKING,
 	HTTP_CONNECTION_REOPENING,
 	HTTP_CONNECTION_EXCHANGING,
 	HTTP_CONNECTION_IDLE,
@@ -69,6 +80,12 @@ struct http_connection {
 	struct http_parser *parser;
 	char *buffer; /* HTTP_CLIENT_BUFFER bytes, NULL while idle */
 	int write_failure;
+
+	struct tls_context *tls_context; /* NULL: none was needed yet */
+	struct tls *tls;                 /* NULL: it is plain */
+	size_t n_encrypted;              /* bytes of the request */
+	bool sending;                    /* `write` carries TLS's output */
+
 	unsigned n_interim;
 	bool kept; /* the stream was taken from the pool */
 	bool writing;
@@ -121,11 +138,48 @@ bool http_request_repeatable(const struct http_call *call);
 /* The stream is connected: writes the request and reads the answer. */
 void http_exchange_begin(struct http_connection *connection);
 
+/* Reading, which http_exchange_begin() does unless it goes on already. */
+int http_exchange_listen(struct http_connection *connection) MUST_CHECK;
+
+/* Of the peer, in plain text; and that it has ended with @code, UV_EOF or
+ * worse. Either may end the exchange. */
+void http_exchange_bytes(struct http_connection *connection,
+                         struct slice bytes);
+void http_exchange_end(struct http_connection *connection, int code);
+
 /* What the connection's parser calls. */
 extern const struct http_parser_callbacks http_exchange_callbacks;
 
 /* "write", "head" or "body": how far it came. */
 const char *http_exchange_stage(const struct http_connection *connection);
+
+/* --- http_client_tls.c -------------------------------------------------- */
+
+/* The context of a call's files if it is at hand and still up to date, without
+ * a reference; else NULL. */
+struct tls_context *http_tls_find(const struct http_client *client,
+                                  const struct http_call *call);
+
+/* Reads the files if need be; 0, or negative with words. */
+int http_tls_load(struct http_connection *connection,
+                  struct err *err) MUST_CHECK;
+
+/* The stream is connected: shakes hands, then begins the exchange. */
+void http_tls_begin(struct http_connection *connection);
+
+/* What the stream read, or how it ended. */
+void http_tls_received(struct http_connection *connection, struct slice bytes);
+void http_tls_ended(struct http_connection *connection, int code);
+void http_tls_timed_out(struct http_connection *connection);
+
+/* Writes the call's request. 0 or negative. */
+int http_tls_write(struct http_connection *connection) MUST_CHECK;
+
+/* The stream is about to be closed: says so to the peer, if it can be said
+ * without waiting. */
+void http_tls_shut_down(struct http_connection *connection);
+/* The stream is closed. */
+void http_tls_free(struct http_connection *connection);
 
 /* --- http_client.c ------------------------------------------------------ */
 

@@ -102,7 +102,7 @@ void docker_message(struct slice body, char *out)
 	json_free(root);
 }
 
-static enum docker_status status_parse(struct slice text)
+enum docker_status docker_status_parse(struct slice text)
 {
 	static const struct {
 		const char *text;
@@ -124,7 +124,7 @@ static enum docker_status status_parse(struct slice text)
 	return DOCKER_STATUS_OTHER;
 }
 
-static enum docker_policy policy_parse(struct slice text)
+enum docker_policy docker_policy_parse(struct slice text)
 {
 	if (slice_is(text, "always"))
 		return DOCKER_POLICY_ALWAYS;
@@ -135,7 +135,7 @@ static enum docker_policy policy_parse(struct slice text)
 	return DOCKER_POLICY_NO;
 }
 
-static void container_read(const struct json_t *root,
+static void read_container(const struct json_t *root,
                            struct docker_container *out)
 {
 	const struct json_t *state = json_get(root, "State");
@@ -152,16 +152,26 @@ static void container_read(const struct json_t *root,
 	                     sizeof(out->finished_at));
 	copy_printable(error, out->error, sizeof(out->error));
 
-	out->status = status_parse(json_as_text(json_get(state, "Status")));
+	out->status =
+		docker_status_parse(json_as_text(json_get(state, "Status")));
 	if (out->status != DOCKER_STATUS_RUNNING &&
 	    out->status != DOCKER_STATUS_PAUSED)
 		out->exit_code = json_as_int(json_get(state, "ExitCode"), -1);
 	out->oom_killed = json_as_bool(json_get(state, "OOMKilled"), false);
-	out->policy = policy_parse(json_as_text(
+	out->policy = docker_policy_parse(json_as_text(
 		json_get(json_get(host, "RestartPolicy"), "Name")));
 	out->auto_remove = json_as_bool(json_get(host, "AutoRemove"), false);
 	out->has_stop_timeout = !json_is_missing(stop_timeout);
 	out->stop_timeout_s = json_as_int(stop_timeout, DOCKER_STOP_TIMEOUT_S);
+}
+
+int docker_container_read(const struct json_t *root,
+                          struct docker_container *outp, struct err *err)
+{
+	read_container(root, outp);
+	if (outp->id[0] == '\0')
+		return err_set(err, -EINVAL, "not a container: it has no Id");
+	return 0;
 }
 
 int docker_container_parse(struct slice body, struct docker_container *outp,
@@ -172,11 +182,9 @@ int docker_container_parse(struct slice body, struct docker_container *outp,
 
 	if (r < 0)
 		return r;
-	container_read(root, outp);
+	r = docker_container_read(root, outp, err);
 	json_free(root);
-	if (outp->id[0] == '\0')
-		return err_set(err, -EINVAL, "not a container: it has no Id");
-	return 0;
+	return r;
 }
 
 bool docker_container_stopped_by_hand(const struct docker_container *container)

@@ -89,6 +89,16 @@ struct docker_container {
 int docker_container_parse(struct slice body, struct docker_container *outp,
                            struct err *err) MUST_CHECK;
 
+/* The same from a document that was parsed already. 0 or -EINVAL. */
+struct json_t;
+int docker_container_read(const struct json_t *root,
+                          struct docker_container *outp,
+                          struct err *err) MUST_CHECK;
+
+/* `State` of a list, `State.Status` of an inspection; also of Podman. */
+enum docker_status docker_status_parse(struct slice text);
+enum docker_policy docker_policy_parse(struct slice text);
+
 /* A person seems to have stopped it: it is down although the engine has been
  * told to keep it up whatever happens. */
 bool docker_container_stopped_by_hand(const struct docker_container *container);

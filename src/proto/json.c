@@ -45,6 +45,25 @@ const struct json_t *json_get(const struct json_t *object, const char *name)
 	return json_object_get(object, name);
 }
 
+/* jansson's iteration only reads, but it has no const form */
+bool json_next_member(const struct json_t *object, struct json_member *member)
+{
+	json_t *mutable = (json_t *)object;
+
+	member->at = member->at ? json_object_iter_next(mutable, member->at)
+	                        : json_object_iter(mutable);
+	if (!member->at)
+		return false;
+	member->name = json_object_iter_key(member->at);
+	member->value = json_object_iter_value(member->at);
+	return true;
+}
+
+size_t json_n_members(const struct json_t *object)
+{
+	return json_object_size(object);
+}
+
 size_t json_count(const struct json_t *array)
 {
 	return json_array_size(array);
@@ -70,6 +89,13 @@ struct slice json_as_text(const struct json_t *value)
 	if (!json_is_string(value))
 		return slice_make(NULL, 0);
 	return slice_make(json_string_value(value), json_string_length(value));
+}
+
+const char *json_as_string(const struct json_t *value)
+{
+	struct slice text = json_as_text(value);
+
+	return text.p && !memchr(text.p, '\0', text.n) ? text.p : "";
 }
 
 int64_t json_as_int(const struct json_t *value, int64_t fallback)

@@ -40,6 +40,21 @@ void json_free(struct json_t *root); /* NULL is fine */
 /* The member of an object; NULL if there is none, or no object. */
 const struct json_t *json_get(const struct json_t *object, const char *name);
 
+/*
+ * The members of an object, in no particular order:
+ *
+ *     struct json_member member = { 0 };
+ *     while (json_next_member(object, &member))
+ *             … member.name, member.value …
+ */
+struct json_member {
+	const char *name; /* terminated; both borrowed until json_free() */
+	const struct json_t *value;
+	void *at; /* private */
+};
+bool json_next_member(const struct json_t *object, struct json_member *member);
+size_t json_n_members(const struct json_t *object); /* 0 if it is none */
+
 /* The elements of an array: their number (0 if it is none), and each. */
 size_t json_count(const struct json_t *array);
 const struct json_t *json_item(const struct json_t *array, size_t at);
@@ -50,6 +65,8 @@ bool json_is_map(const struct json_t *value);     /* an object */
 /* Borrowed until json_free(), terminated with NUL; p is NULL if it is not a
  * string. May hold NUL bytes. */
 struct slice json_as_text(const struct json_t *value);
+/* The same terminated; "" if it is not a string, or holds a NUL byte. */
+const char *json_as_string(const struct json_t *value);
 int64_t json_as_int(const struct json_t *value, int64_t fallback);
 /* Seconds, with decimals or without, as milliseconds; the fallback also for
  * what is negative or beyond 2^53 ms. */

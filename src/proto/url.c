@@ -212,6 +212,7 @@ static int take_scheme(struct slice *textp, struct url *url, struct err *err)
 		{ "http://", URL_HTTP },
 		{ "https://", URL_HTTPS },
 		{ "tcp://", URL_HTTP },
+		{ "tcps://", URL_HTTPS },
 	};
 	struct slice name = before(*textp, ":/?#@");
 
@@ -228,7 +229,7 @@ static int take_scheme(struct slice *textp, struct url *url, struct err *err)
 	if (slice_starts(slice_skip(*textp, name.n), "://"))
 		return err_set(err, -EINVAL,
 		               "the scheme '%.*s' is not known: write http://, "
-		               "tcp:// or unix://",
+		               "https://, tcp:// or unix://",
 		               shown_length(name), name.p);
 	return err_set(err, -EINVAL,
 	               "no scheme: write http://host:port or unix:///path");
@@ -259,6 +260,15 @@ static int check_length(struct slice text, const char *example, struct err *err)
 		return err_set(err, -EINVAL, "longer than %d bytes",
 		               URL_MAX_LENGTH);
 	return 0;
+}
+
+static uint16_t usual_port(enum url_scheme scheme, uint16_t port)
+{
+	if (scheme == URL_HTTPS && port == 80)
+		return 443;
+	if (scheme == URL_HTTPS && port == 2375)
+		return 2376; /* of Docker */
+	return port;
 }
 
 int url_parse(struct slice text, uint16_t default_port, struct url *url,
@@ -292,7 +302,7 @@ int url_parse(struct slice text, uint16_t default_port, struct url *url,
 		return err_set(err, -EINVAL, "no host: write http://host:port");
 	url->host = parts.host;
 	url->ipv6 = parts.bracketed;
-	url->port = default_port;
+	url->port = usual_port(url->scheme, default_port);
 	if (parts.has_port)
 		return parse_port(parts.port, 1, &url->port, err);
 	if (default_port == 0)

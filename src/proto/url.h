@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * url: where something is: http://host:port/path, tcp://host:port,
- * unix:///path, or a bare /path of a socket; and what a server listens on:
+ * url: where something is: http://host:port/path, https://host/path,
+ * tcp://host:port, unix:///path, or a bare /path of a socket; and what a server listens on:
  * `:9090`, `127.0.0.1:9090`, `[::1]:9090`, `9090`, `unix:/path`.
  *
  * Parses what the configuration and the environment may say; pure, and keeps
@@ -34,8 +34,9 @@ struct url {
 /*
  * url_parse() - an endpoint to talk to
  *
- * Schemes http, https, tcp (is http), unix; a text that starts with '/' is a
- * socket's path. @default_port serves where none is written (0: one must be).
+ * Schemes http, https, tcp (is http), tcps (is https), unix; a text that starts
+ * with '/' is a socket's path. @default_port serves where none is written (0:
+ * one must be); of https its neighbour does, 443 for 80 and 2376 for 2375.
  * Query and fragment are refused. Returns 0 or -EINVAL with the reason, which
  * never contains the password.
  */

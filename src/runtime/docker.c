@@ -14,6 +14,7 @@
 #define DOCKER_RETRY_MS     250 /* … at first; doubled each time */
 #define DOCKER_RETRY_MAX_MS 4000
 #define DOCKER_EFFECT_MS    1000
+#define DOCKER_HEAD_MS      500 /* for a stream's head to come */
 
 static struct docker *docker_of(struct runtime *runtime)
 {
@@ -51,6 +52,9 @@ static void work_free(struct docker_work *work)
 	buf_fini(&work->body);
 	buf_fini(&work->reply);
 	buf_fini(&work->query);
+	buf_fini(&work->labels);
+	buf_fini(&work->output);
+	json_split_fini(&work->split);
 	mem_free(work->target);
 	mem_free(work);
 }
@@ -108,6 +112,9 @@ void docker_work_settled(struct docker_work *work)
 static void settle_call(struct docker_work *work, struct runtime_call *call,
                         enum runtime_result result, const char *format,
                         va_list args) PRINTF_LIKE(4, 0);
+static void settle_watch(struct docker_work *work, struct runtime_watch *watch,
+                         enum runtime_result result, const char *format,
+                         va_list args) PRINTF_LIKE(4, 0);
 static void log_lingering(struct docker_work *work, enum runtime_result result,
                           const char *format, va_list args) PRINTF_LIKE(3, 0);
 static void linger(struct docker_work *work, enum runtime_result result,
@@ -144,6 +151,17 @@ static void PRINTF_LIKE(4, 0)
 	(void)err_wrap(&call->err, "%s: %s", work->docker->name, work->target);
 }
 
+static void PRINTF_LIKE(4, 0)
+	settle_watch(struct docker_work *work, struct runtime_watch *watch,
+                     enum runtime_result result, const char *format,
+                     va_list args)
+{
+	work->watch = NULL;
+	watch->work = NULL;
+	(void)err_vset(&watch->err, result_code(result), format, args);
+	(void)err_wrap(&watch->err, "%s: %s", work->docker->name, work->target);
+}
+
 static void PRINTF_LIKE(3, 0)
 	log_lingering(struct docker_work *work, enum runtime_result result,
                       const char *format, va_list args)
@@ -164,17 +182,22 @@ void docker_finish(struct docker_work *work, enum runtime_result result,
                    const char *format, ...)
 {
 	struct runtime_call *call = work->call;
+	struct runtime_watch *watch = work->watch;
 	va_list args;
 
 	va_start(args, format);
 	if (call)
 		settle_call(work, call, result, format, args);
+	else if (watch)
+		settle_watch(work, watch, result, format, args);
 	else
 		log_lingering(work, result, format, args);
 	va_end(args);
 	work_close(work);
 	if (call)
 		call->done(call);
+	else if (watch)
+		watch->closed(watch);
 }
 
 /* Completes the call and leaves the work to itself. */
@@ -235,8 +258,7 @@ void docker_later(struct docker_work *work, uint64_t ms, docker_step_cb step)
 	(void)uv_timer_start(&work->delay, on_delay, ms, 0);
 }
 
-/* From the loop, soon; a completed call's work is left to its own end. */
-static void work_cancel(struct docker_work *work)
+void docker_work_cancel(struct docker_work *work)
 {
 	if (work->closing)
 		return;
@@ -248,33 +270,46 @@ static void work_cancel(struct docker_work *work)
 
 /* --- the runtime's operations ------------------------------------------- */
 
-static struct docker_work *work_new(struct docker *docker,
-                                    struct runtime_call *call)
+static void init_bufs(struct docker_work *work)
 {
-	struct docker_work *work = mem_calloc(1, sizeof(*work));
-
-	if (!work)
-		return NULL;
-	work->target = mem_strdup(call->target);
-	if (!work->target) {
-		mem_free(work);
-		return NULL;
-	}
-	work->docker = docker;
-	work->call = call;
-	work->doing = "waiting for the engine";
-	list_init(&work->node);
-	list_init(&work->waiting);
 	buf_init(&work->path, DOCKER_PATH_MAX);
 	buf_init(&work->target_text, DOCKER_PATH_MAX);
 	buf_init(&work->body, DOCKER_BODY_MAX);
 	buf_init(&work->reply, DOCKER_DOCUMENT_MAX);
 	buf_init(&work->query, DOCKER_PATH_MAX);
+	buf_init(&work->labels, DOCKER_DOCUMENT_MAX);
+	buf_init(&work->output, DOCKER_OUTPUT_MAX + 1);
+}
+
+struct docker_work *docker_work_new(struct docker *docker, const char *target,
+                                    docker_step_cb begin)
+{
+	struct docker_work *work = mem_calloc(1, sizeof(*work));
+
+	if (!work)
+		return NULL;
+	work->target = mem_strdup(target);
+	if (!work->target) {
+		mem_free(work);
+		return NULL;
+	}
+	work->docker = docker;
+	work->doing = "waiting for the engine";
+	list_init(&work->node);
+	list_init(&work->waiting);
+	init_bufs(work);
+	(void)uv_timer_init(docker->loop, &work->deadline);
+	(void)uv_timer_init(docker->loop, &work->delay);
+	work->n_handles = 2;
+	list_append(&docker->works, &work->node);
+	(void)uv_timer_start(&work->deadline, on_deadline, DOCKER_ANSWER_MS, 0);
+	docker_later(work, 0, begin);
 	return work;
 }
 
-static int docker_begin(struct runtime *runtime, struct runtime_call *call,
-                        docker_step_cb looked)
+static int begin_call(struct runtime *runtime, struct runtime_call *call,
+                      const char *target, docker_step_cb begin,
+                      docker_step_cb looked)
 {
 	struct docker *docker = docker_of(runtime);
 	struct docker_work *work;
@@ -282,32 +317,41 @@ static int docker_begin(struct runtime *runtime, struct runtime_call *call,
 	if (docker->closing)
 		return err_set(&call->err, -ECANCELED, "%s: closing",
 		               docker->name);
+	work = docker_work_new(docker, target, begin);
+	if (!work)
+		return err_set(&call->err, -ENOMEM, "%s: out of memory",
+		               docker->name);
+	work->call = call;
+	work->looked = looked;
+	call->work = work;
+	if (call->timeout_ms)
+		(void)uv_timer_start(&work->deadline, on_deadline,
+		                     call->timeout_ms, 0);
+	return 0;
+}
+
+static int begin_on_target(struct runtime *runtime, struct runtime_call *call,
+                           docker_step_cb begin, docker_step_cb looked)
+{
 	if (!call->target || !docker_name_valid(call->target))
 		return err_set(&call->err, -EINVAL,
 		               "%s: \"%s\" cannot be a container's name: it "
 		               "must begin with a letter or a digit",
-		               docker->name, call->target ? call->target : "");
-	work = work_new(docker, call);
-	if (!work)
-		return err_set(&call->err, -ENOMEM, "%s: out of memory",
-		               docker->name);
+		               docker_of(runtime)->name,
+		               call->target ? call->target : "");
+	return begin_call(runtime, call, call->target, begin, looked);
+}
 
-	work->looked = looked;
-	(void)uv_timer_init(docker->loop, &work->deadline);
-	(void)uv_timer_init(docker->loop, &work->delay);
-	work->n_handles = 2;
-	list_append(&docker->works, &work->node);
-	call->work = work;
-	(void)uv_timer_start(
-		&work->deadline, on_deadline,
-		call->timeout_ms ? call->timeout_ms : DOCKER_ANSWER_MS, 0);
-	docker_later(work, 0, docker_look);
-	return 0;
+static int docker_begin(struct runtime *runtime, struct runtime_call *call,
+                        docker_step_cb looked)
+{
+	return begin_on_target(runtime, call, docker_look, looked);
 }
 
 static int docker_inspect(struct runtime *runtime, struct runtime_call *call)
 {
-	return docker_begin(runtime, call, docker_inspect_looked);
+	return begin_on_target(runtime, call, docker_inspect_begin,
+	                       docker_inspect_looked);
 }
 
 static int docker_restart(struct runtime *runtime, struct runtime_call *call)
@@ -338,9 +382,19 @@ static int docker_exec(struct runtime *runtime, struct runtime_call *call)
 	return docker_begin(runtime, call, docker_exec_looked);
 }
 
+static int docker_list(struct runtime *runtime, struct runtime_call *call)
+{
+	return begin_call(runtime, call, "containers", docker_list_begin, NULL);
+}
+
+static int docker_remove(struct runtime *runtime, struct runtime_call *call)
+{
+	return docker_begin(runtime, call, docker_remove_looked);
+}
+
 static void docker_cancel(struct runtime_call *call)
 {
-	work_cancel(call->work);
+	docker_work_cancel(call->work);
 }
 
 static void on_anchor_closed(uv_handle_t *handle)
@@ -362,7 +416,8 @@ static void docker_close(struct runtime *runtime, runtime_closed_cb closed,
 	docker->closed = closed;
 	docker->closed_context = context;
 	LIST_FOR_EACH (node, &docker->works)
-		work_cancel(container_of(node, struct docker_work, node));
+		docker_work_cancel(
+			container_of(node, struct docker_work, node));
 	docker_ping_cancel(docker);
 	uv_close((uv_handle_t *)&docker->anchor, on_anchor_closed);
 }
@@ -375,6 +430,10 @@ static const struct runtime_ops docker_ops = {
 	.start = docker_start,
 	.kill = docker_kill,
 	.exec = docker_exec,
+	.list = docker_list,
+	.remove = docker_remove,
+	.watch = docker_watch,
+	.unwatch = docker_unwatch,
 	.cancel = docker_cancel,
 	.close = docker_close,
 };
@@ -387,6 +446,10 @@ static const struct runtime_ops podman_ops = {
 	.start = docker_start,
 	.kill = docker_kill,
 	.exec = docker_exec,
+	.list = docker_list,
+	.remove = docker_remove,
+	.watch = docker_watch,
+	.unwatch = docker_unwatch,
 	.cancel = docker_cancel,
 	.close = docker_close,
 };
@@ -409,6 +472,7 @@ int docker_runtime_new(struct runtime **runtimep, uv_loop_t *loop,
 	docker->retry_ms = DOCKER_RETRY_MS;
 	docker->retry_max_ms = DOCKER_RETRY_MAX_MS;
 	docker->effect_ms = DOCKER_EFFECT_MS;
+	docker->head_ms = DOCKER_HEAD_MS;
 	list_init(&docker->works);
 	list_init(&docker->waiting);
 	list_init(&docker->memos);

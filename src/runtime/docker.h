@@ -38,8 +38,9 @@
  * docker_runtime_new() - containers of one engine
  * @client: borrowed until the runtime is closed
  * @name: for messages, "docker" or "podman"; and says where to look
- * @endpoint: /path, unix:///path, tcp://host:port (2375), or NULL: the first
- *            that exists of the usual places, looked for at each connection
+ * @endpoint: /path, unix:///path, tcp://host:port (2375), https://host:port
+ *            (2376; the client knows whose certificates count), or NULL: the
+ *            first that exists of the usual places, looked for at each connection
  *
  * Nothing is sent before the first operation. Returns 0 with *runtimep set
  * (runtime_close()), -EINVAL with words, or -ENOMEM.

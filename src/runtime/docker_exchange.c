@@ -39,14 +39,7 @@ static int add_address(struct docker *docker, const char *text, struct err *err)
 	docker->n_addresses++;
 	r = url_parse(slice_from(address->text), DOCKER_PORT, &address->url,
 	              err);
-	if (r < 0)
-		return err_wrap(err, "%s", text);
-	if (address->url.scheme == URL_HTTPS)
-		return err_set(err, -EINVAL,
-		               "%s: TLS is not supported here: use a unix "
-		               "socket, or tcp:// to a proxy on this machine",
-		               text);
-	return 0;
+	return r < 0 ? err_wrap(err, "%s", text) : 0;
 }
 
 int docker_set_addresses(struct docker *docker, const char *endpoint,
@@ -253,6 +246,8 @@ static int on_head(struct http_call *call, const struct http_message *message)
 	struct docker_work *work = container_of(call, struct docker_work, http);
 
 	work->status = message->status;
+	if (work->headed && work->status == 200)
+		work->headed(work);
 	return 0;
 }
 
@@ -262,10 +257,8 @@ static int on_body(struct http_call *call, struct slice bytes)
 
 	if (work->closing)
 		return UV_ECANCELED;
-	if (work->streamed && work->status == 200) {
-		work->streamed(work, bytes);
-		return 0;
-	}
+	if (work->streamed && work->status == 200)
+		return work->streamed(work, bytes);
 	return buf_append(&work->reply, bytes.p, bytes.n);
 }
 
@@ -338,7 +331,11 @@ static int build_target(struct docker_work *work)
 	buf_reset(&work->target_text);
 	(void)buf_printf(&work->target_text, "/v%u.%u", docker->version.major,
 	                 docker->version.minor);
-	(void)buf_append(&work->target_text, work->path.p, work->path.n);
+	if (work->put_path)
+		work->put_path(work);
+	else
+		(void)buf_append(&work->target_text, work->path.p,
+		                 work->path.n);
 	return work->path.failed   ? work->path.failed
 	       : work->body.failed ? work->body.failed
 	                           : work->target_text.failed;
@@ -351,7 +348,7 @@ static int call_engine(struct docker_work *work)
 {
 	static const struct http_header json = { { "Content-Type", 12 },
 		                                 { "application/json", 16 } };
-	bool asks = strcmp(work->method, "GET") == 0;
+	bool asks = strcmp(work->method, "GET") == 0 && !work->endless;
 	int r = build_target(work);
 
 	if (r < 0)
@@ -427,6 +424,19 @@ static const char *remedy(int code)
 	default:
 		return "";
 	}
+}
+
+void docker_note(struct docker_work *work, const struct err *err)
+{
+	(void)snprintf(work->trouble, sizeof(work->trouble), "%.*s",
+	               DOCKER_MESSAGE_MAX - 1, err->message);
+}
+
+void docker_finish_unreachable(struct docker_work *work, const char *what)
+{
+	docker_finish(work, RUNTIME_UNAVAILABLE,
+	              "asking the engine to %s failed: %s%s", what,
+	              work->err.message, remedy(work->err.code));
 }
 
 void docker_finish_refused(struct docker_work *work, const char *what)

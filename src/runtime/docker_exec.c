@@ -106,12 +106,13 @@ static void keep(struct runtime_call *call, struct slice bytes)
 		call->truncated = true;
 }
 
-static void on_output(struct docker_work *work, struct slice bytes)
+static int on_output(struct docker_work *work, struct slice bytes)
 {
 	struct docker_piece piece;
 
 	while (docker_frames_next(&work->frames, &bytes, &piece))
 		keep(work->call, piece.bytes);
+	return 0;
 }
 
 /* The line that says most: the engine's own words come first, a command's

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "base/text.h"
+#include "proto/json.h"
 #include "runtime/docker_work.h"
 
 /* `signal` of stop and restart is ignored by engines before this. */
@@ -50,18 +51,34 @@ static void note_found(struct docker_work *work)
 	found->ephemeral = now->auto_remove;
 }
 
+static bool wants_description(const struct docker_work *work)
+{
+	return work->looked == docker_inspect_looked && work->call &&
+	       work->call->container && !work->cancelled;
+}
+
 int docker_read_look(struct docker_work *work)
 {
-	int r = docker_container_parse(buf_slice(&work->reply), &work->now,
-	                               &work->err);
+	struct json_t *root;
+	int r = json_parse(buf_slice(&work->reply), &root, &work->err);
 
+	if (r < 0)
+		return r;
+	r = docker_container_read(root, &work->now, &work->err);
 	if (r == 0)
 		note_found(work);
+	if (r == 0 && wants_description(work))
+		r = docker_tell_inspected(work, root, &work->err);
+	json_free(root);
 	return r;
 }
 
 static void on_looked(struct docker_work *work)
 {
+	if (work->looked == docker_remove_looked && work->status == 404) {
+		docker_finish(work, RUNTIME_OK, NULL); /* gone already */
+		return;
+	}
 	if (work->err.code || work->status != 200) {
 		docker_finish_refused(work, "describe");
 		return;

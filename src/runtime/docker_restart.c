@@ -34,9 +34,7 @@ static void check_later(struct docker_work *work)
 static void note_trouble(struct docker_work *work)
 {
 	if (work->err.code)
-		(void)snprintf(work->trouble, sizeof(work->trouble), "%.*s",
-		               (int)sizeof(work->trouble) - 1,
-		               work->err.message);
+		docker_note(work, &work->err);
 	else
 		(void)snprintf(work->trouble, sizeof(work->trouble),
 		               "HTTP %u: %.*s", work->status,

@@ -7,10 +7,13 @@
  *     docker_power.c     inspect, stop, start, kill
  *     docker_restart.c   restart, and bringing back what it left stopped
  *     docker_exec.c      commands
+ *     docker_containers.c  what the engine says of a container; list, remove
+ *     docker_watch.c     the stream of events
  *
  * A work is one operation. It begins on the loop's next turn, so that
  * everything after that, completion included, runs from the loop; it has one
- * exchange with the engine at a time, and may outlive its call.
+ * exchange with the engine at a time, and may outlive its call. A watch is a
+ * work whose exchange ends with the stream.
  *
  *   docker_begin ──▶ look ──▶ steps of the operation ──▶ docker_finish
  *                              │ deadline, cancel           │
@@ -25,11 +28,14 @@
 #include "base/list.h"
 #include "io/http_client.h"
 #include "proto/docker.h"
+#include "proto/docker_describe.h"
 #include "proto/docker_frames.h"
+#include "proto/json_split.h"
 #include "runtime/docker.h"
 #include "runtime/runtime.h"
 
 #define DOCKER_ADDRESSES_MAX 3
+#define DOCKER_OUTPUT_MAX    4096 /* of a health check, bytes */
 
 struct docker_address {
 	char *text;
@@ -69,6 +75,7 @@ struct docker {
 	/* patience, in milliseconds; tests have less */
 	uint32_t retry_ms; /* the first wait between two checks */
 	uint32_t retry_max_ms;
+	uint32_t head_ms;   /* of Podman: no refusal of a stream will come */
 	uint32_t effect_ms; /* beyond the stop, for a lost restart to show */
 
 	bool closing;
@@ -88,7 +95,8 @@ struct docker_memo {
 
 struct docker_work {
 	struct docker *docker;
-	struct runtime_call *call; /* NULL once it was completed */
+	struct runtime_call *call;   /* NULL once it was completed */
+	struct runtime_watch *watch; /* instead of a call; NULL once closed */
 	struct list node;
 	docker_step_cb looked; /* what to do with the container */
 	char *target;
@@ -106,15 +114,18 @@ struct docker_work {
 	bool in_flight;
 	struct list waiting;
 	const char *method;
-	struct buf path;        /* without the version */
-	struct buf target_text; /* path, as sent */
+	struct buf path;         /* without the version */
+	docker_step_cb put_path; /* appends it to target_text; NULL: as it is */
+	struct buf target_text;  /* path, as sent */
 	struct buf body;
 	struct buf reply;
 	struct docker_version used;
 	uint8_t n_refused; /* times the version was */
 	uint8_t n_crowded; /* times the engine's backlog was full */
 	docker_step_cb answered;
-	void (*streamed)(struct docker_work *work, struct slice bytes);
+	docker_step_cb headed; /* the answer is 200; may be NULL */
+	int (*streamed)(struct docker_work *work, struct slice bytes);
+	bool endless; /* the answer has no deadline, nor the connection others */
 	uint16_t status; /* 0: no answer, see err */
 	struct err err;
 	char message[DOCKER_MESSAGE_MAX]; /* what a refusal says */
@@ -134,6 +145,10 @@ struct docker_work {
 	char trouble[DOCKER_MESSAGE_MAX]; /* the last one, for the words */
 	struct docker_memo *memo;         /* exec */
 	struct docker_frames frames;      /* exec */
+	struct json_split split;          /* list, watch */
+	struct buf labels;                /* list, inspect: of one container */
+	struct buf output;                /* inspect: of its check */
+	bool opened;                      /* watch */
 };
 
 /* --- docker.c ----------------------------------------------------------- */
@@ -145,6 +160,14 @@ void docker_finish(struct docker_work *work, enum runtime_result result,
 
 /* The deadline is now so far away, unless the caller has set one. */
 void docker_allow(struct docker_work *work, uint64_t ms);
+
+/* A work that is in the docker's list and calls @begin from the loop; NULL:
+ * out of memory. @target: for words, and to look at. */
+struct docker_work *docker_work_new(struct docker *docker, const char *target,
+                                    docker_step_cb begin) MUST_CHECK;
+
+/* From the loop, soon; a completed call's work is left to its own end. */
+void docker_work_cancel(struct docker_work *work);
 
 /* Calls @step from the loop after @ms. */
 void docker_later(struct docker_work *work, uint64_t ms, docker_step_cb step);
@@ -169,13 +192,19 @@ void docker_path(struct docker_work *work, const char *kind, const char *id,
 
 /* Sends what is in path and body, and calls @answered with status or err set;
  * possibly before this returns. A `streamed` set by the caller gets the body
- * of a success instead of `reply`. */
+ * of a success instead of `reply`, and may end it with a negative code. */
 void docker_send(struct docker_work *work, const char *method,
                  docker_step_cb answered);
 
 /* The version and what the engine is are asked for again. */
 void docker_forget_version(struct docker *docker);
 void docker_ping_cancel(struct docker *docker);
+
+/* Keeps the words for the end of the work. */
+void docker_note(struct docker_work *work, const struct err *err);
+
+/* Ends the work: there was no answer. @what: "list its containers". */
+void docker_finish_unreachable(struct docker_work *work, const char *what);
 
 /* Ends the work on an answer that is no success: cannot be reached, no such
  * container, or refused, with the engine's words. @what: "stop". */
@@ -211,6 +240,26 @@ void docker_stop_looked(struct docker_work *work);
 void docker_start_looked(struct docker_work *work);
 void docker_kill_looked(struct docker_work *work);
 void docker_inspect_looked(struct docker_work *work);
+
+/* --- docker_containers.c ------------------------------------------------ */
+
+struct json_t;
+
+/* Begins to look, with the fuller kind of description. */
+void docker_inspect_begin(struct docker_work *work);
+/* Hands the container over, as the call wants it. -EINVAL, -ENOMEM. */
+int docker_tell_inspected(struct docker_work *work, const struct json_t *root,
+                          struct err *err) MUST_CHECK;
+void docker_list_begin(struct docker_work *work);
+void docker_remove_looked(struct docker_work *work);
+
+enum container_health docker_health_of(enum docker_health health);
+
+/* --- docker_watch.c ----------------------------------------------------- */
+
+int docker_watch(struct runtime *runtime,
+                 struct runtime_watch *watch) MUST_CHECK;
+void docker_unwatch(struct runtime_watch *watch);
 
 /* --- docker_restart.c, docker_exec.c ------------------------------------ */
 

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "core/container.h"
+#include "core/container_event.h"
 
 #define RUNTIME_NAME_MAX   256   /* a target's name, bytes */
 #define RUNTIME_OUTPUT_MAX 16384 /* captured output, unless set */
@@ -91,31 +92,6 @@ struct runtime_call {
 };
 
 /* --- what happens to containers ------------------------------------------ */
-
-enum runtime_event_kind {
-	RUNTIME_EVENT_CREATED,
-	RUNTIME_EVENT_STARTED, /* restarted, too, where that is all it says */
-	RUNTIME_EVENT_HEALTH,  /* `health` */
-	RUNTIME_EVENT_ASKED,   /* somebody asks it to stop, or kills it */
-	RUNTIME_EVENT_ENDED,   /* `exit_code` */
-	RUNTIME_EVENT_PAUSED,
-	RUNTIME_EVENT_RESUMED,
-	RUNTIME_EVENT_RENAMED, /* or changed: look at it again */
-	RUNTIME_EVENT_REMOVED,
-};
-
-/* Text is borrowed for the call. */
-struct runtime_event {
-	enum runtime_event_kind kind;
-	const char *id;
-	const char *name; /* "" if the engine does not say it */
-	const char *project;
-	enum container_health health;
-	int64_t exit_code; /* -1: not said */
-	bool asked;        /* ENDED: the engine says that somebody asked for it;
-	                      of others an ASKED comes before */
-	int64_t time_ns;   /* Unix time, the engine's clock */
-};
 
 /*
  * One stream of events, from its opening to its end; whose end is no surprise,

@@ -29,11 +29,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/macros.h"
-#include "core/container.h"
-#include "core/exit_codes.h"
-#include "core/observation.h"
-#include "core/probe.h"
-#include "core/selector.h"
+#include "core/container_table.h"
 #include "runtime/runtime.h"
 #include "source/source.h"
 
@@ -41,29 +37,7 @@
 #define CONTAINERS_POLL_MS        10000 /* … where there are no events */
 #define CONTAINERS_BACKOFF_MS     100   /* first pause, doubles … */
 #define CONTAINERS_BACKOFF_MAX_MS 10000
-#define CONTAINERS_MAX            20000 /* known at one engine */
 #define N_CONTAINERS_LOOKS        16
-
-enum containers_watch {
-	CONTAINERS_HEALTH, /* its check, or a probe */
-	CONTAINERS_EXITED, /* whether it has ended */
-};
-
-/* What one subscription is about; borrowed until the source is closed. */
-struct containers_query {
-	enum containers_watch watch;
-	const struct selector *selector;
-	/* EXITED: which ends count, … */
-	const struct exit_codes *codes;
-	bool any_end; /* … also of those that a person stopped, and of which
-	                 nobody saw how they ended: for clean-up. Otherwise
-	                 such an end is idle, unless `codes_given` */
-	bool codes_given;
-	uint32_t keep_last; /* … but not the last so many to end, of those that
-	                       the subscription covers */
-	const struct probe *probe; /* for those without a check; NULL: none */
-	const char *dependents_label; /* see core/dependents.h; or NULL */
-};
 
 /* Called from the loop, between begin and end; an end judges them together. */
 struct containers_listener {

@@ -25,15 +25,19 @@ static void check_step(const struct step *step,
 	require(command == (step->argv != NULL));
 	require(!command || (step->argv[0] && step->argv[0][0]));
 	require(monitor->type != CONFIG_TARGET_HOST || step->kind == STEP_RUN ||
-	        step->kind == STEP_LOG);
+	        step->kind == STEP_LOG || step->kind == STEP_WEBHOOK);
+	require((step->kind == STEP_WEBHOOK) == (step->webhook != NULL));
+	require(!step->webhook ||
+	        (step->webhook->url && step->webhook->method &&
+	         step->webhook->max_tries >= 1));
 }
 
-static void check_monitor(const struct config_monitor *monitor)
+/* One target, found by its labels. */
+static void check_push(const struct config_monitor *monitor)
 {
-	const struct policy_rules *rules = &monitor->rules;
-
-	require(monitor->name && monitor->name[0] && monitor->push_gw);
-	require(monitor->check_interval_ms > 0);
+	require(monitor->push_gw && !monitor->containers);
+	require((monitor->check_interval_ms == 0) ==
+	        config_is_builtin(monitor->push_gw));
 	require(monitor->n_labels >= 1 &&
 	        monitor->n_labels <= CONFIG_MAX_LABELS);
 	for (size_t i = 1; i < monitor->n_labels; i++)
@@ -41,13 +45,35 @@ static void check_monitor(const struct config_monitor *monitor)
 		               monitor->labels[i].name) < 0);
 	require((monitor->type == CONFIG_TARGET_HOST) ==
 	        !monitor->container_name);
+	require(monitor->rules.max_age_ms > 0);
+}
 
-	require(rules->max_age_ms > 0 && rules->window_ms > 0);
+/* Many of them. */
+static void check_containers(const struct config_monitor *monitor)
+{
+	const struct config_containers *containers = monitor->containers;
+
+	require(containers && !monitor->push_gw && !monitor->container_name &&
+	        monitor->type != CONFIG_TARGET_HOST && monitor->rules.exact);
+	require(monitor->n_labels == 0 && !strchr(monitor->name, '/'));
+	require((containers->n_endpoints == 0) == !containers->endpoints);
+	require(containers->max_containers >= 1);
+}
+
+static void check_monitor(const struct config_monitor *monitor)
+{
+	const struct policy_rules *rules = &monitor->rules;
+
+	require(monitor->name && monitor->name[0]);
+	if (monitor->watch == CONFIG_WATCH_PUSH)
+		check_push(monitor);
+	else
+		check_containers(monitor);
+	require(rules->window_ms > 0);
 	require(rules->verify_ms >= monitor->check_interval_ms);
 	require(rules->backoff_max_ms >= rules->cooldown_ms);
 	require(rules->backoff_percent >= 100);
-	require(rules->max_bounces >= 1 &&
-	        rules->max_bounces <= POLICY_MAX_BOUNCES);
+	require(rules->max_bounces <= POLICY_MAX_BOUNCES);
 	require(monitor->n_steps >= 1 && monitor->n_steps == rules->n_steps &&
 	        monitor->n_steps <= CONFIG_MAX_STEPS);
 	for (size_t i = 0; i < monitor->n_steps; i++)
@@ -89,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(config_monitor_equal(&config->monitors[i],
 		                             &again->monitors[i]));
 	}
+	require(config_notifications_equal(config, again));
 	config_free(config);
 	config_free(again);
 	return 0;

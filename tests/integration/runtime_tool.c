@@ -42,6 +42,12 @@ struct tool {
 	uint64_t n_rounds;
 	int (*op)(struct runtime *runtime, struct runtime_call *call,
 	          runtime_done_cb done);
+	struct runtime_watch watch;
+	bool watching;
+	bool describing;
+	bool volumes;
+	uint64_t since_ns;
+	uint64_t watch_ms;
 
 	struct tool_call *calls;
 	size_t n_calls;
@@ -63,11 +69,16 @@ static void usage(FILE *out)
 		"TARGET[,TARGET]... [COMMAND...]\n"
 		"  RUNTIME    docker, podman, lxd, incus, host\n"
 		"  ENDPOINT   as in the configuration; - for the usual places\n"
-		"  OPERATION  inspect, restart, stop, start, kill, exec\n"
+		"  OPERATION  inspect, restart, stop, start, kill, exec, "
+		"remove,\n"
+		"             describe, list, watch\n"
 		"  TARGET     several are worked on at once\n"
 		"  --timeout MS, --stop-timeout MS, --signal NAME, "
 		"--project NAME\n"
 		"  --repeat N   all of it again, after it has ended\n"
+		"  --volumes    remove: with its anonymous volumes\n"
+		"  --since NS   watch: from then on\n"
+		"  --watch MS   watch: for so long\n"
 		"  --linger MS  wait before closing the runtime\n"
 		"  --verbose    debug messages\n");
 }
@@ -124,6 +135,133 @@ static const char *status_name(enum runtime_status status)
 	return names[status];
 }
 
+static void write_text(struct json_writer *json, const char *key,
+                       const char *text)
+{
+	json_write_key(json, key);
+	if (text)
+		json_write_string(json, text);
+	else
+		json_write_null(json);
+}
+
+static void write_number(struct json_writer *json, const char *key,
+                         int64_t number)
+{
+	json_write_key(json, key);
+	json_write_i64(json, number);
+}
+
+static void write_flag(struct json_writer *json, const char *key, bool flag)
+{
+	json_write_key(json, key);
+	json_write_bool(json, flag);
+}
+
+static const char *health_name(enum container_health health)
+{
+	static const char *const names[] = {
+		[CONTAINER_HEALTH_NONE] = "none",
+		[CONTAINER_HEALTH_UNSAID] = "unsaid",
+		[CONTAINER_HEALTH_STARTING] = "starting",
+		[CONTAINER_HEALTH_HEALTHY] = "healthy",
+		[CONTAINER_HEALTH_UNHEALTHY] = "unhealthy",
+	};
+
+	return names[health];
+}
+
+static const char *container_status_name(enum container_status status)
+{
+	static const char *const names[] = {
+		[CONTAINER_OTHER] = "other",
+		[CONTAINER_RUNNING] = "running",
+		[CONTAINER_PAUSED] = "paused",
+		[CONTAINER_RESTARTING] = "restarting",
+		[CONTAINER_STOPPING] = "stopping",
+		[CONTAINER_EXITED] = "exited",
+	};
+
+	return names[status];
+}
+
+static const char *policy_name(enum container_policy policy)
+{
+	static const char *const names[] = {
+		[CONTAINER_POLICY_UNSAID] = "unsaid",
+		[CONTAINER_POLICY_NO] = "no",
+		[CONTAINER_POLICY_ON_FAILURE] = "on-failure",
+		[CONTAINER_POLICY_UNLESS_STOPPED] = "unless-stopped",
+		[CONTAINER_POLICY_ALWAYS] = "always",
+	};
+
+	return names[policy];
+}
+
+static void write_labels(struct json_writer *json,
+                         const struct container *container)
+{
+	json_write_key(json, "labels");
+	json_write_object(json);
+	for (size_t i = 0; i < container->n_labels; i++)
+		write_text(json, container->labels[i].name,
+		           container->labels[i].value);
+	json_write_object_end(json);
+}
+
+static void write_container(struct json_writer *json,
+                            const struct container *container)
+{
+	write_text(json, "container", container->name);
+	write_text(json, "id", container->id);
+	write_text(json, "project", container->project);
+	write_text(json, "image", container->image);
+	write_labels(json, container);
+	write_text(json, "status", container_status_name(container->status));
+	write_text(json, "health", health_name(container->health));
+	write_text(json, "policy", policy_name(container->policy));
+	write_number(json, "streak", container->n_streak);
+	write_number(json, "created", container->created_wall_ms);
+	write_number(json, "started", container->started_wall_ms);
+	write_number(json, "finished", container->finished_wall_ms);
+	write_number(json, "exit_code", container->exit_code);
+	write_number(json, "check_exit_code", container->check_exit_code);
+	write_text(json, "check_output", container->output);
+	write_text(json, "network_of", container->network_of);
+	write_text(json, "pid_of", container->pid_of);
+	write_text(json, "ipc_of", container->ipc_of);
+	write_flag(json, "detailed", container->detailed);
+	write_flag(json, "auto_remove", container->auto_remove);
+	write_flag(json, "own_action", container->own_action);
+	write_flag(json, "stopped_by_hand", container->stopped_by_hand);
+}
+
+static void begin_line(struct json_writer *json, struct buf *line)
+{
+	buf_init(line, LINE_MAX_BYTES);
+	json_write_init(json, line);
+	json_write_object(json);
+}
+
+static void end_line(struct json_writer *json, struct buf *line)
+{
+	json_write_object_end(json);
+	(void)printf("%s\n", buf_text(line));
+	(void)fflush(stdout);
+	buf_fini(line);
+}
+
+static void print_container(struct runtime_call *call,
+                            const struct container *container)
+{
+	struct json_writer json;
+	struct buf line;
+
+	begin_line(&json, &line);
+	write_container(&json, container);
+	end_line(&json, &line);
+}
+
 static void write_found(struct json_writer *json,
                         const struct runtime_target *found)
 {
@@ -147,11 +285,8 @@ static void print_result(struct tool_call *one)
 	struct json_writer json;
 	struct buf line;
 
-	buf_init(&line, LINE_MAX_BYTES);
-	json_write_init(&json, &line);
-	json_write_object(&json);
-	json_write_key(&json, "target");
-	json_write_string(&json, call->target);
+	begin_line(&json, &line);
+	write_text(&json, "target", call->target);
 	json_write_key(&json, "result");
 	json_write_string(&json, runtime_result_name(call->result));
 	json_write_key(&json, "message");
@@ -165,10 +300,7 @@ static void print_result(struct tool_call *one)
 	write_found(&json, &call->found);
 	json_write_key(&json, "ms");
 	json_write_u64(&json, uv_now(&one->tool->loop) - one->begun_ms);
-	json_write_object_end(&json);
-	(void)printf("%s\n", buf_text(&line));
-	(void)fflush(stdout);
-	buf_fini(&line);
+	end_line(&json, &line);
 }
 
 /* --- the run ------------------------------------------------------------ */
@@ -216,8 +348,82 @@ static void on_done(struct runtime_call *call)
 	end_one(one->tool);
 }
 
+/* --- a watch: opened, what happens, closed; each a line ----------------- */
+
+static void on_opened(struct runtime_watch *watch)
+{
+	(void)printf("{\"opened\":true}\n");
+	(void)fflush(stdout);
+}
+
+static void on_event(struct runtime_watch *watch,
+                     const struct runtime_event *event)
+{
+	static const char *const names[] = {
+		[RUNTIME_EVENT_CREATED] = "created",
+		[RUNTIME_EVENT_STARTED] = "started",
+		[RUNTIME_EVENT_HEALTH] = "health",
+		[RUNTIME_EVENT_ASKED] = "asked",
+		[RUNTIME_EVENT_ENDED] = "ended",
+		[RUNTIME_EVENT_PAUSED] = "paused",
+		[RUNTIME_EVENT_RESUMED] = "resumed",
+		[RUNTIME_EVENT_RENAMED] = "renamed",
+		[RUNTIME_EVENT_REMOVED] = "removed",
+	};
+	struct json_writer json;
+	struct buf line;
+
+	begin_line(&json, &line);
+	write_text(&json, "event", names[event->kind]);
+	write_text(&json, "id", event->id);
+	write_text(&json, "name", event->name);
+	write_text(&json, "project", event->project);
+	write_text(&json, "health", health_name(event->health));
+	write_number(&json, "exit_code", event->exit_code);
+	write_flag(&json, "asked", event->asked);
+	write_number(&json, "time_ns", event->time_ns);
+	end_line(&json, &line);
+}
+
+static void on_watch_closed(struct runtime_watch *watch)
+{
+	struct tool *tool = container_of(watch, struct tool, watch);
+	struct json_writer json;
+	struct buf line;
+
+	begin_line(&json, &line);
+	write_text(&json, "closed", watch->err.message);
+	write_number(&json, "code", watch->err.code);
+	end_line(&json, &line);
+	(void)uv_timer_start(&tool->linger, on_lingered, tool->linger_ms, 0);
+}
+
+static void on_watched(uv_timer_t *timer)
+{
+	struct tool *tool = container_of(timer, struct tool, linger);
+
+	runtime_unwatch(&tool->watch);
+}
+
+static void begin_watch(struct tool *tool)
+{
+	tool->watch = (struct runtime_watch){
+		.since_ns = (int64_t)tool->since_ns,
+		.opened = on_opened,
+		.event = on_event,
+		.closed = on_watch_closed,
+	};
+	if (runtime_watch(tool->runtime, &tool->watch) < 0)
+		tool->watch_ms = 0;
+	(void)uv_timer_start(&tool->linger, on_watched, tool->watch_ms, 0);
+}
+
 static void begin_round(struct tool *tool)
 {
+	if (tool->watching) {
+		begin_watch(tool);
+		return;
+	}
 	tool->n_running = tool->n_calls + 1;
 	for (size_t i = 0; i < tool->n_calls; i++) {
 		struct tool_call *one = &tool->calls[i];
@@ -240,10 +446,16 @@ static int parse_op(struct tool *tool, const char *name)
 		int (*op)(struct runtime *runtime, struct runtime_call *call,
 		          runtime_done_cb done);
 	} ops[] = {
-		{ "inspect", runtime_inspect }, { "restart", runtime_restart },
-		{ "stop", runtime_stop },       { "start", runtime_start },
-		{ "kill", runtime_kill },       { "exec", runtime_exec },
+		{ "inspect", runtime_inspect },  { "restart", runtime_restart },
+		{ "stop", runtime_stop },        { "start", runtime_start },
+		{ "kill", runtime_kill },        { "exec", runtime_exec },
+		{ "list", runtime_list },        { "remove", runtime_remove },
+		{ "describe", runtime_inspect }, { "watch", runtime_inspect },
 	};
+
+	tool->watching = strcmp(name, "watch") == 0;
+	tool->describing =
+		strcmp(name, "describe") == 0 || strcmp(name, "list") == 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
 		if (strcmp(name, ops[i].name) == 0) {
@@ -270,6 +482,8 @@ static int parse_targets(struct tool *tool, char *targets)
 			.stop_timeout_ms = tool->stop_timeout_ms,
 			.signal = tool->signal,
 			.timeout_ms = tool->timeout_ms,
+			.volumes = tool->volumes,
+			.container = tool->describing ? print_container : NULL,
 		};
 	}
 	return 0;
@@ -302,6 +516,13 @@ static int parse_option(struct tool *tool, int option, const char *text)
 	case 'p':
 		tool->project = text;
 		return 0;
+	case 'V':
+		tool->volumes = true;
+		return 0;
+	case 'S':
+		return parse_number(text, &tool->since_ns);
+	case 'w':
+		return parse_number(text, &tool->watch_ms);
 	case 'v':
 		tool->log.level = LOG_LEVEL_DEBUG;
 		return 0;
@@ -319,6 +540,9 @@ static int parse_line(struct tool *tool, int argc, char **argv)
 		{ "project", required_argument, NULL, 'p' },
 		{ "repeat", required_argument, NULL, 'r' },
 		{ "linger", required_argument, NULL, 'l' },
+		{ "volumes", no_argument, NULL, 'V' },
+		{ "since", required_argument, NULL, 'S' },
+		{ "watch", required_argument, NULL, 'w' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};

@@ -69,6 +69,7 @@ def test_keys():
                                                   "bouncer.yml.5"), re.M))
     assert len(keys) > 50
     told = "".join(section(title) for title in
-                   ("`global`", "`monitors`", "`auth`", "`gateway`"))
+                   ("`global`", "`monitors`", "`notifications`", "`auth`",
+                    "`gateway`"))
     words = set(re.findall(r"\w+", told))
     assert keys - words == set()

@@ -34,6 +34,41 @@ static bool do_resume(void *context, struct monitor *monitor)
 	                               uv_now(&kit->kit.loop.uv));
 }
 
+static int do_pause_rule(void *context, struct rule *rule, uint64_t for_ms,
+                         const char *reason)
+{
+	struct api_kit *kit = context;
+
+	(void)buf_printf(&kit->said, "pause rule %s %llu %s;", rule->name,
+	                 (unsigned long long)for_ms, reason);
+	return supervisor_order_pause_rule(&kit->supervisor, rule,
+	                                   PAUSE_FOREVER, reason,
+	                                   uv_now(&kit->kit.loop.uv));
+}
+
+static bool do_resume_rule(void *context, struct rule *rule)
+{
+	struct api_kit *kit = context;
+
+	(void)buf_printf(&kit->said, "resume rule %s;", rule->name);
+	return supervisor_order_resume_rule(&kit->supervisor, rule,
+	                                    uv_now(&kit->kit.loop.uv));
+}
+
+static bool do_engine(void *context, uint32_t at, struct api_engine *engine)
+{
+	struct api_kit *kit = context;
+
+	if (!kit->has_engine || at > 0)
+		return false;
+	*engine = (struct api_engine){
+		.name = "docker",
+		.group = &kit->group,
+		.stats = kit->stats,
+	};
+	return true;
+}
+
 static void do_bounce(void *context, struct monitor *monitor)
 {
 	struct api_kit *kit = context;
@@ -127,8 +162,15 @@ void api_kit_init(struct api_kit *kit)
 		                         .cancel_step = ignore_monitor,
 		                         .observe = ignore_monitor,
 		                         .changed = ignore };
-	kit->ops = (struct api_ops){ do_pause,  do_resume, do_bounce,
-		                     do_reload, do_save,   kit };
+	kit->ops = (struct api_ops){ .pause = do_pause,
+		                     .resume = do_resume,
+		                     .pause_rule = do_pause_rule,
+		                     .resume_rule = do_resume_rule,
+		                     .bounce = do_bounce,
+		                     .reload = do_reload,
+		                     .save = do_save,
+		                     .engine = do_engine,
+		                     .context = kit };
 	list_init(&kit->waits);
 	buf_init(&kit->said, 10000);
 	assert_int_equal(journal_init(&kit->journal, 10), 0);

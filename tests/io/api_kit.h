@@ -15,6 +15,8 @@ struct api_kit {
 	struct http_server *control; /* everything is allowed */
 	struct api api;
 	struct api_ops ops;
+	bool has_engine; /* "docker", of the group, with these: */
+	struct containers_stats stats;
 	struct supervisor supervisor;
 	struct supervisor_ops supervisor_ops;
 	struct journal journal;

@@ -431,7 +431,9 @@ static void failure_is_told_at_once(void **state)
 static void recovers_after_a_failure(void **state)
 {
 	struct world *world = world_new(1);
-	struct step_report report = { STEP_OK, 1, "" };
+	struct step_report report = { .result = STEP_OK,
+		                      .duration_ms = 1,
+		                      .detail = "" };
 
 	world->rules.max_age_ms = 60000;
 	start(world);

@@ -522,8 +522,12 @@ static void test_address(void **state)
 		  "refused\n" },
 		{ { "reload", "--url=https://127.0.0.1:2" },
 		  NULL,
-		  2,
-		  "bouncer: https://127.0.0.1:2: https is not built in\n" },
+		  3,
+		  BOUNCER_TLS
+		          ? "bouncer: https://127.0.0.1:2: connect: connection "
+		            "refused\n"
+		          : "bouncer: https://127.0.0.1:2: TLS is not built "
+		            "into this program: use http://\n" },
 		{ { "reload", "--url=ftp://x" }, NULL, 2, NULL },
 		{ { "pause", "--for", "100000h" },
 		  NULL,

@@ -178,7 +178,7 @@ static void test_no_engine(void **state)
 static void test_bad_addresses(void **state)
 {
 	static const char *const addresses[] = { "", "docker.sock", "ftp://x",
-		                                 "https://h:2376" };
+		                                 "https://h:x" };
 	uv_loop_t loop;
 
 	assert_int_equal(uv_loop_init(&loop), 0);

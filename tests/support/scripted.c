@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/http.h"
+#include "proto/websocket.h"
 
 #define SCRIPTED_HEAD_MAX 512
 
@@ -17,6 +18,10 @@ struct scripted_connection {
 	uv_pipe_t pipe;
 	struct http_parser *parser;
 	const struct scripted_row *held;
+	char accept[WEBSOCKET_MAX_TEXT]; /* what the request's key wants */
+	bool upgraded;
+	uint8_t frame[128]; /* of the client, as far as it has come */
+	size_t n_frame;
 	char request[1024]; /* "METHOD TARGET" */
 	char body[8192];
 	size_t n_body;
@@ -122,17 +127,21 @@ static unsigned hex_digit(char c)
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'A') + 10;
 }
 
+/* @head goes before @p, as it is; or NULL. */
 static void answer_bytes(struct scripted_connection *connection,
-                         const struct scripted_row *row)
+                         const char *head, const char *p, bool close)
 {
 	struct scripted_bytes *own = calloc(1, sizeof(*own));
-	const char *p = row->reply;
+	size_t n_head = head ? strlen(head) : 0;
 
 	assert_non_null(own);
 	own->connection = connection;
-	own->close = row->status == SCRIPTED_BYTES_CLOSE;
-	own->bytes = malloc(strlen(p) + 1);
+	own->close = close;
+	own->bytes = malloc(n_head + strlen(p) + 1);
 	assert_non_null(own->bytes);
+	if (head)
+		memcpy(own->bytes, head, n_head);
+	own->n = n_head;
 	for (; *p; p++) {
 		unsigned byte = (unsigned char)*p;
 
@@ -143,6 +152,21 @@ static void answer_bytes(struct scripted_connection *connection,
 		own->bytes[own->n++] = (char)byte;
 	}
 	send_piece(own);
+}
+
+static void upgrade(struct scripted_connection *connection, const char *reply)
+{
+	char head[256];
+
+	connection->upgraded = true;
+	if (connection->daemon->deaf)
+		(void)uv_read_stop((uv_stream_t *)&connection->pipe);
+	(void)snprintf(head, sizeof(head),
+	               "HTTP/1.1 101 Switching Protocols\r\n"
+	               "Upgrade: websocket\r\nConnection: keep-alive, "
+	               "Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+	               connection->accept);
+	answer_bytes(connection, head, reply, false);
 }
 
 static void obey(struct scripted_connection *connection,
@@ -159,11 +183,26 @@ static void obey(struct scripted_connection *connection,
 		break;
 	case SCRIPTED_BYTES:
 	case SCRIPTED_BYTES_CLOSE:
-		answer_bytes(connection, row);
+		answer_bytes(connection, NULL, row->reply,
+		             row->status == SCRIPTED_BYTES_CLOSE);
+		break;
+	case SCRIPTED_WEBSOCKET:
+		upgrade(connection, row->reply ? row->reply : "");
 		break;
 	default:
 		answer(connection, row->status, row->reply);
 	}
+}
+
+static void note_key(struct scripted_connection *connection, struct slice key)
+{
+	struct buf accept;
+
+	buf_init(&accept, WEBSOCKET_MAX_TEXT);
+	if (key.p && websocket_accept(&accept, key) == 0)
+		(void)snprintf(connection->accept, sizeof(connection->accept),
+		               "%s", buf_text(&accept));
+	buf_fini(&accept);
 }
 
 static int on_head(void *context, const struct http_message *message)
@@ -174,6 +213,7 @@ static int on_head(void *context, const struct http_message *message)
 	(void)snprintf(connection->request, sizeof(connection->request),
 	               SLICE_FMT " " SLICE_FMT, SLICE_ARG(message->method),
 	               SLICE_ARG(message->target));
+	note_key(connection, http_message_header(message, "sec-websocket-key"));
 	return 0;
 }
 
@@ -253,6 +293,49 @@ static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
 	*buf = uv_buf_init(connection->bytes, sizeof(connection->bytes));
 }
 
+/* Short, masked and whole: others no client of ours sends. */
+static size_t frame_length(const struct scripted_connection *connection)
+{
+	return connection->n_frame < 2
+	               ? SIZE_MAX
+	               : 6 + (size_t)(connection->frame[1] & 0x7f);
+}
+
+static void note_frame(struct scripted_connection *connection)
+{
+	struct scripted *daemon = connection->daemon;
+	const uint8_t *frame = connection->frame;
+	size_t n_payload = frame[1] & 0x7f;
+	char *out = daemon->frames + strlen(daemon->frames);
+	char *end = daemon->frames + sizeof(daemon->frames);
+
+	assert_true((frame[0] & 0x80) && (frame[1] & 0x80) && n_payload < 100);
+	out += snprintf(out, (size_t)(end - out), "%X:", frame[0] & 0xfu);
+	for (size_t i = 0; i < n_payload && end - out > 8; i++) {
+		unsigned byte = frame[6 + i] ^ frame[2 + i % 4];
+
+		out += snprintf(out, (size_t)(end - out),
+		                byte > ' ' && byte < 0x7f ? "%c" : "%%%02X",
+		                byte);
+	}
+	if (end - out > 2)
+		(void)snprintf(out, (size_t)(end - out), " ");
+	connection->n_frame = 0;
+	if ((frame[0] & 0xf) == 8)
+		connection_close(connection);
+}
+
+static void read_frames(struct scripted_connection *connection,
+                        struct slice bytes)
+{
+	for (size_t i = 0; i < bytes.n; i++) {
+		assert_true(connection->n_frame < sizeof(connection->frame));
+		connection->frame[connection->n_frame++] = (uint8_t)bytes.p[i];
+		if (connection->n_frame == frame_length(connection))
+			note_frame(connection);
+	}
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct scripted_connection *connection =
@@ -262,6 +345,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 	if (n < 0)
 		connection_close(connection);
+	if (connection->upgraded) {
+		read_frames(connection, bytes);
+		return;
+	}
 	while (bytes.n && !uv_is_closing((uv_handle_t *)stream)) {
 		size_t used;
 		int r = http_parser_feed(connection->parser, bytes, &used,
@@ -335,6 +422,24 @@ void scripted_release(struct scripted *daemon)
 	}
 }
 
+void scripted_say(struct scripted *daemon, const char *bytes)
+{
+	LIST_FOR_EACH (node, &daemon->connections) {
+		struct scripted_connection *connection =
+			container_of(node, struct scripted_connection, node);
+
+		if (connection->upgraded)
+			answer_bytes(connection, NULL, bytes, false);
+	}
+}
+
+void scripted_hang_up(struct scripted *daemon)
+{
+	LIST_FOR_EACH (node, &daemon->connections)
+		connection_close(
+			container_of(node, struct scripted_connection, node));
+}
+
 static void on_listener_closed(uv_handle_t *handle)
 {
 	container_of(handle, struct scripted, listener)->open = false;
@@ -344,10 +449,7 @@ void scripted_close(struct scripted *daemon)
 {
 	if (!daemon->open)
 		return;
-	LIST_FOR_EACH (node, &daemon->connections) {
-		connection_close(
-			container_of(node, struct scripted_connection, node));
-	}
+	scripted_hang_up(daemon);
 	uv_close((uv_handle_t *)&daemon->listener, on_listener_closed);
 	while (daemon->open || !list_empty(&daemon->connections))
 		(void)uv_run(&daemon->loop->uv, UV_RUN_ONCE);

@@ -21,6 +21,10 @@
  * for the byte 0 (and so on); afterwards the connection stays, or is closed */
 #define SCRIPTED_BYTES       4
 #define SCRIPTED_BYTES_CLOSE 5
+/* as status: the request becomes a websocket, and the reply is what follows
+ * the answer's head, written as above. The frames of the client are kept; its
+ * goodbye is answered by closing. */
+#define SCRIPTED_WEBSOCKET 6
 
 struct scripted_row {
 	const char *request; /* "GET /1.0/instances/c1" */
@@ -38,9 +42,11 @@ struct scripted {
 	bool all_asked; /* the whole script was */
 	size_t piece;   /* set by the test: SCRIPTED_BYTES so many at a time */
 	bool any_order; /* set by the test: rows serve again and again */
+	bool deaf;      /* set by the test: a websocket is not read from */
 	bool open;
 	char path[108];
 	char complaint[1024]; /* the first surprise, "" for none */
+	char frames[512];     /* of the clients' frames: "A:hi 8:%03%E8 " */
 };
 
 /* Listens at `NAME` in the loop's directory; @rows are borrowed. */
@@ -49,6 +55,10 @@ void scripted_open(struct scripted *daemon, struct test_loop *loop,
 
 /* The answer that was held back goes out. */
 void scripted_release(struct scripted *daemon);
+
+/* All websockets say @bytes, written as in a script; or hang up. */
+void scripted_say(struct scripted *daemon, const char *bytes);
+void scripted_hang_up(struct scripted *daemon);
 
 /* Closes; runs the loop until it is. */
 void scripted_close(struct scripted *daemon);

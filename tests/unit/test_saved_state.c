@@ -41,6 +41,9 @@ static void test_there_and_back(void **state)
 	                                &back, &bounce_wall_ms));
 	assert_memory_equal(&back, &saved, sizeof(back));
 	assert_true(bounce_wall_ms == WALL - 50000);
+	assert_int_equal(saved_state_n_monitors(read), 1);
+	assert_string_equal(saved_state_name(read, 0), "API Exporter");
+	assert_string_equal(saved_state_name(read, 1), "");
 	assert_int_equal(saved_state_n_stopped(read), 1);
 	assert_string_equal(saved_state_stopped(read, 0).target, "we\"ird");
 	assert_string_equal(saved_state_stopped(read, 0).runtime, "docker");
@@ -59,6 +62,7 @@ static void test_nothing_to_save(void **state)
 	saved_write_end(&writer);
 	assert_int_equal(saved_state_parse(buf_slice(&buf), &read, NULL), 0);
 	assert_int_equal(saved_state_n_stopped(read), 0);
+	assert_int_equal(saved_state_n_monitors(read), 0);
 	saved_state_free(read);
 	buf_fini(&buf);
 }

@@ -156,7 +156,9 @@ static void expect_said(struct world *world, const char *words)
 static void step_ended(struct world *world, unsigned i, enum step_result result,
                        uint64_t at_ms)
 {
-	struct step_report report = { result, 100, "" };
+	struct step_report report = { .result = result,
+		                      .duration_ms = 100,
+		                      .detail = "" };
 
 	supervisor_step_ended(&world->supervisor, &world->monitors[i], &report,
 	                      ZERO + at_ms);

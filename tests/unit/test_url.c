@@ -44,7 +44,9 @@ static void test_parse(void **state)
 		{ "http://gw:9091", "http://gw:9091  ", 0 },
 		{ "http://gw", "http://gw:80  ", 0 },
 		{ "HTTP://GW:1/", "http://GW:1  ", 0 },
-		{ "https://gw/a/b//", "https://gw:80 /a/b ", 0 },
+		{ "https://gw/a/b//", "https://gw:443 /a/b ", 0 },
+		{ "https://gw:80", "https://gw:80  ", 0 },
+		{ "tcps://10.0.0.1", "https://10.0.0.1:443  ", 0 },
 		{ "tcp://10.0.0.1:2375", "http://10.0.0.1:2375  ", 0 },
 		{ "http://[::1]:9091/p", "http://[::1]:9091 /p ", 0 },
 		{ "http://[fe80::1%eth0]", "http://[fe80::1%eth0]:80  ", 0 },
@@ -63,7 +65,8 @@ static void test_parse(void **state)
 		  "no scheme: write http://host:port or unix:///path",
 		  -EINVAL },
 		{ "ftp://gw",
-		  "the scheme 'ftp' is not known: write http://, tcp:// or "
+		  "the scheme 'ftp' is not known: write http://, https://, "
+		  "tcp:// or "
 		  "unix://",
 		  -EINVAL },
 		{ "http://", "no host: write http://host:port", -EINVAL },

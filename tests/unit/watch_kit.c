@@ -142,7 +142,9 @@ void watch_kit_unknown(struct watch_kit *kit, uint64_t at_ms)
 void watch_kit_step_ended(struct watch_kit *kit, unsigned i,
                           enum step_result result, uint64_t at_ms)
 {
-	struct step_report report = { result, 100, "" };
+	struct step_report report = { .result = result,
+		                      .duration_ms = 100,
+		                      .detail = "" };
 
 	supervisor_step_ended(&kit->supervisor, &kit->monitors[i], &report,
 	                      KIT_ZERO + at_ms);

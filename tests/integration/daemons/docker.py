@@ -6,7 +6,7 @@ import urllib.parse
 
 from .http import Client, Refused
 from .process import (Process, Unavailable, end_leftovers, find_program,
-                      need_root, unmount_below)
+                      need_root, unmount_below, wait_until)
 from .rootfs import docker_image
 
 READY_SECONDS = 60
@@ -15,6 +15,23 @@ API = "/v1.41"
 
 # What is chosen by itself first; the last resort works on any file system.
 STORAGE_DRIVERS = ([], ["--storage-driver=vfs"])
+
+
+def checked_command(stubborn=False):
+    """Well after each start; @stubborn: it does not hear SIGTERM."""
+    trap = "trap '' TERM" if stubborn else "trap 'exit 0' TERM"
+    return ["/bin/sh", "-c",
+            f"rm -f /root/sick; {trap}; while :; do sleep 1000 & wait; done"]
+
+
+def checked(interval=0.3, retries=1, start_period=0):
+    """A HEALTHCHECK of busybox, times in seconds."""
+    second = 1000000000
+    return {"Test": ["CMD", "/bin/sh", "-c",
+                     "! test -e /root/sick && ! test -e /root/for-ever || "
+                     "{ echo feeling sick; exit 1; }"],
+            "Interval": int(interval * second), "Timeout": 5 * second,
+            "Retries": retries, "StartPeriod": int(start_period * second)}
 
 
 class Engine:
@@ -76,6 +93,42 @@ class Engine:
     def started_at(self, name):
         """Changes with every start, so it shows a restart."""
         return self.state(name)["StartedAt"]
+
+    def exec(self, name, *cmd):
+        """Runs it in the container; its exit code."""
+        created = self.api("POST", f"/containers/{name}/exec",
+                           {"AttachStdout": True, "Tty": True,
+                            "Cmd": list(cmd)})
+        self.client.ask("POST", f"{API}/exec/{created['Id']}/start",
+                        {"Detach": False, "Tty": True})
+        return self.api("GET", f"/exec/{created['Id']}/json")["ExitCode"]
+
+    # Containers whose health a test decides.
+
+    def run_checked(self, name, interval=0.3, stubborn=False, **options):
+        """Healthy until make_sick(), and again after a restart."""
+        return self.run(name, checked_command(stubborn),
+                        Healthcheck=checked(interval), **options)
+
+    def make_sick(self, name, for_ever=False):
+        """@for_ever: restarts do not help it."""
+        path = "/root/for-ever" if for_ever else "/root/sick"
+        assert self.exec(name, "/bin/touch", path) == 0
+
+    def make_well(self, name):
+        assert self.exec(name, "/bin/rm", "-f", "/root/sick",
+                         "/root/for-ever") == 0
+
+    def health(self, name):
+        return self.state(name)["Health"]["Status"]
+
+    def wait_health(self, name, status, timeout=20):
+        wait_until(lambda: self.health(name) == status, timeout,
+                   f"{name} {status}")
+
+    def wait_ended(self, name, timeout=20):
+        wait_until(lambda: not self.state(name)["Running"], timeout,
+                   f"end of {name}")
 
     def read_file(self, name, path):
         """What `cat` of the container says; "" if there is no such file."""
@@ -171,6 +224,9 @@ class Docker(Engine):
     def restart_daemon(self, hard=False):
         self.stop_daemon(hard)
         self.start_daemon()
+
+    def signal(self, number):
+        self._process.signal(number)
 
     @property
     def alive(self):

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Monitors that watch containers: which keys they have, and what is in them. */
+#include "config/resolve.h"
+
+#include <errno.h>
+#include "base/text.h"
+
+#define OPT_OUT          "bouncer.ignore"
+#define DEPENDENTS_LABEL "bouncer.depends_on"
+#define MAX_CONTAINERS   1000
+#define HOUR_MS          3600000
+
+static const char *const watch_names[N_CONFIG_WATCHES] = {
+	[CONFIG_WATCH_PUSH] = "push",
+	[CONFIG_WATCH_HEALTH] = "health",
+	[CONFIG_WATCH_EXITED] = "exited",
+};
+
+const char *config_watch_name(enum config_watch watch)
+{
+	return watch_names[watch];
+}
+
+bool resolve_watch(const struct reader *reader, const char *text,
+                   enum config_watch *watchp)
+{
+	unsigned watch = CONFIG_WATCH_PUSH;
+	bool good = !text || read_word(reader, "watch", text, watch_names,
+	                               N_CONFIG_WATCHES, &watch);
+
+	*watchp = (enum config_watch)watch;
+	return good;
+}
+
+/* --- which keys mean anything --------------------------------------------- */
+
+enum { PUSH = 1 << 0, HEALTH = 1 << 1, EXITED = 1 << 2 };
+#define CONTAINERS (HEALTH | EXITED)
+
+static const unsigned watch_bits[N_CONFIG_WATCHES] = {
+	[CONFIG_WATCH_PUSH] = PUSH,
+	[CONFIG_WATCH_HEALTH] = HEALTH,
+	[CONFIG_WATCH_EXITED] = EXITED,
+};
+
+/* A key that is not for every watch, and what to do about it elsewhere. */
+struct meaning {
+	const char *key;
+	unsigned watches;
+	const char *remedy;
+};
+
+#define SELECT "select says which containers are meant"
+#define EVENTS "the engine tells of each change"
+
+static const struct meaning meanings[] = {
+	{ "max_age", PUSH | EXITED, "for says how long it must be unhealthy" },
+	{ "max_runtime", PUSH, NULL },
+	{ "container_name", PUSH, SELECT ", by name: [NAME]" },
+	{ "project", PUSH, SELECT ", by project: [NAME]" },
+	{ "label_name", PUSH, SELECT ", by label: [NAME=VALUE]" },
+	{ "label_value", PUSH, SELECT ", by label: [NAME=VALUE]" },
+	{ "labels", PUSH, SELECT ", by label: [NAME=VALUE]" },
+	{ "match", PUSH, NULL },
+	{ "metric_name", PUSH, NULL },
+	{ "metric_value", PUSH, NULL },
+	{ "push_gw", PUSH, "endpoints says which engines are asked" },
+	{ "check_interval", PUSH, EVENTS "; see also global.resync_interval" },
+	{ "grace", HEALTH, "for says how long it must be bad" },
+	{ "probe", HEALTH, NULL },
+	{ "exit_codes", EXITED, NULL },
+	{ "exit_codes_label", EXITED, NULL },
+	{ "keep_last", EXITED, NULL },
+	{ "endpoints", CONTAINERS, NULL },
+	{ "select", CONTAINERS, NULL },
+	{ "exclude", CONTAINERS, NULL },
+	{ "opt_out", CONTAINERS, NULL },
+	{ "include", CONTAINERS, NULL },
+	{ "max_containers", CONTAINERS, NULL },
+	{ "forget_after", CONTAINERS, NULL },
+	{ "stop_timeout_label", CONTAINERS, NULL },
+	{ "stop_timeout_label_unit", CONTAINERS, NULL },
+	{ "dependents", CONTAINERS, NULL },
+	{ "dependents_label", CONTAINERS, NULL },
+};
+
+static const char *remedy(const struct meaning *meaning,
+                          enum config_watch watch)
+{
+	if (meaning->remedy && watch != CONFIG_WATCH_PUSH)
+		return meaning->remedy;
+	if (watch != CONFIG_WATCH_PUSH)
+		return "remove the key";
+	if (meaning->watches == HEALTH)
+		return "it is for watch: health";
+	return meaning->watches == EXITED
+	               ? "it is for watch: exited"
+	               : "it is for watch: health and watch: exited";
+}
+
+void resolve_meanings(const struct reader *reader, enum config_watch watch)
+{
+	const struct yaml_node *node = place_node(reader->place);
+
+	for (size_t i = 0; i < node->n; i++) {
+		const struct yaml_node *key = yaml_target(&node->items[2 * i]);
+
+		for (size_t k = 0; k < ARRAY_SIZE(meanings); k++) {
+			const struct meaning *meaning = &meanings[k];
+
+			if (meaning->watches & watch_bits[watch] ||
+			    key->kind != YAML_SCALAR ||
+			    !slice_is(yaml_text(key), meaning->key))
+				continue;
+			reader_problem(reader, meaning->key,
+			               "means nothing with watch: %s; %s",
+			               watch_names[watch],
+			               remedy(meaning, watch));
+		}
+	}
+}
+
+/* --- what there is besides the selection ----------------------------------- */
+
+static void read_endpoints(struct resolve *resolve, const struct reader *reader,
+                           const struct raw_containers *raw,
+                           enum config_target_type type,
+                           struct config_containers *containers)
+{
+	bool docker =
+		type == CONFIG_TARGET_DOCKER || type == CONFIG_TARGET_PODMAN;
+	struct place list = reader_place(reader, "endpoints");
+
+	containers->endpoints =
+		resolve_list(resolve, raw->endpoints, raw->n_endpoints);
+	if (!containers->endpoints)
+		return;
+	containers->n_endpoints = raw->n_endpoints;
+	for (unsigned i = 0; i < raw->n_endpoints; i++) {
+		struct place at = { .up = &list, .index = i };
+		struct reader item = { .problems = resolve->problems,
+			               .place = &at };
+
+		if (place_left_out(&at))
+			continue;
+		(void)read_endpoint(&item, NULL, raw->endpoints[i], docker);
+		for (unsigned k = 0; k < i; k++) {
+			if (text_equal(raw->endpoints[k], raw->endpoints[i]))
+				problem_value(resolve->problems, &at,
+				              slice_from(raw->endpoints[i]),
+				              "is here a second time; keep "
+				              "one");
+		}
+	}
+}
+
+/* A name of a label; @otherwise where none is given, "" switches it off. */
+static const char *read_label_name(struct resolve *resolve,
+                                   const struct reader *reader, const char *key,
+                                   const char *text, const char *otherwise)
+{
+	struct slice name = slice_from(text);
+
+	if (!text)
+		return resolve_text(resolve, otherwise);
+	if (name.n == 0)
+		return NULL;
+	if (!text_is_printable(name) || memchr(name.p, '=', name.n) ||
+	    memchr(name.p, ' ', name.n))
+		reader_value(reader, key, text, "is not the name of a label");
+	return resolve_text(resolve, text);
+}
+
+static void read_opt_out(struct resolve *resolve, const struct reader *reader,
+                         const char *text, struct config_containers *containers)
+{
+	static const char falsy[] = "=false";
+	struct slice name = slice_from(text);
+	size_t n = strlen(falsy);
+
+	if (name.n > n && slice_is(slice_skip(name, name.n - n), falsy))
+		name.n -= n;
+	if (name.n > 0 && memchr(name.p, '=', name.n))
+		reader_value(reader, "opt_out", text,
+		             "is not a label; write LABEL, whose true value "
+		             "leaves a container out, or LABEL=false");
+	else if (name.n > 0 && !text_is_printable(name))
+		reader_value(reader, "opt_out", text,
+		             "contains control characters");
+	if (!text)
+		text = OPT_OUT;
+	containers->selector.opt_out =
+		text[0] ? resolve_text(resolve, text) : NULL;
+}
+
+static void read_stop_label(struct resolve *resolve,
+                            const struct reader *reader,
+                            const struct raw_containers *raw,
+                            struct config_containers *containers)
+{
+	static const char *const units[] = { "s", "ms" };
+	unsigned unit = 0;
+
+	containers->stop_timeout_label =
+		read_label_name(resolve, reader, "stop_timeout_label",
+	                        raw->stop_timeout_label, NULL);
+	(void)read_word(reader, "stop_timeout_label_unit",
+	                raw->stop_timeout_label_unit, units, ARRAY_SIZE(units),
+	                &unit);
+	if (raw->stop_timeout_label_unit && !containers->stop_timeout_label)
+		reader_problem(reader, "stop_timeout_label_unit",
+		               "is of stop_timeout_label, which is not given");
+	containers->stop_timeout_unit_ms = unit ? 1 : 1000;
+}
+
+static void read_dependents(struct resolve *resolve,
+                            const struct reader *reader,
+                            const struct raw_containers *raw,
+                            struct config_containers *containers)
+{
+	(void)read_bool(reader, "dependents", raw->dependents,
+	                &containers->dependents);
+	if (raw->dependents_label && !containers->dependents)
+		reader_problem(reader, "dependents_label",
+		               "needs dependents: true");
+	containers->dependents_label = read_label_name(
+		resolve, reader, "dependents_label", raw->dependents_label,
+		containers->dependents ? DEPENDENTS_LABEL : NULL);
+}
+
+/* --- containers that have ended -------------------------------------------- */
+
+static bool ladder_has(const struct config_monitor *monitor,
+                       enum step_kind kind)
+{
+	for (size_t i = 0; i < monitor->n_steps; i++) {
+		if (monitor->steps[i].kind == kind)
+			return true;
+	}
+	return false;
+}
+
+/* Who takes away what is done with looks for success; who starts it again
+ * looks for failure. */
+static void read_exited(struct resolve *resolve, const struct reader *reader,
+                        const struct raw_containers *raw,
+                        const struct config_monitor *monitor,
+                        struct config_containers *containers)
+{
+	const char *text = raw->exit_codes;
+	struct err err;
+
+	containers->any_end = ladder_has(monitor, STEP_REMOVE) &&
+	                      !ladder_has(monitor, STEP_START) &&
+	                      !ladder_has(monitor, STEP_RESTART);
+	containers->codes_given = text != NULL;
+	if (!text)
+		text = containers->any_end ? "0" : "nonzero";
+	if (exit_codes_parse(slice_from(text), &containers->codes, &err) < 0)
+		reader_value(reader, "exit_codes", text, "%s", err.message);
+	containers->codes_label =
+		read_label_name(resolve, reader, "exit_codes_label",
+	                        raw->exit_codes_label, NULL);
+	(void)read_number(reader, "keep_last", raw->keep_last, 0,
+	                  CONFIG_MAX_CONTAINERS, &containers->keep_last);
+}
+
+/* --- the whole ------------------------------------------------------------- */
+
+void resolve_containers(struct resolve *resolve, const struct raw_monitor *raw,
+                        const struct reader *reader,
+                        struct config_monitor *monitor)
+{
+	const struct raw_containers *given = &raw->containers;
+	struct config_containers *containers =
+		arena_calloc(resolve->memory, 1, sizeof(*containers));
+
+	if (!containers) {
+		resolve->failed = -ENOMEM;
+		return;
+	}
+	monitor->containers = containers;
+	monitor->rules.exact = true;
+	if (monitor->name && strchr(monitor->name, '/'))
+		reader_value(reader, "name", monitor->name,
+		             "contains a /, which stands between a rule and "
+		             "its containers");
+	read_endpoints(resolve, reader, given, monitor->type, containers);
+	resolve_selector(resolve, reader, given, &containers->selector);
+	read_opt_out(resolve, reader, given->opt_out, containers);
+	containers->max_containers = MAX_CONTAINERS;
+	(void)read_number(reader, "max_containers", given->max_containers, 1,
+	                  CONFIG_MAX_CONTAINERS, &containers->max_containers);
+	containers->forget_ms = HOUR_MS;
+	(void)read_duration(reader, "forget_after", given->forget_after, 0,
+	                    &containers->forget_ms);
+	(void)read_duration(reader, "grace", given->grace, 0,
+	                    &monitor->rules.grace_ms);
+	read_stop_label(resolve, reader, given, containers);
+	read_dependents(resolve, reader, given, containers);
+	if (monitor->watch == CONFIG_WATCH_EXITED)
+		read_exited(resolve, reader, given, monitor, containers);
+	else
+		containers->probe =
+			resolve_probe(resolve, reader, &given->probe);
+}

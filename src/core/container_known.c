@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/container_known.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+#define NS_PER_MS 1000000
+
+/* --- the copy --------------------------------------------------------------- */
+
+/* Where the next text goes; with no block it only counts. */
+struct packer {
+	char *at;
+	size_t n;
+};
+
+static const char *pack(struct packer *packer, const char *text, size_t max)
+{
+	size_t n = text ? strnlen(text, max) : 0;
+	char *copy = packer->at;
+
+	if (!text)
+		return NULL;
+	packer->n += n + 1;
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, n);
+	copy[n] = '\0';
+	packer->at += n + 1;
+	return copy;
+}
+
+static const char *text_or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+static void pack_texts(struct packer *packer, const struct container *from,
+                       struct container *to)
+{
+	to->id = pack(packer, text_or_empty(from->id), SIZE_MAX);
+	to->name = pack(packer, text_or_empty(from->name), SIZE_MAX);
+	to->project = pack(packer, text_or_empty(from->project), SIZE_MAX);
+	to->image = pack(packer, text_or_empty(from->image), SIZE_MAX);
+	to->output =
+		pack(packer, text_or_empty(from->output), CONTAINER_OUTPUT_MAX);
+	to->network_of = pack(packer, from->network_of, SIZE_MAX);
+	to->pid_of = pack(packer, from->pid_of, SIZE_MAX);
+	to->ipc_of = pack(packer, from->ipc_of, SIZE_MAX);
+}
+
+/* @labels may be NULL: they are counted. */
+static size_t pack_labels(struct packer *packer, const struct container *from,
+                          const struct container_kept *kept,
+                          struct container_label *labels)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < kept->n; i++) {
+		const char *value = container_label(from, kept->names[i]);
+		struct container_label label;
+
+		if (!value)
+			continue;
+		label.name = pack(packer, kept->names[i], SIZE_MAX);
+		label.value = pack(packer, value, SIZE_MAX);
+		if (labels)
+			labels[n] = label;
+		n++;
+	}
+	return n;
+}
+
+/* One block: the labels, then all text. */
+static int take_copy(struct container_known *known,
+                     const struct container *from,
+                     const struct container_kept *kept)
+{
+	struct container copy = *from;
+	struct packer packer = { 0 };
+	size_t n_labels = pack_labels(&packer, from, kept, NULL);
+	size_t n_bytes = n_labels * sizeof(struct container_label);
+	char *block;
+
+	pack_texts(&packer, from, &copy);
+	block = mem_alloc(n_bytes + packer.n);
+	if (!block)
+		return -ENOMEM;
+	packer.at = block + n_bytes;
+	copy.labels = n_labels ? (void *)block : NULL;
+	copy.n_labels = pack_labels(&packer, from, kept,
+	                            n_labels ? (void *)block : NULL);
+	pack_texts(&packer, from, &copy);
+	/* @from may have borrowed from the old one */
+	mem_free(known->block);
+	known->block = block;
+	known->container = copy;
+	return 0;
+}
+
+int container_known_init(struct container_known *known, const char *id,
+                         const char *name, const char *project)
+{
+	static const struct container_kept none = { 0 };
+	struct container stub = { .id = id,
+		                  .name = name,
+		                  .project = project,
+		                  .health = CONTAINER_HEALTH_UNSAID,
+		                  .exit_code = -1,
+		                  .check_exit_code = -1 };
+
+	*known = (struct container_known){ .claimed = CONTAINER_HEALTH_UNSAID };
+	if (!id || !id[0])
+		return -EINVAL;
+	return take_copy(known, &stub, &none);
+}
+
+void container_known_fini(struct container_known *known)
+{
+	mem_free(known->block);
+	known->block = NULL;
+}
+
+/* --- lists and inspections ---------------------------------------------------- */
+
+/* What does not change while it is the same container. */
+static void keep_nature(const struct container *old, struct container *out)
+{
+	if (!out->created_wall_ms || old->detailed)
+		out->created_wall_ms = old->created_wall_ms;
+	if (!old->detailed)
+		return;
+	out->detailed = true;
+	out->policy = old->policy;
+	out->auto_remove = old->auto_remove;
+	out->own_action = old->own_action;
+	out->network_of = old->network_of;
+	out->pid_of = old->pid_of;
+	out->ipc_of = old->ipc_of;
+}
+
+/* What holds as long as it is in the same status. */
+static void keep_run(const struct container *old, struct container *out)
+{
+	if (!out->started_wall_ms)
+		out->started_wall_ms = old->started_wall_ms;
+	if (!out->finished_wall_ms)
+		out->finished_wall_ms = old->finished_wall_ms;
+	if (out->exit_code < 0)
+		out->exit_code = old->exit_code;
+	out->oom_killed = old->oom_killed;
+	out->stopped_by_hand = old->stopped_by_hand;
+	if (out->health == CONTAINER_HEALTH_UNSAID)
+		out->health = old->health;
+	if (out->health != old->health)
+		return;
+	if (!out->n_streak)
+		out->n_streak = old->n_streak;
+	if (out->check_exit_code < 0)
+		out->check_exit_code = old->check_exit_code;
+	if (!out->output || !out->output[0])
+		out->output = old->output;
+}
+
+void container_known_merge(const struct container_known *known,
+                           const struct container *given, struct container *out)
+{
+	*out = *given;
+	if (given->detailed)
+		return;
+	keep_nature(&known->container, out);
+	if (given->status == known->container.status)
+		keep_run(&known->container, out);
+}
+
+/* Since when it is as @next says; the present if nothing says it better. */
+static int64_t since_when(const struct container *next, int64_t now_ms)
+{
+	int64_t since_ms = 0;
+
+	if (next->status == CONTAINER_EXITED)
+		since_ms = next->finished_wall_ms;
+	else if (next->status == CONTAINER_RUNNING &&
+	         next->health <= CONTAINER_HEALTH_STARTING)
+		since_ms = next->started_wall_ms;
+	return since_ms ? since_ms : now_ms;
+}
+
+/* Another run has begun, or ended, than the one of which events told. */
+static void forget_past(struct container_known *known,
+                        const struct container *next)
+{
+	int64_t ended_ms = known->ended_ms;
+
+	if (known->asked_ms && next->started_wall_ms > known->asked_ms)
+		known->asked_ms = 0;
+	if (!ended_ms)
+		return;
+	if (next->started_wall_ms > ended_ms ||
+	    next->finished_wall_ms > ended_ms + CONTAINER_SLACK_MS ||
+	    (next->status == CONTAINER_RUNNING &&
+	     known->container.status != CONTAINER_RUNNING))
+		known->ended_ms = 0;
+}
+
+int container_known_update(struct container_known *known,
+                           const struct container *merged,
+                           const struct container_kept *kept, int64_t now_ms)
+{
+	struct container next = *merged;
+	bool changed = next.status != known->container.status ||
+	               next.health != known->container.health ||
+	               !known->since_ms;
+	int r = take_copy(known, merged, kept);
+
+	if (r < 0)
+		return r;
+	forget_past(known, &next);
+	if (changed)
+		known->since_ms = since_when(&next, now_ms);
+	if (next.health != CONTAINER_HEALTH_UNSAID)
+		known->claimed = (uint8_t)next.health;
+	return 0;
+}
+
+/* --- events ------------------------------------------------------------------- */
+
+static enum container_news on_started(struct container_known *known,
+                                      int64_t at_ms)
+{
+	struct container *container = &known->container;
+
+	if (container->status == CONTAINER_RUNNING &&
+	    at_ms <= container->started_wall_ms)
+		return CONTAINER_NO_NEWS;
+	container->status = CONTAINER_RUNNING;
+	container->started_wall_ms = at_ms;
+	container->stopped_by_hand = false;
+	container->n_streak = 0;
+	if (container->health != CONTAINER_HEALTH_NONE &&
+	    container->health != CONTAINER_HEALTH_UNSAID) {
+		container->health = CONTAINER_HEALTH_STARTING;
+		known->claimed = CONTAINER_HEALTH_STARTING;
+	}
+	if (known->asked_ms <= at_ms)
+		known->asked_ms = 0;
+	known->ended_ms = 0;
+	known->since_ms = at_ms;
+	return CONTAINER_LOOK;
+}
+
+/* Docker tells of a kill sometimes only after the end that it caused. */
+static enum container_news on_asked(struct container_known *known,
+                                    int64_t at_ms)
+{
+	if (at_ms < known->container.started_wall_ms ||
+	    at_ms <= known->asked_ms)
+		return CONTAINER_NO_NEWS;
+	known->asked_ms = at_ms;
+	return CONTAINER_CERTAIN;
+}
+
+static enum container_news on_ended(struct container_known *known,
+                                    const struct runtime_event *event,
+                                    int64_t at_ms)
+{
+	struct container *container = &known->container;
+
+	if (at_ms < container->started_wall_ms)
+		return CONTAINER_NO_NEWS;
+	if (event->asked)
+		known->asked_ms = at_ms;
+	if (container->status != CONTAINER_EXITED) {
+		container->status = CONTAINER_EXITED;
+		container->stopped_by_hand = false;
+		known->since_ms = at_ms;
+	}
+	container->finished_wall_ms = at_ms;
+	container->exit_code = event->exit_code;
+	known->ended_ms = at_ms;
+	return CONTAINER_LOOK;
+}
+
+static enum container_news on_health(struct container_known *known,
+                                     enum container_health health)
+{
+	if (known->claimed == (uint8_t)health)
+		return CONTAINER_NO_NEWS;
+	known->claimed = (uint8_t)health;
+	return CONTAINER_LOOK;
+}
+
+static enum container_news take_over(struct container_known *known,
+                                     const struct runtime_event *event,
+                                     int64_t at_ms)
+{
+	switch (event->kind) {
+	case RUNTIME_EVENT_STARTED:
+		return on_started(known, at_ms);
+	case RUNTIME_EVENT_HEALTH:
+		return on_health(known, event->health);
+	case RUNTIME_EVENT_ENDED:
+		return on_ended(known, event, at_ms);
+	case RUNTIME_EVENT_PAUSED:
+		known->container.status = CONTAINER_PAUSED;
+		known->since_ms = at_ms;
+		return CONTAINER_CERTAIN;
+	case RUNTIME_EVENT_RESUMED:
+		known->container.status = CONTAINER_RUNNING;
+		known->since_ms = at_ms;
+		return CONTAINER_LOOK;
+	case RUNTIME_EVENT_CREATED:
+	case RUNTIME_EVENT_ASKED:
+	case RUNTIME_EVENT_RENAMED:
+	case RUNTIME_EVENT_REMOVED:
+		break;
+	}
+	return CONTAINER_LOOK;
+}
+
+enum container_news container_known_event(struct container_known *known,
+                                          const struct runtime_event *event)
+{
+	int64_t at_ms = event->time_ns / NS_PER_MS;
+
+	/* the one by which a stream is taken up again comes twice */
+	if (event->time_ns && event->time_ns == known->event_ns &&
+	    (uint8_t)event->kind == known->event)
+		return CONTAINER_NO_NEWS;
+	if (event->kind == RUNTIME_EVENT_ASKED)
+		return on_asked(known, at_ms);
+	if (event->time_ns < known->event_ns)
+		return CONTAINER_LOOK;
+	known->event_ns = event->time_ns;
+	known->event = (uint8_t)event->kind;
+	return take_over(known, event, at_ms);
+}
+
+/* --- what it means ------------------------------------------------------------ */
+
+static uint64_t span(int64_t from_ms, int64_t to_ms)
+{
+	return from_ms > 0 && to_ms > from_ms ? (uint64_t)(to_ms - from_ms) : 0;
+}
+
+static int16_t small_code(int64_t code)
+{
+	return code >= 0 && code <= INT16_MAX ? (int16_t)code : -1;
+}
+
+static uint64_t running_ms(const struct container_known *known, int64_t now_ms)
+{
+	const struct container *container = &known->container;
+
+	if (container->status != CONTAINER_RUNNING ||
+	    !container->started_wall_ms)
+		return 0;
+	return MAX(span(container->started_wall_ms, now_ms), 1);
+}
+
+static bool is_stopping(const struct container_known *known, int64_t now_ms)
+{
+	/* either way: the engine's clock may be another */
+	return known->asked_ms &&
+	       llabs(now_ms - known->asked_ms) < CONTAINER_STOPPING_MS;
+}
+
+/* An engine says "unhealthy" also of those that are paused, and of those whose
+ * first check is still to come. */
+static enum health health_of(const struct container_known *known,
+                             int64_t now_ms)
+{
+	const struct container *container = &known->container;
+
+	if (container->status != CONTAINER_RUNNING ||
+	    is_stopping(known, now_ms))
+		return HEALTH_IDLE;
+	switch (container->health) {
+	case CONTAINER_HEALTH_HEALTHY:
+		return HEALTH_GOOD;
+	case CONTAINER_HEALTH_UNHEALTHY:
+		return container->n_streak ? HEALTH_BAD : HEALTH_STARTING;
+	case CONTAINER_HEALTH_STARTING:
+		return HEALTH_STARTING;
+	case CONTAINER_HEALTH_NONE:
+	case CONTAINER_HEALTH_UNSAID:
+		break;
+	}
+	return HEALTH_IDLE;
+}
+
+struct observation container_known_health(const struct container_known *known,
+                                          int64_t now_ms)
+{
+	return (struct observation){
+		.kind = OBSERVATION_HEALTH,
+		.health = health_of(known, now_ms),
+		.age_ms = span(known->since_ms, now_ms),
+		.running_ms = running_ms(known, now_ms),
+		.n_streak = known->container.n_streak,
+		.exit_code = small_code(known->container.check_exit_code),
+	};
+}
+
+/* Docker tells of it before, LXD with the end, or a moment after. */
+static bool was_asked(const struct container_known *known)
+{
+	return known->asked_ms &&
+	       known->asked_ms <= known->ended_ms + CONTAINER_SLACK_MS &&
+	       known->ended_ms <= known->asked_ms + CONTAINER_ASKED_MS;
+}
+
+/* It crashed, or left, by itself, and somebody saw it. */
+static bool ended_by_itself(const struct container_known *known)
+{
+	return known->ended_ms && !was_asked(known) &&
+	       !known->container.stopped_by_hand;
+}
+
+static bool is_end(const struct container_known *known,
+                   const struct container_ends *ends)
+{
+	const struct container *container = &known->container;
+
+	return container->status == CONTAINER_EXITED &&
+	       container->finished_wall_ms &&
+	       exit_codes_has(ends->codes, container->exit_code) &&
+	       (ends->of_any_cause || ended_by_itself(known));
+}
+
+struct observation container_known_exited(const struct container_known *known,
+                                          const struct container_ends *ends,
+                                          int64_t now_ms)
+{
+	const struct container *container = &known->container;
+	struct observation observation = {
+		.kind = OBSERVATION_HEALTH,
+		.health = container->status == CONTAINER_RUNNING ? HEALTH_GOOD
+		                                                 : HEALTH_IDLE,
+		.age_ms = span(known->since_ms, now_ms),
+		.running_ms = running_ms(known, now_ms),
+		.exit_code = small_code(container->exit_code),
+	};
+
+	if (is_end(known, ends)) {
+		observation.kind = OBSERVATION_EXITED;
+		observation.age_ms = span(container->finished_wall_ms, now_ms);
+	}
+	return observation;
+}

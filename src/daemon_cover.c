@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules that cover many containers, and their members.
+ *
+ * A source says who appears, what is seen of it, and who leaves; a member is
+ * looked up by its identity, so that a container that was made anew goes on
+ * where the one before it was. Who left stays, idle, for `forget_after`, if
+ * there is anything to be remembered of it; then it goes.
+ */
+#include "daemon_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/mem.h"
+
+/* Of whom nothing is to be remembered: so long for it to come back. */
+#define FORGET_SOON_MS 60000
+#define PASTS_MAX      CONFIG_MAX_CONTAINERS
+#define NAME_SIZE      1024 /* of a rule, an endpoint and an identity; cut */
+
+static void on_forget(uv_timer_t *timer);
+
+static struct daemon *daemon_of(const struct member *member)
+{
+	return member->cover->daemon;
+}
+
+/* --- forgetting ------------------------------------------------------------ */
+
+static bool has_past(const struct member *member)
+{
+	const struct monitor *monitor = &member->watched->monitor;
+	struct policy_saved saved;
+
+	policy_save(&monitor->policy, &saved);
+	return monitor->pause || !policy_saved_empty(&saved);
+}
+
+/* What is cleaned up does not come back. */
+static uint64_t forget_at(const struct member *member)
+{
+	const struct config_containers *config =
+		member->cover->config->containers;
+	bool soon = config->any_end || !has_past(member);
+
+	return member->gone_ms + (soon ? MIN(config->forget_ms, FORGET_SOON_MS)
+	                               : config->forget_ms);
+}
+
+static void want_forget(struct daemon *daemon, uint64_t at_ms)
+{
+	uint64_t now_ms = uv_now(&daemon->loop);
+
+	if (at_ms >= daemon->forget_ms || daemon->stopping)
+		return;
+	daemon->forget_ms = at_ms;
+	(void)uv_timer_start(&daemon->forget_timer, on_forget,
+	                     at_ms > now_ms ? at_ms - now_ms : 0, 0);
+}
+
+/* Out of the rule, and of what the API sees after a daemon_monitors_prune(). */
+static void member_unlist(struct member *member)
+{
+	(void)map_remove(&daemon_of(member)->members, slice_from(member->name));
+	list_unlink(&member->node);
+	member->cover->n_members--;
+	member->cover->n_gone -= member->gone_ms > 0;
+	member->watched->removed = true;
+}
+
+/* Moves those that may go now to @gone. */
+static void forget_members(struct cover *cover, uint64_t now_ms,
+                           struct list *gone)
+{
+	LIST_FOR_EACH_SAFE (node, &cover->members) {
+		struct member *member = container_of(node, struct member, node);
+
+		uint64_t at_ms = forget_at(member);
+
+		if (!member->gone_ms)
+			continue;
+		if (member->watched->monitor.acting)
+			at_ms = MAX(at_ms, now_ms + FORGET_SOON_MS);
+		if (at_ms > now_ms) {
+			want_forget(cover->daemon, at_ms);
+			continue;
+		}
+		member_unlist(member);
+		list_append(gone, &member->node);
+	}
+}
+
+/* After daemon_monitors_prune(). */
+static void remove_members(struct daemon *daemon, struct list *gone)
+{
+	struct list *node;
+
+	while ((node = list_pop(gone)))
+		daemon_watch_remove(
+			daemon,
+			container_of(node, struct member, node)->watched);
+}
+
+static void past_free(struct past *past)
+{
+	mem_free(past->pause);
+	mem_free(past);
+}
+
+static void forget_pasts(struct daemon *daemon, uint64_t now_ms)
+{
+	struct past *due;
+
+	do {
+		due = NULL;
+		MAP_FOR_EACH (entry, &daemon->pasts) {
+			struct past *past = entry->value;
+
+			if (past->until_ms <= now_ms)
+				due = past;
+			else
+				want_forget(daemon, past->until_ms);
+		}
+		if (due) {
+			(void)map_remove(&daemon->pasts, slice_from(due->name));
+			past_free(due);
+		}
+	} while (due);
+}
+
+static void on_forget(uv_timer_t *timer)
+{
+	struct daemon *daemon =
+		container_of(timer, struct daemon, forget_timer);
+	struct list gone = LIST_INIT(gone);
+	uint64_t now_ms = daemon_now(daemon);
+
+	daemon->forget_ms = DEADLINE_NEVER;
+	for (uint32_t i = 0; i < daemon->n_covers; i++)
+		forget_members(daemon->covers[i], now_ms, &gone);
+	forget_pasts(daemon, now_ms);
+	if (!list_empty(&gone))
+		daemon_monitors_prune(daemon);
+	remove_members(daemon, &gone);
+	daemon_state_save(daemon, NULL);
+	daemon_arm(daemon);
+}
+
+/* --- pasts ------------------------------------------------------------------ */
+
+static struct past *past_new(struct daemon *daemon, const char *name,
+                             uint64_t until_ms)
+{
+	size_t n = strlen(name) + 1;
+	struct past *past;
+
+	if (daemon->pasts.n >= PASTS_MAX ||
+	    map_get(&daemon->pasts, slice_from(name)))
+		return NULL;
+	past = mem_calloc(1, sizeof(*past) + n);
+	if (!past)
+		return NULL;
+	memcpy(past->name, name, n);
+	past->until_ms = until_ms;
+	if (map_set(&daemon->pasts, slice_from(past->name), past) == 0)
+		return past;
+	mem_free(past);
+	return NULL;
+}
+
+/* Its rule has changed, and it will be made anew. */
+static void keep_past(struct member *member)
+{
+	struct monitor *monitor = &member->watched->monitor;
+	struct daemon *daemon = daemon_of(member);
+	uint64_t until_ms =
+		member->gone_ms ? member->gone_ms : daemon_now(daemon);
+	struct past *past;
+
+	if (!has_past(member))
+		return;
+	until_ms += member->cover->planned->containers->forget_ms;
+	past = past_new(daemon, member->name, until_ms);
+	if (!past) {
+		log_warn(daemon->log, "the past of a container is lost",
+		         LOG_STR("monitor", member->name));
+		return;
+	}
+	policy_save(&monitor->policy, &past->saved);
+	past->bounce_wall_ms = monitor->bounce_wall_ms;
+	past->pause = monitor->pause;
+	monitor->pause = NULL;
+	want_forget(daemon, until_ms);
+}
+
+static const struct cover *cover_of_name(const struct daemon *daemon,
+                                         const char *name)
+{
+	for (uint32_t i = 0; i < daemon->n_covers; i++) {
+		const struct cover *cover = daemon->covers[i];
+		size_t n = strlen(cover->name);
+
+		if (strncmp(name, cover->name, n) == 0 && name[n] == '/')
+			return cover;
+	}
+	return NULL;
+}
+
+static void restore_past(struct daemon *daemon, const char *name)
+{
+	const struct cover *cover = cover_of_name(daemon, name);
+	int64_t offset_ms = daemon->supervisor.wall_offset_ms;
+	int64_t wall_ms = daemon_wall_ms();
+	struct past *past;
+
+	if (!cover)
+		return;
+	past = past_new(daemon, name,
+	                uv_now(&daemon->loop) +
+	                        cover->config->containers->forget_ms);
+	if (!past)
+		return;
+	(void)saved_state_monitor(daemon->saved, name, wall_ms, offset_ms,
+	                          &past->saved, &past->bounce_wall_ms);
+	if (saved_state_pause(daemon->saved, name, wall_ms, offset_ms,
+	                      &past->pause) < 0)
+		log_warn(daemon->log, "the pause of a container is lost",
+		         LOG_STR("monitor", name));
+	want_forget(daemon, past->until_ms);
+}
+
+void daemon_cover_restore(struct daemon *daemon)
+{
+	size_t n = daemon->saved ? saved_state_n_monitors(daemon->saved) : 0;
+
+	for (size_t i = 0; i < n && daemon->n_covers; i++)
+		restore_past(daemon, saved_state_name(daemon->saved, i));
+}
+
+/* --- what a source says ------------------------------------------------------ */
+
+/* "RULE/IDENTITY", with the engine before it where there are several. What is
+ * cleaned up has no history, but may well have the labels of what runs. */
+static void name_of(const struct feed *feed, const struct cover *cover,
+                    const struct container *container,
+                    char out[static NAME_SIZE])
+{
+	const struct config_containers *config = cover->config->containers;
+	char identity[CONTAINER_IDENTITY_MAX];
+	struct container bare = *container;
+	const char *space = strchr(feed->url, ' ');
+
+	if (config->any_end)
+		bare.n_labels = 0;
+	(void)container_identity(&bare, identity, sizeof(identity));
+	if (config->n_endpoints > 1)
+		(void)snprintf(out, NAME_SIZE, "%s/%s/%s", cover->name,
+		               space ? space + 1 : feed->url, identity);
+	else
+		(void)snprintf(out, NAME_SIZE, "%s/%s", cover->name, identity);
+}
+
+/* Makes room by forgetting one that is not there; false if all are. */
+static bool forget_one(struct cover *cover)
+{
+	struct list gone = LIST_INIT(gone);
+
+	if (cover->n_gone == 0)
+		return false;
+	LIST_FOR_EACH (node, &cover->members) {
+		struct member *member = container_of(node, struct member, node);
+
+		if (!member->gone_ms || member->watched->monitor.acting)
+			continue;
+		member_unlist(member);
+		list_append(&gone, &member->node);
+		daemon_monitors_prune(cover->daemon);
+		remove_members(cover->daemon, &gone);
+		return true;
+	}
+	return false;
+}
+
+static bool has_room(struct cover *cover)
+{
+	uint32_t max = cover->config->containers->max_containers;
+
+	if (cover->n_members < max || forget_one(cover))
+		return true;
+	cover->rule.n_left_out++;
+	if (!cover->said_full)
+		log_warn(cover->daemon->log,
+		         "rule covers as many containers as it may, others are "
+		         "left out; see max_containers",
+		         LOG_STR("monitor", cover->name),
+		         LOG_INT("max_containers", max));
+	cover->said_full = true;
+	return false;
+}
+
+struct body *daemon_cover_appear(struct feed *feed, struct cover *cover,
+                                 const struct container *container)
+{
+	struct daemon *daemon = cover->daemon;
+	char name[NAME_SIZE];
+	struct member *member;
+	struct body *body;
+
+	name_of(feed, cover, container, name);
+	member = map_get(&daemon->members, slice_from(name));
+	if (!member) {
+		if (has_room(cover))
+			member =
+				daemon_member_new(cover, feed, name, container);
+		return member ? member->body : NULL;
+	}
+	if (member->cover != cover) /* "a/b" and "c", "a" and "b/c" */
+		return NULL;
+	body = daemon_body_new(member, feed, container);
+	if (body && daemon_member_best(member) == body)
+		daemon_member_use(member, body);
+	return body;
+}
+
+static void tell(struct member *member, const struct observation *observation)
+{
+	struct daemon *daemon = daemon_of(member);
+
+	supervisor_observe(&daemon->supervisor, &member->watched->monitor,
+	                   observation, uv_now(&daemon->loop));
+}
+
+void daemon_cover_observe(struct body *body,
+                          const struct observation *observation,
+                          const struct container *container)
+{
+	struct member *member = body->member;
+	struct body *best;
+	bool moved;
+
+	if (container)
+		daemon_body_note(body, container,
+		                 uv_now(&daemon_of(member)->loop));
+	best = daemon_member_best(member);
+	moved = best != member->body;
+	if (moved)
+		daemon_member_use(member, best);
+	if (body != best) {
+		if (moved)
+			daemon_feed_check(member->watched);
+		return;
+	}
+	daemon_member_sync(member);
+	tell(member, observation);
+}
+
+/* That it is gone is what a ladder that removes is there for. */
+static void member_gone(struct member *member)
+{
+	struct daemon *daemon = daemon_of(member);
+	bool removes = member->cover->config->containers->any_end;
+	struct observation gone = {
+		.kind = OBSERVATION_HEALTH,
+		.health = removes ? HEALTH_GOOD : HEALTH_IDLE,
+		.exit_code = -1,
+	};
+
+	member->detached = false;
+	member->gone_ms = MAX(uv_now(&daemon->loop), 1);
+	member->cover->n_gone++;
+	tell(member, &gone);
+	want_forget(daemon, forget_at(member));
+}
+
+void daemon_cover_leave(struct body *body)
+{
+	struct member *member = body->member;
+	struct body *best;
+
+	list_unlink(&body->node);
+	list_unlink(&body->feed_node);
+	body->feed = NULL;
+	if (body != member->body) {
+		daemon_body_free(body);
+		return;
+	}
+	best = daemon_member_best(member);
+	if (!best) {
+		member_gone(member);
+		return;
+	}
+	daemon_member_use(member, best);
+	daemon_feed_check(member->watched);
+}
+
+void daemon_cover_listed(struct feed *feed, bool whole)
+{
+	static const struct observation unknown = {
+		.kind = OBSERVATION_UNKNOWN,
+	};
+
+	for (uint32_t i = 0; i < feed->n_rules; i++) {
+		LIST_FOR_EACH (node, &feed->rules[i]->cover->members) {
+			struct member *member =
+				container_of(node, struct member, node);
+			const struct monitor *monitor =
+				&member->watched->monitor;
+
+			if (!member->detached || monitor->group != feed->group)
+				continue;
+			if (whole)
+				member_gone(member);
+			else if (monitor->last.kind != OBSERVATION_UNKNOWN)
+				tell(member, &unknown);
+		}
+	}
+}
+
+/* --- from one configuration to the next --------------------------------------- */
+
+static struct cover *find_cover(const struct daemon *daemon, const char *name)
+{
+	for (uint32_t i = 0; i < daemon->n_covers; i++) {
+		if (strcmp(daemon->covers[i]->name, name) == 0)
+			return daemon->covers[i];
+	}
+	return NULL;
+}
+
+/* What an operator ordered of all of it. */
+static int restore_pause(struct cover *cover)
+{
+	struct daemon *daemon = cover->daemon;
+
+	if (!daemon->saved)
+		return 0;
+	return saved_state_pause(daemon->saved, cover->name, daemon_wall_ms(),
+	                         daemon->supervisor.wall_offset_ms,
+	                         &cover->rule.pause);
+}
+
+static struct cover *cover_new(struct daemon *daemon, const char *name)
+{
+	size_t n = strlen(name) + 1;
+	struct cover *cover = mem_calloc(1, sizeof(*cover) + n);
+
+	if (!cover)
+		return NULL;
+	memcpy(cover->name, name, n);
+	cover->daemon = daemon;
+	cover->rule.name = cover->name;
+	cover->n_refs = 1;
+	list_init(&cover->members);
+	list_init(&cover->rule.node);
+	list_init(&cover->rule.monitors);
+	if (restore_pause(cover) >= 0)
+		return cover;
+	mem_free(cover);
+	return NULL;
+}
+
+struct cover *daemon_cover_plan(struct daemon *daemon,
+                                const struct config_monitor *config)
+{
+	struct cover *cover = find_cover(daemon, config->name);
+
+	if (!cover)
+		cover = cover_new(daemon, config->name);
+	if (cover)
+		cover->planned = config;
+	return cover;
+}
+
+void daemon_cover_unplan(struct cover *cover)
+{
+	cover->planned = NULL;
+	if (cover->config)
+		return;
+	mem_free(cover->rule.pause);
+	mem_free(cover);
+}
+
+/* The array that the API sees is made anew by the caller. */
+static void remove_all(struct cover *cover)
+{
+	struct daemon *daemon = cover->daemon;
+	struct list gone = LIST_INIT(gone);
+
+	LIST_FOR_EACH_SAFE (node, &cover->members) {
+		struct member *member = container_of(node, struct member, node);
+
+		if (cover->planned)
+			keep_past(member);
+		member_unlist(member);
+		list_append(&gone, &member->node);
+	}
+	remove_members(daemon, &gone);
+}
+
+void daemon_cover_commit(struct cover *cover)
+{
+	const struct config_monitor *planned = cover->planned;
+	bool fresh = !cover->config;
+
+	cover->rule.n_left_out = 0;
+	cover->said_full = false;
+	if (!fresh &&
+	    (!planned || !config_monitor_equal(cover->config, planned)))
+		remove_all(cover);
+	if (!planned) {
+		daemon_cover_unref(cover);
+		return;
+	}
+	cover->config = planned;
+	cover->planned = NULL;
+	if (fresh)
+		supervisor_add_rule(&cover->daemon->supervisor, &cover->rule);
+	LIST_FOR_EACH (node, &cover->members)
+		daemon_watch_configure(&container_of(node, struct member, node)
+		                                ->watched->monitor,
+		                       planned);
+}
+
+void daemon_cover_unref(struct cover *cover)
+{
+	if (--cover->n_refs > 0)
+		return;
+	supervisor_remove_rule(&cover->daemon->supervisor, &cover->rule);
+	mem_free(cover);
+}
+
+void daemon_cover_free_all(struct daemon *daemon)
+{
+	bool more = true;
+
+	for (uint32_t i = 0; i < daemon->n_covers; i++) {
+		daemon->covers[i]->planned = NULL;
+		remove_all(daemon->covers[i]);
+		daemon_cover_unref(daemon->covers[i]);
+	}
+	mem_free(daemon->covers);
+	daemon->covers = NULL;
+	daemon->n_covers = 0;
+	while (more) {
+		more = false;
+		MAP_FOR_EACH (entry, &daemon->pasts) {
+			struct past *past = entry->value;
+
+			(void)map_remove(&daemon->pasts, entry->key);
+			past_free(past);
+			more = true;
+			break;
+		}
+	}
+	map_fini(&daemon->pasts);
+	map_fini(&daemon->members);
+}
