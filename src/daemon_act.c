@@ -31,7 +31,6 @@ static bool stopped_before(const struct monitor *monitor)
  * move on to another one while it runs. */
 static void aim(struct daemon_step *step, const struct watched *watched)
 {
-	const struct config_monitor *config = watched->monitor.config;
 	const struct member *member = watched->member;
 	const struct member_text *text = member->text;
 	struct bounce *bounce = &step->bounce;
@@ -53,8 +52,6 @@ static void aim(struct daemon_step *step, const struct watched *watched)
 	}
 	if (bounce->step->kind == STEP_REMOVE)
 		bounce->finished_wall_ms = member->finished_wall_ms;
-	bounce->before = config->before;
-	bounce->before_timeout_ms = config->before_timeout_ms;
 }
 
 static size_t text_size(const struct member *member)
@@ -94,6 +91,8 @@ static struct daemon_step *step_new(struct watched *watched,
 		.attempt = monitor->policy.n_failed + 1,
 		.dry_run = monitor->dry_run,
 		.stopped_before = stopped_before(monitor),
+		.before = monitor->policy.step == 0 ? config->before : NULL,
+		.before_timeout_ms = config->before_timeout_ms,
 	};
 	if (monitor->last.kind == OBSERVATION_AGE ||
 	    monitor->last.kind == OBSERVATION_FAILED)

@@ -547,9 +547,7 @@ static bool is_worth_telling(const struct monitor *monitor,
 	case OUTCOME_LEFT_ALONE:
 	case OUTCOME_VETOED:
 	case OUTCOME_DRY_RUN:
-	case OUTCOME_VETOED:
 	case OUTCOME_CANCELLED:
-	case OUTCOME_VETOED:
 	default:
 		return false;
 	}
