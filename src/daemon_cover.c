@@ -239,21 +239,16 @@ void daemon_cover_restore(struct daemon *daemon)
 
 /* --- what a source says ------------------------------------------------------ */
 
-/* "RULE/IDENTITY", with the engine before it where there are several. What is
- * cleaned up has no history, but may well have the labels of what runs. */
+/* "RULE/IDENTITY", with the engine before it where there are several. */
 static void name_of(const struct feed *feed, const struct cover *cover,
                     const struct container *container,
                     char out[static NAME_SIZE])
 {
-	const struct config_containers *config = cover->config->containers;
 	char identity[CONTAINER_IDENTITY_MAX];
-	struct container bare = *container;
 	const char *space = strchr(feed->url, ' ');
 
-	if (config->any_end)
-		bare.n_labels = 0;
-	(void)container_identity(&bare, identity, sizeof(identity));
-	if (config->n_endpoints > 1)
+	(void)container_identity(container, identity, sizeof(identity));
+	if (cover->config->containers->n_endpoints > 1)
 		(void)snprintf(out, NAME_SIZE, "%s/%s/%s", cover->name,
 		               space ? space + 1 : feed->url, identity);
 	else
@@ -298,28 +293,25 @@ static bool has_room(struct cover *cover)
 	return false;
 }
 
-struct body *daemon_cover_appear(struct feed *feed, struct cover *cover,
-                                 const struct container *container)
+struct member *daemon_cover_appear(struct feed *feed, struct cover *cover,
+                                   const struct container *container)
 {
 	struct daemon *daemon = cover->daemon;
 	char name[NAME_SIZE];
 	struct member *member;
-	struct body *body;
 
 	name_of(feed, cover, container, name);
 	member = map_get(&daemon->members, slice_from(name));
-	if (!member) {
-		if (has_room(cover))
-			member =
-				daemon_member_new(cover, feed, name, container);
-		return member ? member->body : NULL;
-	}
-	if (member->cover != cover) /* "a/b" and "c", "a" and "b/c" */
+	if (!member)
+		return has_room(cover)
+		               ? daemon_member_new(cover, feed, name, container)
+		               : NULL;
+	/* "b/c" under the rule "a" is not "c" under the rule "a/b" */
+	if (member->cover != cover || member->feed)
 		return NULL;
-	body = daemon_body_new(member, feed, container);
-	if (body && daemon_member_best(member) == body)
-		daemon_member_use(member, body);
-	return body;
+	daemon_member_attach(member, feed);
+	daemon_member_note(member, container, 0);
+	return member;
 }
 
 static void tell(struct member *member, const struct observation *observation)
@@ -330,67 +322,39 @@ static void tell(struct member *member, const struct observation *observation)
 	                   observation, uv_now(&daemon->loop));
 }
 
-void daemon_cover_observe(struct body *body,
+void daemon_cover_observe(struct member *member,
                           const struct observation *observation,
                           const struct container *container)
 {
-	struct member *member = body->member;
-	struct body *best;
-	bool moved;
-
 	if (container)
-		daemon_body_note(body, container,
-		                 uv_now(&daemon_of(member)->loop));
-	best = daemon_member_best(member);
-	moved = best != member->body;
-	if (moved)
-		daemon_member_use(member, best);
-	if (body != best) {
-		if (moved)
-			daemon_feed_check(member->watched);
-		return;
-	}
-	daemon_member_sync(member);
+		daemon_member_note(member, container,
+		                   uv_now(&daemon_of(member)->loop));
 	tell(member, observation);
 }
 
-/* That it is gone is what a ladder that removes is there for. */
 static void member_gone(struct member *member)
 {
-	struct daemon *daemon = daemon_of(member);
-	bool removes = member->cover->config->containers->any_end;
-	struct observation gone = {
+	static const struct observation idle = {
 		.kind = OBSERVATION_HEALTH,
-		.health = removes ? HEALTH_GOOD : HEALTH_IDLE,
+		.health = HEALTH_IDLE,
 		.exit_code = -1,
 	};
+	struct daemon *daemon = daemon_of(member);
 
 	member->detached = false;
 	member->gone_ms = MAX(uv_now(&daemon->loop), 1);
 	member->cover->n_gone++;
-	tell(member, &gone);
+	tell(member, &idle);
 	want_forget(daemon, forget_at(member));
 }
 
-void daemon_cover_leave(struct body *body)
+void daemon_cover_leave(struct member *member)
 {
-	struct member *member = body->member;
-	struct body *best;
-
-	list_unlink(&body->node);
-	list_unlink(&body->feed_node);
-	body->feed = NULL;
-	if (body != member->body) {
-		daemon_body_free(body);
-		return;
-	}
-	best = daemon_member_best(member);
-	if (!best) {
-		member_gone(member);
-		return;
-	}
-	daemon_member_use(member, best);
-	daemon_feed_check(member->watched);
+	list_unlink(&member->feed_node);
+	member->feed = NULL;
+	/* there is room: those that were left out are asked about again */
+	member->cover->rule.n_left_out = 0;
+	member_gone(member);
 }
 
 void daemon_cover_listed(struct feed *feed, bool whole)
