@@ -94,19 +94,14 @@ void api_no_monitor(struct http_exchange *exchange, struct slice name)
 	          SLICE_ARG(name));
 }
 
-static const char *target_of(const struct monitor *monitor)
-{
-	return monitor->rule ? monitor->container
-	                     : monitor->config->container_name;
-}
-
 const char *api_target(const struct monitor *monitor, char *out)
 {
 	const struct config_monitor *config = monitor->config;
+	const char *name = api_target_name(monitor);
 
 	(void)snprintf(out, API_TARGET_SIZE, "%s %s",
 	               config_target_type_name(config->type),
-	               target_of(monitor) ? target_of(monitor) : monitor->name);
+	               name ? name : monitor->name);
 	return out;
 }
 
@@ -185,7 +180,7 @@ static void write_target(struct json_writer *json,
 	json_write_key(json, "type");
 	json_write_string(json, config_target_type_name(config->type));
 	json_write_key(json, "target");
-	json_write_string(json, target_of(monitor));
+	json_write_string(json, api_target_name(monitor));
 	json_write_key(json, "source");
 	json_write_string(json, monitor->group->name);
 	json_write_key(json, "labels");

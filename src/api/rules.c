@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include "api/routes.h"
+#include "config/config.h"
 
 #define N_NAMED 5 /* of many, so many are listed */
 
@@ -160,6 +161,19 @@ static const char *health_name(enum health health)
 	};
 
 	return names[health];
+}
+
+const char *api_seen_words(const struct monitor *monitor)
+{
+	return monitor->last.kind == OBSERVATION_HEALTH
+	               ? health_name(monitor->last.health)
+	               : observation_kind_name(monitor->last.kind);
+}
+
+const char *api_target_name(const struct monitor *monitor)
+{
+	return monitor->rule ? monitor->container
+	                     : monitor->config->container_name;
 }
 
 void api_write_container(struct json_writer *json,

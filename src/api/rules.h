@@ -33,3 +33,9 @@ void api_write_rule(const struct api *api, struct json_writer *json,
 /* What of a monitor is about its container, and its last words. */
 void api_write_container(struct json_writer *json,
                          const struct monitor *monitor);
+
+/* The last word on it: "healthy", "exited", "missing", … */
+const char *api_seen_words(const struct monitor *monitor);
+
+/* The name of what it acts on; NULL: it is called as the monitor is. */
+const char *api_target_name(const struct monitor *monitor);

@@ -156,8 +156,7 @@ static void test_exec_reports_last_words(void **state)
 
 static void test_run_is_told_why(void **state)
 {
-	static const struct step step = { .kind = STEP_RUN,
-		                          .argv = exec_step.argv };
+	const struct step step = { .kind = STEP_RUN, .argv = exec_step.argv };
 	struct world world;
 	struct job job;
 
