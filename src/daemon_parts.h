@@ -11,6 +11,7 @@
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
+ *     daemon_dependents.c  who is restarted after another was
  *     daemon_state.c    what survives our own restart
  *     daemon_notify.c   service manager and orphans
  */
@@ -266,6 +267,9 @@ struct daemon {
 	bool state_failing;
 	struct saved_state *saved; /* read at start */
 
+	struct list dependents; /* of containers that were restarted, … */
+	uv_timer_t dependents_timer; /* … as long as these are waited for */
+
 	struct notify notify;
 	uv_timer_t status_timer;           /* the next status line */
 	char own_id[OWN_CONTAINER_ID_MAX]; /* of the container we run in, "" */
@@ -492,6 +496,15 @@ void daemon_act_init(struct daemon *daemon);
 void daemon_act_starved(struct daemon *daemon);
 /* Cancels all that has not begun. */
 void daemon_act_cancel(struct daemon *daemon);
+
+/* --- daemon_dependents.c ------------------------------------------------- */
+
+/* A step of a member has ended so: if it was a restart, and its rule wants it,
+ * those that depend on the container are restarted after it. */
+void daemon_dependents_begin(struct watched *watched,
+                             const struct bounce *done);
+/* Begins nothing more, and cancels what can be. */
+void daemon_dependents_cancel(struct daemon *daemon);
 
 /* --- daemon_state.c ------------------------------------------------------ */
 
