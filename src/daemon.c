@@ -398,6 +398,7 @@ static int open_parts(struct daemon *daemon)
 	map_init(&daemon->by_name, seed);
 	map_init(&daemon->members, seed);
 	map_init(&daemon->pasts, seed);
+	list_init(&daemon->past_list);
 	daemon->forget_ms = DEADLINE_NEVER;
 	find_ourselves(daemon);
 	targets_init(&daemon->targets, seed);
