@@ -52,6 +52,8 @@ static void aim(struct daemon_step *step, const struct watched *watched)
 	}
 	if (bounce->step->kind == STEP_REMOVE)
 		bounce->finished_wall_ms = body->finished_wall_ms;
+	bounce->own_stop_timeout = body->stop_timeout_ms >= 0;
+	bounce->stop_timeout_ms = body->stop_timeout_ms;
 	bounce->before = config->before;
 	bounce->before_timeout_ms = config->before_timeout_ms;
 }

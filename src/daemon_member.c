@@ -119,6 +119,20 @@ static void note_output(struct body *body, const struct container *container)
 		body->output = mem_strndup(output.p, MIN(output.n, OUTPUT_MAX));
 }
 
+static void note_stop_timeout(struct body *body,
+                              const struct container *container)
+{
+	const struct config_containers *rule =
+		body->member->watched->monitor.config->containers;
+	uint64_t ms;
+
+	body->stop_timeout_ms = -1;
+	if (rule->stop_timeout_label &&
+	    container_label_time(container, rule->stop_timeout_label,
+	                         rule->stop_timeout_unit_ms, &ms))
+		body->stop_timeout_ms = (int64_t)ms;
+}
+
 void daemon_body_note(struct body *body, const struct container *container,
                       uint64_t now_ms)
 {
@@ -137,6 +151,7 @@ void daemon_body_note(struct body *body, const struct container *container,
 	};
 	memcpy(body->seen.id, body->id, n);
 	body->seen_ms = container->detailed ? now_ms : 0;
+	note_stop_timeout(body, container);
 	body->finished_wall_ms = container->finished_wall_ms;
 	body->exit_code =
 		unhealthy ? container->check_exit_code : container->exit_code;

@@ -96,8 +96,9 @@ struct body {
 	uint64_t seen_ms;           /* … when; 0: it was only listed */
 	int64_t created_wall_ms;
 	int64_t finished_wall_ms;
-	int64_t exit_code; /* of the container, or of the check */
-	const char *id;    /* in `text`, as the next two */
+	int64_t exit_code;       /* of the container, or of the check */
+	int64_t stop_timeout_ms; /* that its label says; -1: none */
+	const char *id;          /* in `text`, as the next two */
 	const char *project;
 	const char *image;
 	char text[];
