@@ -87,7 +87,35 @@ static void record(struct daemon *daemon, enum log_level level,
 	                  reason, detail, daemon_now(daemon));
 }
 
-/* Both or nothing: what is served, and the monitors. */
+static int use_tls(struct daemon *daemon, const struct config_global *global,
+                   struct err *err)
+{
+	const struct tls_options options = { .ca = global->tls_ca,
+		                             .cert = global->tls_cert,
+		                             .key = global->tls_key };
+
+	if (http_client_set_tls(daemon->client, &options) < 0)
+		return err_set(err, UV_ENOMEM, "out of memory");
+	return 0;
+}
+
+/* All or nothing: whom to believe, the monitors, and what is served. */
+static int watch_apply(struct daemon *daemon, struct config *config,
+                       struct err *err)
+{
+	const struct config *old =
+		daemon->config ? daemon->config->config : NULL;
+	int r = use_tls(daemon, &config->global, err);
+
+	if (r < 0)
+		return r;
+	r = daemon_watch_apply(daemon, config, err);
+	if (r < 0 && old && use_tls(daemon, &old->global, NULL) < 0)
+		log_error(daemon->log,
+		          "no memory to go back to the TLS files of before");
+	return r;
+}
+
 static int reload_apply(struct daemon *daemon, struct config *config,
                         struct err *err)
 {
@@ -103,7 +131,7 @@ static int reload_apply(struct daemon *daemon, struct config *config,
 	r = daemon_serve_prepare(daemon, config, &serving, err);
 	if (r < 0)
 		return r;
-	r = daemon_watch_apply(daemon, config, err);
+	r = watch_apply(daemon, config, err);
 	if (r == 0)
 		daemon_serve_commit(daemon, &serving);
 	else
@@ -130,8 +158,13 @@ int daemon_reload(struct daemon *daemon, struct buf *problems, struct err *err)
 	int r;
 
 	daemon_notify_reloading(daemon);
-	r = config_load(options->file, options->overrides, options->n_overrides,
-	                &config, problems);
+	if (options->text.p)
+		r = config_load_text(options->text, options->file,
+		                     options->overrides, options->n_overrides,
+		                     &config, problems);
+	else
+		r = config_load(options->file, options->overrides,
+		                options->n_overrides, &config, problems);
 	if (r < 0) {
 		log_problems(daemon, buf_slice(problems));
 		(void)err_set(err, r, "%s has problems", options->file);
@@ -367,6 +400,7 @@ static int open_parts(struct daemon *daemon)
 	map_init(&daemon->by_name, seed);
 	map_init(&daemon->members, seed);
 	map_init(&daemon->pasts, seed);
+	list_init(&daemon->past_list);
 	daemon->forget_ms = DEADLINE_NEVER;
 	find_ourselves(daemon);
 	targets_init(&daemon->targets, seed);
@@ -437,7 +471,7 @@ static int begin(struct daemon *daemon, struct err *err)
 		config_free(config);
 		return r;
 	}
-	r = daemon_watch_apply(daemon, config, err);
+	r = watch_apply(daemon, config, err);
 	if (r < 0) {
 		daemon_serve_drop(daemon, &serving);
 		config_free(config);

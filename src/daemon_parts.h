@@ -128,6 +128,7 @@ struct member {
 /* The past of a member that is not there now: read at the start, or of one
  * whose rule has changed. */
 struct past {
+	struct list node; /* of daemon.past_list */
 	struct policy_saved saved;
 	int64_t bounce_wall_ms;
 	struct pause *pause; /* owned; may be NULL */
@@ -251,6 +252,7 @@ struct daemon {
 	uint32_t n_covers;
 	struct map members;        /* struct member, by its whole name */
 	struct map pasts;          /* struct past, likewise */
+	struct list past_list;     /* the same */
 	uv_timer_t forget_timer;   /* the next member or past to be forgotten */
 	uint64_t forget_ms;        /* when; DEADLINE_NEVER */
 	struct monitor **monitors; /* all, for the API: first those of pushes,
@@ -432,6 +434,8 @@ void daemon_cover_leave(struct member *member);
  * whom the source has not heard yet. */
 void daemon_cover_listed(struct feed *feed, bool whole);
 
+/* The past of that name, which is the caller's from now on; or NULL. */
+struct past *daemon_cover_take_past(struct daemon *daemon, const char *name);
 /* Takes the pasts of members out of what was saved, at the start. */
 void daemon_cover_restore(struct daemon *daemon);
 /* Frees all that is left, at the very end. */

@@ -48,17 +48,60 @@ static void add(struct environment *environment, const char *key,
 		                          .fallback = fallback };
 }
 
+static char *join(struct environment *environment, const char *a, const char *b,
+                  const char *c)
+{
+	size_t n = strlen(a) + strlen(b) + strlen(c) + 1;
+	char *text = arena_alloc(&environment->memory, n);
+
+	if (text)
+		(void)snprintf(text, n, "%s%s%s", a, b, c);
+	return text;
+}
+
+/* "tcp://h:2376" becomes "https://h:2376", with the files of Docker's own
+ * client: https://docs.docker.com/reference/cli/docker/#environment-variables */
+static int read_docker_tls(struct environment *environment,
+                           const char *const *envp, const char *authority)
+{
+	static const struct {
+		const char *key;
+		const char *file;
+	} files[] = {
+		{ "tls_ca", "ca.pem" },
+		{ "tls_cert", "cert.pem" },
+		{ "tls_key", "key.pem" },
+	};
+	const char *directory = find(envp, "DOCKER_CERT_PATH");
+	const char *home = find(envp, "HOME");
+	const char *text = join(environment, "https://", authority, "");
+
+	if (!text)
+		return -ENOMEM;
+	add(environment, "socket_docker", text, "DOCKER_HOST", true);
+	for (size_t i = 0; i < ARRAY_SIZE(files) && (directory || home); i++) {
+		text = join(environment, directory ? directory : home,
+		            directory ? "/" : "/.docker/", files[i].file);
+		if (!text)
+			return -ENOMEM;
+		add(environment, files[i].key, text, "DOCKER_CERT_PATH", true);
+	}
+	return 0;
+}
+
 /* Only what can be used: the rest is Docker's own client's business. */
-static void read_docker_host(struct environment *environment,
-                             const char *const *envp)
+static int read_docker_host(struct environment *environment,
+                            const char *const *envp)
 {
 	const char *value = find(envp, "DOCKER_HOST");
 	struct slice text = slice_from(value);
 
-	if (value && (slice_starts(text, "unix://") ||
-	              (slice_starts(text, "tcp://") &&
-	               !find(envp, "DOCKER_TLS_VERIFY"))))
+	if (slice_starts(text, "tcp://") && find(envp, "DOCKER_TLS_VERIFY"))
+		return read_docker_tls(environment, envp,
+		                       value + strlen("tcp://"));
+	if (slice_starts(text, "unix://") || slice_starts(text, "tcp://"))
 		add(environment, "socket_docker", value, "DOCKER_HOST", true);
+	return 0;
 }
 
 /* Of this and the next systemd gives a list with colons when the unit asks for
@@ -114,8 +157,8 @@ int environment_read(struct environment *environment, const char *const *envp)
 		if (value && strcmp(key, "port") != 0)
 			add(environment, key, value, name, false);
 	}
-	read_docker_host(environment, envp);
-	if (read_runtime_directory(environment, envp) < 0)
+	if (read_docker_host(environment, envp) < 0 ||
+	    read_runtime_directory(environment, envp) < 0)
 		return -ENOMEM;
 	return read_state_directory(environment, envp);
 }

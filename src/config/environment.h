@@ -6,7 +6,8 @@
  * `port`, the old spelling of `addr`, is not: Kubernetes sets BOUNCER_PORT by
  * itself in every pod that can see a service of our name. An empty variable
  * counts as unset. What others set serves where the file says nothing:
- * DOCKER_HOST, and STATE_DIRECTORY of systemd.
+ * DOCKER_HOST with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, and STATE_DIRECTORY
+ * of systemd.
  *
  * Pure: the environment is a parameter.
  */

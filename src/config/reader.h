@@ -54,10 +54,12 @@ bool read_word(const struct reader *reader, const char *key, const char *text,
 
 /* The checks below say whether the text is good, and set nothing. */
 
-/* http://host:port of a Pushgateway, or CONFIG_BUILTIN. */
+/* The scheme of an address that is good is one that this program has. */
+bool read_tls(const struct reader *reader, const char *key, const char *text);
+/* http://host:port of a Pushgateway, https://…, or CONFIG_BUILTIN. */
 bool read_gateway(const struct reader *reader, const char *key,
                   const char *text);
-/* A socket's path or unix://…; @tcp: or tcp://…. */
+/* A socket's path or unix://…; @tcp: or tcp://…, https://…. */
 bool read_endpoint(const struct reader *reader, const char *key,
                    const char *text, bool tcp);
 bool read_listen(const struct reader *reader, const char *key,

@@ -19,6 +19,17 @@ bool config_is_builtin(const char *push_gw)
 	return slice_is(slice_from(push_gw), CONFIG_BUILTIN);
 }
 
+bool read_tls(const struct reader *reader, const char *key, const char *text)
+{
+	if (BOUNCER_TLS || (strncasecmp(text, "https:", 6) != 0 &&
+	                    strncasecmp(text, "tcps:", 5) != 0))
+		return true;
+	reader_problem(reader, key,
+	               "https needs TLS, which is not built in; use http://, "
+	               "tcp:// or the path of a socket");
+	return false;
+}
+
 /* The reasons name the part that is wrong and the remedy; the whole text is
  * not repeated, it may hold a password. */
 bool read_gateway(const struct reader *reader, const char *key,
@@ -33,12 +44,8 @@ bool read_gateway(const struct reader *reader, const char *key,
 		return true;
 	if (url_parse(slice_from(text), HTTP_PORT, &url, &err) < 0)
 		reader_problem(reader, key, "not an address: %s", err.message);
-	else if (url.scheme == URL_HTTPS && !BOUNCER_TLS)
-		reader_problem(reader, key,
-		               "https needs TLS, which is not built in; use "
-		               "http://");
 	else
-		return true;
+		return read_tls(reader, key, text);
 	return false;
 }
 
@@ -58,12 +65,8 @@ bool read_endpoint(const struct reader *reader, const char *key,
 		reader_problem(reader, key,
 		               "this engine is reached through a socket; write "
 		               "its path");
-	else if (url.scheme == URL_HTTPS && !BOUNCER_TLS)
-		reader_problem(reader, key,
-		               "https needs TLS, which is not built in; use "
-		               "tcp:// or the path of a socket");
 	else
-		return true;
+		return read_tls(reader, key, text);
 	return false;
 }
 

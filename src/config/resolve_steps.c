@@ -74,9 +74,9 @@ static void read_stop(const struct reader *reader, const char *text,
 
 static void refuse_webhook(const struct reader *reader, enum step_kind kind)
 {
-	static const char *const keys[] = { "url",      "preset",  "body",
-		                            "method",   "headers", "token_file",
-		                            "max_tries" };
+	static const char *const keys[] = { "url",     "preset",   "body",
+		                            "method",  "headers",  "token_file",
+		                            "ca_file", "max_tries" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		struct place place = reader_place(reader, keys[i]);

@@ -30,7 +30,8 @@ static void read_url(struct resolve *resolve, const struct reader *reader,
 	if (!read_required(reader, "url", text))
 		return;
 	webhook->url = resolve_text(resolve, text);
-	(void)check_template(reader, "url", text, TEMPLATE_URL);
+	if (check_template(reader, "url", text, TEMPLATE_URL))
+		(void)read_tls(reader, "url", text);
 }
 
 static void read_preset(const struct reader *reader, const char *text,
@@ -117,7 +118,9 @@ void resolve_webhook(struct resolve *resolve, const struct reader *reader,
 	webhook->body = resolve_text(resolve, raw->body);
 	webhook->token_file =
 		resolve_file(resolve, reader, "token_file", raw->token_file);
-	webhook->ca_file = resolve->global.tls_ca;
+	webhook->ca_file = raw->ca_file ? resolve_file(resolve, reader,
+	                                               "ca_file", raw->ca_file)
+	                                : resolve->global.tls_ca;
 	(void)read_duration(reader, "timeout", raw->timeout, 1,
 	                    &webhook->timeout_ms);
 	(void)read_number(reader, "max_tries", raw->max_tries, 1, TRIES_MAX,

@@ -45,6 +45,7 @@
 		TEXT(structure, "method", webhook.method),          \
 		CYAML_FIELD_IGNORE("headers", CYAML_FLAG_OPTIONAL), \
 		TEXT(structure, "token_file", webhook.token_file),  \
+		TEXT(structure, "ca_file", webhook.ca_file),        \
 		TEXT(structure, "max_tries", webhook.max_tries)
 
 #define PATTERNS(member) \

@@ -74,6 +74,7 @@ struct raw_webhook {
 	const char *method;
 	/* headers: any keys, so it is read from the tree */
 	const char *token_file;
+	const char *ca_file;
 	const char *timeout;
 	const char *max_tries;
 };

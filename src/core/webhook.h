@@ -50,7 +50,7 @@ struct webhook {
 	size_t n_headers;
 	const char
 		*token_file; /* Authorization: Bearer …; read each time; NULL */
-	const char *ca_file; /* of TLS; NULL: the system's */
+	const char *ca_file; /* of TLS; NULL: as the client has it */
 	uint64_t timeout_ms; /* of one try */
 	uint32_t max_tries;  /* at least 1 */
 };

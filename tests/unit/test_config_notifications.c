@@ -59,7 +59,8 @@ static const char full[] =
 	"  timeout: 7s\n"
 	"  steps:\n"
 	"  - {type: webhook, url: 'http://s', preset: slack}\n"
-	"  - {type: webhook, url: 'http://s', timeout: 1s, max_tries: 2}\n"
+	"  - {type: webhook, url: 'http://s', ca_file: /b, timeout: 1s, "
+        "max_tries: 2}\n"
 	"  - {type: stop}\n"
 	"  - {type: remove}\n";
 
@@ -102,6 +103,7 @@ static void test_steps(void **state)
 	assert_string_equal(steps[0].webhook->ca_file, "/ca");
 	assert_int_equal(steps[1].webhook->timeout_ms, 1000);
 	assert_int_equal(steps[1].webhook->max_tries, 2);
+	assert_string_equal(steps[1].webhook->ca_file, "/b");
 	assert_null(steps[2].webhook);
 	assert_int_equal(steps[3].kind, STEP_REMOVE);
 	config_free(config);

@@ -225,11 +225,11 @@ static void test_global(void **state)
 #if !BOUNCER_TLS
 		{ "global:\n  push_gw: https://h\n" REST,
 		  "t.yml:2: global.push_gw: https needs TLS, which is not "
-		  "built "
-		  "in; use http://\n" },
+		  "built in; use http://, tcp:// or the path of a socket\n" },
 		{ "global:\n  socket_docker: https://h\n" REST,
 		  "t.yml:2: global.socket_docker: https needs TLS, which is "
-		  "not built in; use tcp:// or the path of a socket\n" },
+		  "not built in; use http://, tcp:// or the path of a "
+		  "socket\n" },
 #endif
 		{ "global:\n  addr: :1\n  port: 2\n" REST,
 		  "t.yml:3: global.port: is the old spelling of addr, which is "

@@ -154,8 +154,9 @@ class Engine:
                 raise
 
     def remove_all(self):
-        """What the last test left; an engine that is down has nothing."""
-        for name in self._containers:
+        """What the last test left, children first; an engine that is down has
+        nothing."""
+        for name in reversed(self._containers):
             self.remove(name)
         self._containers.clear()
 
@@ -171,6 +172,7 @@ class Docker(Engine):
         self._directory = directory
         self._program = find_program("dockerd", "docker.io")
         self._storage = STORAGE_DRIVERS[0]
+        self.options = []   # more of dockerd's, before it is started
         self.log = os.path.join(directory, "log")
         self._process = None
 
@@ -181,7 +183,7 @@ class Docker(Engine):
              "--pidfile", f"{self._directory}/pid",
              "--host", f"unix://{self.socket}",
              "--bridge=none", "--iptables=false", "--ip6tables=false",
-             *self._storage], self.log,
+             *self._storage, *self.options], self.log,
             # Nothing of the machine's own dockerd is to be read.
             cwd=self._directory)
         self._process.wait_ready(lambda: self.client.answers("/_ping"),
