@@ -19,6 +19,7 @@
 
 #include <uv.h>
 #include "action/bounce.h"
+#include "action/hook.h"
 #include "action/promise.h"
 #include "api/api.h"
 #include "base/map.h"
@@ -276,6 +277,7 @@ struct daemon {
 	struct saved_state *saved; /* read at start */
 
 	struct notifier *notifier; /* NULL: we end */
+	struct hooks hooks;
 	char host_name[UV_MAXHOSTNAMESIZE];
 
 	struct notify notify;
