@@ -608,7 +608,7 @@ static bool is_kept(const struct container_table *table, const char *name)
 	return false;
 }
 
-/* Also the label by which dependents name their parents. */
+/* Also those of a rule, by which dependents name their parents and the like. */
 static int keep_label(struct container_table *table, const char *name)
 {
 	size_t n = table->kept.n;
@@ -635,7 +635,9 @@ int container_table_subscribe(struct container_table *table,
 
 	if (!added)
 		return -ENOMEM;
-	if (keep_label(table, query->dependents_label) < 0) {
+	if (keep_label(table, query->dependents_label) < 0 ||
+	    keep_label(table, query->codes_label) < 0 ||
+	    keep_label(table, query->wanted_label) < 0) {
 		mem_free(added);
 		return -ENOMEM;
 	}
