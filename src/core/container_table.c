@@ -236,7 +236,8 @@ static int take_element(struct container_table *table, struct entry *entry,
 }
 
 /* An event that came while the list was read may be younger than what the list
- * says, or the first after others that were lost. */
+ * says, or the first after others that were lost; and what is being looked at
+ * was perhaps seen before. */
 static bool contradicts(const struct container_table *table,
                         const struct entry *entry,
                         const struct container *container)
@@ -260,12 +261,9 @@ int container_table_list_element(struct container_table *table,
 	if (r < 0)
 		return r;
 	entry->listed = table->list_number;
-	/* what is being looked at may have been seen before the gap */
-	if (entry->looking && table->gap)
-		table_want(table, entry, false);
 	if (entry->gone)
 		return 0;
-	if (entry->touched != table->list_number)
+	if (!entry->looking && entry->touched != table->list_number)
 		r = take_element(table, entry, container, now_ms);
 	else if (contradicts(table, entry, container))
 		table_want(table, entry, false);
