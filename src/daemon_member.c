@@ -236,7 +236,7 @@ static struct watched *watched_alloc(struct cover *cover, struct feed *feed)
 static void claim_past(struct daemon *daemon, struct monitor *monitor,
                        const char *name, uint64_t now_ms)
 {
-	struct past *past = map_remove(&daemon->pasts, slice_from(name));
+	struct past *past = daemon_cover_take_past(daemon, name);
 
 	policy_init(&monitor->policy, now_ms);
 	if (!past)

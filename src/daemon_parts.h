@@ -11,6 +11,7 @@
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
+ *     daemon_dependents.c  who is restarted after another was
  *     daemon_state.c    what survives our own restart
  *     daemon_notify.c   service manager and orphans
  */
@@ -120,6 +121,7 @@ struct member {
 /* The past of a member that is not there now: read at the start, or of one
  * whose rule has changed. */
 struct past {
+	struct list node; /* of daemon.past_list */
 	struct policy_saved saved;
 	int64_t bounce_wall_ms;
 	struct pause *pause; /* owned; may be NULL */
@@ -243,6 +245,7 @@ struct daemon {
 	uint32_t n_covers;
 	struct map members;        /* struct member, by its whole name */
 	struct map pasts;          /* struct past, likewise */
+	struct list past_list;     /* the same */
 	uv_timer_t forget_timer;   /* the next member or past to be forgotten */
 	uint64_t forget_ms;        /* when; DEADLINE_NEVER */
 	struct monitor **monitors; /* all, for the API: first those of pushes,
@@ -263,6 +266,9 @@ struct daemon {
 	uint64_t state_hash;            /* of what was written last */
 	bool state_failing;
 	struct saved_state *saved; /* read at start */
+
+	struct list dependents; /* of containers that were restarted, … */
+	uv_timer_t dependents_timer; /* … as long as these are waited for */
 
 	struct notify notify;
 	uv_timer_t status_timer;           /* the next status line */
@@ -421,6 +427,8 @@ void daemon_cover_leave(struct member *member);
  * whom the source has not heard yet. */
 void daemon_cover_listed(struct feed *feed, bool whole);
 
+/* The past of that name, which is the caller's from now on; or NULL. */
+struct past *daemon_cover_take_past(struct daemon *daemon, const char *name);
 /* Takes the pasts of members out of what was saved, at the start. */
 void daemon_cover_restore(struct daemon *daemon);
 /* Frees all that is left, at the very end. */
@@ -488,6 +496,15 @@ void daemon_act_init(struct daemon *daemon);
 void daemon_act_starved(struct daemon *daemon);
 /* Cancels all that has not begun. */
 void daemon_act_cancel(struct daemon *daemon);
+
+/* --- daemon_dependents.c ------------------------------------------------- */
+
+/* A step of a member has ended so: if it was a restart, and its rule wants it,
+ * those that depend on the container are restarted after it. */
+void daemon_dependents_begin(struct watched *watched,
+                             const struct bounce *done);
+/* Begins nothing more, and cancels what can be. */
+void daemon_dependents_cancel(struct daemon *daemon);
 
 /* --- daemon_state.c ------------------------------------------------------ */
 

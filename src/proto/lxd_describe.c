@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/text.h"
 #include "proto/json.h"
+#include "proto/json_scan.h"
 #include "proto/timestamp.h"
 #include "proto/url.h"
 
@@ -185,14 +186,54 @@ int lxd_read_event(struct slice text, struct lxd_event *out, struct err *err)
 	return 0;
 }
 
-bool lxd_has_extension(const struct json_t *server, const char *name)
-{
-	const struct json_t *extensions = json_get(server, "api_extensions");
+/* --- the server --------------------------------------------------------- */
 
-	for (size_t i = 0; i < json_count(extensions); i++)
-		if (strcmp(json_as_string(json_item(extensions, i)), name) == 0)
-			return true;
-	return false;
+#define EXTENSION_DEPTH 3 /* {"metadata":{"api_extensions":["…"]}} */
+#define EXTENSION_MAX   256
+
+struct extension {
+	const char *name;
+	bool found;
+	bool is_type; /* the value of the envelope's `type` comes next */
+	bool answered;
+};
+
+static int on_token(void *context, const struct json_scan_token *token)
+{
+	struct extension *extension = context;
+
+	if (token->kind == JSON_SCAN_KEY && token->depth == 1)
+		extension->is_type = slice_is(token->text, "type");
+	if (token->kind != JSON_SCAN_STRING)
+		return 0;
+	if (token->depth == 1 && extension->is_type)
+		extension->answered = slice_is(token->text, "sync");
+	if (token->depth == EXTENSION_DEPTH &&
+	    slice_is(token->text, extension->name))
+		extension->found = true;
+	return 0;
+}
+
+/* They are hundreds of words, of which one is wanted: no need for a tree. */
+int lxd_read_extension(struct slice reply, uint16_t status, const char *name,
+                       bool *hasp, struct err *err)
+{
+	struct extension extension = { .name = name };
+	struct json_scan scan;
+	int r;
+
+	json_scan_init(&scan, EXTENSION_MAX, on_token, &extension);
+	r = json_scan_feed(&scan, reply);
+	if (r == 0)
+		r = json_scan_finish(&scan);
+	json_scan_fini(&scan);
+	*hasp = extension.found;
+	if (r < 0)
+		return err_set_code(err, r, "what the server says of itself");
+	if (r == 0 && extension.answered)
+		return 0;
+	r = lxd_read_empty(reply, status, err);
+	return r ? r : LXD_E_MALFORMED;
 }
 
 /* --- requests ----------------------------------------------------------- */

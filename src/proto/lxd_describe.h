@@ -77,8 +77,10 @@ struct lxd_event {
 int lxd_read_event(struct slice text, struct lxd_event *out,
                    struct err *err) MUST_CHECK;
 
-/* What a server's own document, GET /1.0, says of its API. */
-bool lxd_has_extension(const struct json_t *server, const char *name);
+/* Whether a server's own document, GET /1.0, has @name among the extensions of
+ * its API. Returns as the readers of lxd.h. */
+int lxd_read_extension(struct slice reply, uint16_t status, const char *name,
+                       bool *hasp, struct err *err) MUST_CHECK;
 
 /* Request targets, as in lxd.h. @project NULL: all of them. */
 void lxd_target_list(struct buf *buf, const char *project);

@@ -210,8 +210,10 @@ static void on_listed(struct lxd_work *work)
 		next_project(listing);
 	else if (r == 0)
 		listed(listing, RUNTIME_OK, "");
-	else
-		listed(listing, lxd_work_blame(r), err.message);
+	else /* one that breaks off is another thing than none at all */
+		listed(listing,
+		       work->http.status ? RUNTIME_FAILED : lxd_work_blame(r),
+		       err.message);
 }
 
 static void list_project(struct listing *listing, const char *project)
@@ -233,33 +235,23 @@ static void next_project(struct listing *listing)
 		listed(listing, RUNTIME_OK, "");
 }
 
-/* A reply kept whole; true if it is a good one. */
-static bool open_reply(struct listing *listing, struct json_t **rootp,
-                       const struct json_t **metadatap)
-{
-	struct lxd_work *work = &listing->work;
-	struct err err;
-	int r;
-
-	*rootp = NULL;
-	if (was_interrupted(listing))
-		return false;
-	r = lxd_work_sent(work, &err);
-	if (r == 0)
-		r = lxd_open_envelope(buf_slice(&work->reply),
-		                      work->http.status, rootp, metadatap,
-		                      &err);
-	if (r != 0)
-		listed(listing, lxd_work_blame(r), err.message);
-	return r == 0;
-}
-
 static void on_projects(struct lxd_work *work)
 {
 	struct listing *listing = listing_of(work);
+	struct err err;
+	int r;
 
-	if (open_reply(listing, &listing->projects, &listing->names))
+	if (was_interrupted(listing))
+		return;
+	r = lxd_work_sent(work, &err);
+	if (r == 0)
+		r = lxd_open_envelope(buf_slice(&work->reply),
+		                      work->http.status, &listing->projects,
+		                      &listing->names, &err);
+	if (r == 0)
 		next_project(listing);
+	else
+		listed(listing, lxd_work_blame(r), err.message);
 }
 
 static void go_on(struct listing *listing)
@@ -277,18 +269,23 @@ static void go_on(struct listing *listing)
 static void on_server(struct lxd_work *work)
 {
 	struct listing *listing = listing_of(work);
-	const struct json_t *server;
-	struct json_t *root;
-	bool good = open_reply(listing, &root, &server);
+	struct err err;
+	bool all;
+	int r;
 
-	if (good)
-		work->lxd->all_projects =
-			lxd_has_extension(server, "instance_all_projects")
-				? LXD_YES
-				: LXD_NO;
-	json_free(root);
-	if (good)
-		go_on(listing);
+	if (was_interrupted(listing))
+		return;
+	r = lxd_work_sent(work, &err);
+	if (r == 0)
+		r = lxd_read_extension(buf_slice(&work->reply),
+		                       work->http.status,
+		                       "instance_all_projects", &all, &err);
+	if (r != 0) {
+		listed(listing, lxd_work_blame(r), err.message);
+		return;
+	}
+	work->lxd->all_projects = all ? LXD_YES : LXD_NO;
+	go_on(listing);
 }
 
 int lxd_list(struct runtime *runtime, struct runtime_call *call)

@@ -45,7 +45,8 @@ static void on_container(struct runtime_call *call,
 		               container->labels[i].name,
 		               container->labels[i].value);
 	}
-	(void)strncat(told, " ", sizeof(told) - strlen(told) - 1);
+	out = told + strlen(told);
+	(void)snprintf(out, sizeof(told) - strlen(told), " ");
 	assert_string_equal(container->output, "");
 	assert_int_equal(container->exit_code, -1);
 	assert_int_equal(container->finished_wall_ms, 0);
