@@ -11,8 +11,11 @@ import threading
 
 import pytest
 
-from daemons.bouncer import program
-from daemons.process import Process, free_port, wait_until
+from daemons.bouncer import ROOT, program
+from daemons.compose import Compose
+from daemons.container import IMAGE, build_image
+from daemons.process import (Process, Unavailable, free_port,
+                             wait_until)
 from daemons.http import Client
 
 READY_SECONDS = 20
@@ -254,3 +257,56 @@ def test_autoheal_runs_the_script(dockerd, door, directory):
     # its failure changes nothing
     wait_until(lambda: one.members()["autoheal/web"]["state"] == "good",
                ACT_SECONDS, "its recovery")
+
+
+# --- only the image's name is changed ------------------------------------------
+
+@pytest.fixture(scope="module")
+def image(dockerd_of_session):
+    try:
+        return build_image(dockerd_of_session)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def composed(dockerd, image, directory):
+    """composed(name) starts the compose file of an original; its project is
+    taken down with the test."""
+    assert image == IMAGE
+    projects = []
+
+    def up(name):
+        place = tempfile.mkdtemp(prefix=name, dir=directory)
+        with open(os.path.join(ROOT, "examples", "front-doors",
+                               f"{name}.yml"), encoding="utf-8") as file:
+            text = file.read()
+        changed = text.replace(f"image: bouncer-{name}\n",
+                               f"image: bouncer-test-{name}\n")
+        assert changed != text
+        with open(os.path.join(place, "docker-compose.yml"), "w",
+                  encoding="utf-8") as out:
+            out.write(changed)
+        try:
+            projects.append(Compose(dockerd, place,
+                                    {"DOCKER_SOCKET": dockerd.socket}))
+        except Unavailable as reason:
+            pytest.skip(str(reason))
+        projects[-1].up()
+        return projects[-1]
+
+    yield up
+    for project in projects:
+        project.down()
+
+
+@pytest.mark.parametrize("name, labels", [
+    ("mon", OBSERVED), ("autoheal", {"autoheal": "true"})])
+def test_image_takes_the_place(dockerd, composed, name, labels):
+    dockerd.run_checked("web", Labels=labels)
+    before = dockerd.started_at("web")
+    project = composed(name)
+    wait_until(lambda: "containers are watched" in project.log_tail(),
+               ACT_SECONDS, "its watching")
+    dockerd.make_sick("web")
+    wait_restart(dockerd, "web", before)
