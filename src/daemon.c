@@ -158,8 +158,13 @@ int daemon_reload(struct daemon *daemon, struct buf *problems, struct err *err)
 	int r;
 
 	daemon_notify_reloading(daemon);
-	r = config_load(options->file, options->overrides, options->n_overrides,
-	                &config, problems);
+	if (options->text.p)
+		r = config_load_text(options->text, options->file,
+		                     options->overrides, options->n_overrides,
+		                     &config, problems);
+	else
+		r = config_load(options->file, options->overrides,
+		                options->n_overrides, &config, problems);
 	if (r < 0) {
 		log_problems(daemon, buf_slice(problems));
 		(void)err_set(err, r, "%s has problems", options->file);
@@ -393,6 +398,7 @@ static int open_parts(struct daemon *daemon)
 	map_init(&daemon->by_name, seed);
 	map_init(&daemon->members, seed);
 	map_init(&daemon->pasts, seed);
+	list_init(&daemon->past_list);
 	daemon->forget_ms = DEADLINE_NEVER;
 	find_ourselves(daemon);
 	targets_init(&daemon->targets, seed);

@@ -5,10 +5,13 @@
 #pragma once
 
 #include <stddef.h>
+#include "base/slice.h"
 #include "config/config.h"
 
 struct daemon_options {
-	const char *file; /* to read again on SIGHUP */
+	const char *file;  /* to read again on SIGHUP */
+	struct slice text; /* instead of a file, whose name stands in messages;
+	                      .p NULL: there is a file */
 	/* In falling precedence; as they were given to config_load(). */
 	const struct config_override *overrides;
 	size_t n_overrides;

@@ -31,37 +31,35 @@ static bool stopped_before(const struct monitor *monitor)
  * move on to another one while it runs. */
 static void aim(struct daemon_step *step, const struct watched *watched)
 {
-	const struct config_monitor *config = watched->monitor.config;
-	const struct body *body = watched->member->body;
+	const struct member *member = watched->member;
+	const struct member_text *text = member->text;
 	struct bounce *bounce = &step->bounce;
-	size_t n_name = strlen(body->name) + 1;
-	size_t n_id = strlen(body->id) + 1;
+	size_t n_name = strlen(text->container) + 1;
+	size_t n_id = strlen(text->id) + 1;
 	uint64_t now_ms = uv_now(&watched->daemon->loop);
 
-	memcpy(step->text, body->name, n_name);
-	memcpy(step->text + n_name, body->id, n_id);
-	memcpy(step->text + n_name + n_id, body->project,
-	       strlen(body->project) + 1);
+	memcpy(step->text, text->container, n_name);
+	memcpy(step->text + n_name, text->id, n_id);
+	memcpy(step->text + n_name + n_id, text->project,
+	       strlen(text->project) + 1);
 	bounce->target = step->text;
 	bounce->id = step->text + n_name;
-	bounce->project = body->project[0] ? step->text + n_name + n_id : NULL;
-	if (body->feed && body->seen_ms &&
-	    body->seen_ms + SEEN_FRESH_MS >= now_ms) {
-		bounce->seen = body->seen;
-		bounce->seen_ms = body->seen_ms;
+	bounce->project = text->project[0] ? step->text + n_name + n_id : NULL;
+	if (member->feed && member->seen_ms &&
+	    member->seen_ms + SEEN_FRESH_MS >= now_ms) {
+		bounce->seen = member->seen;
+		bounce->seen_ms = member->seen_ms;
 	}
 	if (bounce->step->kind == STEP_REMOVE)
-		bounce->finished_wall_ms = body->finished_wall_ms;
-	bounce->before = config->before;
-	bounce->before_timeout_ms = config->before_timeout_ms;
+		bounce->finished_wall_ms = member->finished_wall_ms;
 }
 
 static size_t text_size(const struct member *member)
 {
 	if (!member)
 		return 0;
-	return strlen(member->body->name) + strlen(member->body->id) +
-	       strlen(member->body->project) + 3;
+	return strlen(member->text->container) + strlen(member->text->id) +
+	       strlen(member->text->project) + 3;
 }
 
 static struct daemon_step *step_new(struct watched *watched,
@@ -93,6 +91,8 @@ static struct daemon_step *step_new(struct watched *watched,
 		.attempt = monitor->policy.n_failed + 1,
 		.dry_run = monitor->dry_run,
 		.stopped_before = stopped_before(monitor),
+		.before = monitor->policy.step == 0 ? config->before : NULL,
+		.before_timeout_ms = config->before_timeout_ms,
 	};
 	if (monitor->last.kind == OBSERVATION_AGE ||
 	    monitor->last.kind == OBSERVATION_FAILED)

@@ -36,15 +36,21 @@ static bool has_past(const struct member *member)
 	return monitor->pause || !policy_saved_empty(&saved);
 }
 
-/* What is cleaned up does not come back. */
+/* What is cleaned up does not come back; of whom nothing was ever seen, there
+ * was only thought that the rule covers it. */
 static uint64_t forget_at(const struct member *member)
 {
 	const struct config_containers *config =
 		member->cover->config->containers;
-	bool soon = config->any_end || !has_past(member);
+	bool seen = member->watched->monitor.last.kind != OBSERVATION_UNKNOWN;
+	bool past = has_past(member);
 
-	return member->gone_ms + (soon ? MIN(config->forget_ms, FORGET_SOON_MS)
-	                               : config->forget_ms);
+	if (!seen && !past)
+		return member->gone_ms;
+	return member->gone_ms + (config->any_end || !past
+	                                  ? MIN(config->forget_ms,
+	                                        FORGET_SOON_MS)
+	                                  : config->forget_ms);
 }
 
 static void want_forget(struct daemon *daemon, uint64_t at_ms)
@@ -101,6 +107,15 @@ static void remove_members(struct daemon *daemon, struct list *gone)
 			container_of(node, struct member, node)->watched);
 }
 
+struct past *daemon_cover_take_past(struct daemon *daemon, const char *name)
+{
+	struct past *past = map_remove(&daemon->pasts, slice_from(name));
+
+	if (past)
+		list_unlink(&past->node);
+	return past;
+}
+
 static void past_free(struct past *past)
 {
 	mem_free(past->pause);
@@ -109,23 +124,14 @@ static void past_free(struct past *past)
 
 static void forget_pasts(struct daemon *daemon, uint64_t now_ms)
 {
-	struct past *due;
+	LIST_FOR_EACH_SAFE (node, &daemon->past_list) {
+		struct past *past = container_of(node, struct past, node);
 
-	do {
-		due = NULL;
-		MAP_FOR_EACH (entry, &daemon->pasts) {
-			struct past *past = entry->value;
-
-			if (past->until_ms <= now_ms)
-				due = past;
-			else
-				want_forget(daemon, past->until_ms);
-		}
-		if (due) {
-			(void)map_remove(&daemon->pasts, slice_from(due->name));
-			past_free(due);
-		}
-	} while (due);
+		if (past->until_ms > now_ms)
+			want_forget(daemon, past->until_ms);
+		else
+			past_free(daemon_cover_take_past(daemon, past->name));
+	}
 }
 
 static void on_forget(uv_timer_t *timer)
@@ -136,6 +142,8 @@ static void on_forget(uv_timer_t *timer)
 	uint64_t now_ms = daemon_now(daemon);
 
 	daemon->forget_ms = DEADLINE_NEVER;
+	if (daemon->stopping)
+		return;
 	for (uint32_t i = 0; i < daemon->n_covers; i++)
 		forget_members(daemon->covers[i], now_ms, &gone);
 	forget_pasts(daemon, now_ms);
@@ -162,10 +170,12 @@ static struct past *past_new(struct daemon *daemon, const char *name,
 		return NULL;
 	memcpy(past->name, name, n);
 	past->until_ms = until_ms;
-	if (map_set(&daemon->pasts, slice_from(past->name), past) == 0)
-		return past;
-	mem_free(past);
-	return NULL;
+	if (map_set(&daemon->pasts, slice_from(past->name), past) < 0) {
+		mem_free(past);
+		return NULL;
+	}
+	list_append(&daemon->past_list, &past->node);
+	return past;
 }
 
 /* Its rule has changed, and it will be made anew. */
@@ -239,21 +249,16 @@ void daemon_cover_restore(struct daemon *daemon)
 
 /* --- what a source says ------------------------------------------------------ */
 
-/* "RULE/IDENTITY", with the engine before it where there are several. What is
- * cleaned up has no history, but may well have the labels of what runs. */
+/* "RULE/IDENTITY", with the engine before it where there are several. */
 static void name_of(const struct feed *feed, const struct cover *cover,
                     const struct container *container,
                     char out[static NAME_SIZE])
 {
-	const struct config_containers *config = cover->config->containers;
 	char identity[CONTAINER_IDENTITY_MAX];
-	struct container bare = *container;
 	const char *space = strchr(feed->url, ' ');
 
-	if (config->any_end)
-		bare.n_labels = 0;
-	(void)container_identity(&bare, identity, sizeof(identity));
-	if (config->n_endpoints > 1)
+	(void)container_identity(container, identity, sizeof(identity));
+	if (cover->config->containers->n_endpoints > 1)
 		(void)snprintf(out, NAME_SIZE, "%s/%s/%s", cover->name,
 		               space ? space + 1 : feed->url, identity);
 	else
@@ -298,28 +303,25 @@ static bool has_room(struct cover *cover)
 	return false;
 }
 
-struct body *daemon_cover_appear(struct feed *feed, struct cover *cover,
-                                 const struct container *container)
+struct member *daemon_cover_appear(struct feed *feed, struct cover *cover,
+                                   const struct container *container)
 {
 	struct daemon *daemon = cover->daemon;
 	char name[NAME_SIZE];
 	struct member *member;
-	struct body *body;
 
 	name_of(feed, cover, container, name);
 	member = map_get(&daemon->members, slice_from(name));
-	if (!member) {
-		if (has_room(cover))
-			member =
-				daemon_member_new(cover, feed, name, container);
-		return member ? member->body : NULL;
-	}
-	if (member->cover != cover) /* "a/b" and "c", "a" and "b/c" */
+	if (!member)
+		return has_room(cover)
+		               ? daemon_member_new(cover, feed, name, container)
+		               : NULL;
+	/* "b/c" under the rule "a" is not "c" under the rule "a/b" */
+	if (member->cover != cover || member->feed)
 		return NULL;
-	body = daemon_body_new(member, feed, container);
-	if (body && daemon_member_best(member) == body)
-		daemon_member_use(member, body);
-	return body;
+	daemon_member_attach(member, feed);
+	daemon_member_note(member, container, 0);
+	return member;
 }
 
 static void tell(struct member *member, const struct observation *observation)
@@ -330,67 +332,42 @@ static void tell(struct member *member, const struct observation *observation)
 	                   observation, uv_now(&daemon->loop));
 }
 
-void daemon_cover_observe(struct body *body,
+void daemon_cover_observe(struct member *member,
                           const struct observation *observation,
                           const struct container *container)
 {
-	struct member *member = body->member;
-	struct body *best;
-	bool moved;
-
 	if (container)
-		daemon_body_note(body, container,
-		                 uv_now(&daemon_of(member)->loop));
-	best = daemon_member_best(member);
-	moved = best != member->body;
-	if (moved)
-		daemon_member_use(member, best);
-	if (body != best) {
-		if (moved)
-			daemon_feed_check(member->watched);
-		return;
-	}
-	daemon_member_sync(member);
+		daemon_member_note(member, container,
+		                   uv_now(&daemon_of(member)->loop));
 	tell(member, observation);
 }
 
-/* That it is gone is what a ladder that removes is there for. */
 static void member_gone(struct member *member)
 {
-	struct daemon *daemon = daemon_of(member);
-	bool removes = member->cover->config->containers->any_end;
-	struct observation gone = {
+	static const struct observation idle = {
 		.kind = OBSERVATION_HEALTH,
-		.health = removes ? HEALTH_GOOD : HEALTH_IDLE,
+		.health = HEALTH_IDLE,
 		.exit_code = -1,
 	};
+	struct daemon *daemon = daemon_of(member);
+	uint64_t at_ms;
 
 	member->detached = false;
 	member->gone_ms = MAX(uv_now(&daemon->loop), 1);
 	member->cover->n_gone++;
-	tell(member, &gone);
-	want_forget(daemon, forget_at(member));
+	at_ms = forget_at(member);
+	if (at_ms > member->gone_ms)
+		tell(member, &idle);
+	want_forget(daemon, at_ms);
 }
 
-void daemon_cover_leave(struct body *body)
+void daemon_cover_leave(struct member *member)
 {
-	struct member *member = body->member;
-	struct body *best;
-
-	list_unlink(&body->node);
-	list_unlink(&body->feed_node);
-	body->feed = NULL;
-	if (body != member->body) {
-		daemon_body_free(body);
-		return;
-	}
-	best = daemon_member_best(member);
-	if (!best) {
-		member_gone(member);
-		return;
-	}
-	daemon_member_use(member, best);
-	daemon_feed_check(member->watched);
+	list_unlink(&member->feed_node);
+	member->feed = NULL;
+	/* there is room: those that were left out are asked about again */
+	member->cover->rule.n_left_out = 0;
+	member_gone(member);
 }
 
 void daemon_cover_listed(struct feed *feed, bool whole)
@@ -531,8 +508,6 @@ void daemon_cover_unref(struct cover *cover)
 
 void daemon_cover_free_all(struct daemon *daemon)
 {
-	bool more = true;
-
 	for (uint32_t i = 0; i < daemon->n_covers; i++) {
 		daemon->covers[i]->planned = NULL;
 		remove_all(daemon->covers[i]);
@@ -541,16 +516,10 @@ void daemon_cover_free_all(struct daemon *daemon)
 	mem_free(daemon->covers);
 	daemon->covers = NULL;
 	daemon->n_covers = 0;
-	while (more) {
-		more = false;
-		MAP_FOR_EACH (entry, &daemon->pasts) {
-			struct past *past = entry->value;
+	LIST_FOR_EACH_SAFE (node, &daemon->past_list) {
+		struct past *past = container_of(node, struct past, node);
 
-			(void)map_remove(&daemon->pasts, entry->key);
-			past_free(past);
-			more = true;
-			break;
-		}
+		past_free(daemon_cover_take_past(daemon, past->name));
 	}
 	map_fini(&daemon->pasts);
 	map_fini(&daemon->members);

@@ -232,16 +232,15 @@ static void containers_feed_start(struct feed *feed)
 static void containers_feed_check(struct feed *feed,
                                   const struct watched *watched)
 {
-	containers_check(feed->containers, watched->member->body);
+	containers_check(feed->containers, watched->member);
 }
 
 static void containers_feed_close(struct feed *feed,
                                   void (*closed)(void *context))
 {
-	while (!list_empty(&feed->bodies))
+	LIST_FOR_EACH_SAFE (node, &feed->members)
 		daemon_member_detach(
-			container_of(feed->bodies.next, struct body, feed_node)
-				->member);
+			container_of(node, struct member, feed_node));
 	containers_close(feed->containers, closed, feed);
 }
 
@@ -319,7 +318,7 @@ struct feed *daemon_feed_new(struct daemon *daemon, struct group *group,
 	feed->daemon = daemon;
 	feed->kind = kind_of(url, runtime);
 	feed->runtime = runtime;
-	list_init(&feed->bodies);
+	list_init(&feed->members);
 	feed->group = group;
 	container_of(group, struct daemon_group, group)->n_feeds++;
 	feed->url = url;
@@ -377,7 +376,7 @@ void daemon_feed_start(struct feed *feed)
 void daemon_feed_check(const struct watched *watched)
 {
 	struct feed *feed =
-		watched->member ? watched->member->body->feed : watched->feed;
+		watched->member ? watched->member->feed : watched->feed;
 
 	if (feed && !feed->closing)
 		feed->kind->check(feed, watched);

@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A member of a rule, and the containers that have its identity: what is
- * known of each, and which of them it is about.
+ * A member of a rule: what is known of the container that it is about.
  */
 #include "daemon_parts.h"
 
 #include <string.h>
 #include "base/mem.h"
-#include "base/text.h"
 
 #define OUTPUT_MAX 1024 /* bytes kept of a failing check's last words */
 
-/* --- containers ----------------------------------------------------------- */
-
-/* Copies @text to *@at, which moves on. */
-static const char *put_text(char **at, const char *text)
-{
-	size_t n = strlen(text) + 1;
-	char *begin = *at;
-
-	memcpy(begin, text, n);
-	*at += n;
-	return begin;
-}
+/* --- its container --------------------------------------------------------- */
 
 static const char *text_or_empty(const char *text)
 {
@@ -37,43 +24,57 @@ static const char *project_of(const struct container *container)
 	return strcmp(project, "default") == 0 ? "" : project;
 }
 
-struct body *daemon_body_new(struct member *member, struct feed *feed,
-                             const struct container *container)
+/* Copies @text to *@at, which moves on. */
+static const char *put_text(char **at, const char *text)
 {
-	const char *id = text_or_empty(container->id);
-	const char *project = project_of(container);
-	const char *image = text_or_empty(container->image);
-	struct body *body =
-		mem_calloc(1, sizeof(*body) + strlen(id) + strlen(project) +
-	                              strlen(image) + 3);
-	char *at = body ? body->text : NULL;
+	size_t n = strlen(text) + 1;
+	char *begin = *at;
 
-	if (!body)
-		return NULL;
-	body->name = mem_strdup(text_or_empty(container->name));
-	if (!body->name) {
-		mem_free(body);
-		return NULL;
-	}
-	body->id = put_text(&at, id);
-	body->project = put_text(&at, project);
-	body->image = put_text(&at, image);
-	body->created_wall_ms = container->created_wall_ms;
-	body->member = member;
-	body->feed = feed;
-	list_append(&member->bodies, &body->node);
-	list_append(&feed->bodies, &body->feed_node);
-	daemon_body_note(body, container, 0);
-	return body;
+	memcpy(begin, text, n);
+	*at += n;
+	return begin;
 }
 
-void daemon_body_free(struct body *body)
+static struct member_text *text_new(const struct container *container)
 {
-	list_unlink(&body->node);
-	list_unlink(&body->feed_node);
-	mem_free(body->name);
-	mem_free(body->output);
-	mem_free(body);
+	const char *id = text_or_empty(container->id);
+	const char *name = text_or_empty(container->name);
+	const char *project = project_of(container);
+	const char *image = text_or_empty(container->image);
+	size_t n =
+		strlen(id) + strlen(name) + strlen(project) + strlen(image) + 4;
+	struct member_text *text = mem_alloc(sizeof(*text) + n);
+	char *at = text ? text->text : NULL;
+
+	if (!text)
+		return NULL;
+	text->id = put_text(&at, id);
+	text->container = put_text(&at, name[0] ? name : id);
+	text->project = put_text(&at, project);
+	text->image = put_text(&at, image);
+	return text;
+}
+
+static bool text_is_of(const struct member_text *text,
+                       const struct container *container)
+{
+	const char *name = text_or_empty(container->name);
+
+	return strcmp(text->id, text_or_empty(container->id)) == 0 &&
+	       (!name[0] || strcmp(text->container, name) == 0);
+}
+
+static void note_text(struct member *member, const struct container *container)
+{
+	struct member_text *text;
+
+	if (member->text && text_is_of(member->text, container))
+		return;
+	text = text_new(container);
+	if (!text)
+		return;
+	mem_free(member->text);
+	member->text = text;
 }
 
 static enum runtime_status status_of(const struct container *container)
@@ -94,107 +95,65 @@ static enum runtime_status status_of(const struct container *container)
 	}
 }
 
-static void note_name(struct body *body, const struct container *container)
-{
-	const char *name = text_or_empty(container->name);
-	char *copy;
-
-	if (!name[0] || strcmp(body->name, name) == 0)
-		return;
-	copy = mem_strdup(name);
-	if (!copy)
-		return;
-	mem_free(body->name);
-	body->name = copy;
-}
-
 /* Only while it is of use: of a thousand containers few fail. */
-static void note_output(struct body *body, const struct container *container)
+static void note_output(struct member *member,
+                        const struct container *container, bool unhealthy)
 {
 	struct slice output = slice_from(container->output);
 
-	mem_free(body->output);
-	body->output = NULL;
-	if (output.n && container->health == CONTAINER_HEALTH_UNHEALTHY)
-		body->output = mem_strndup(output.p, MIN(output.n, OUTPUT_MAX));
+	mem_free(member->output);
+	member->output = NULL;
+	if (output.n && unhealthy)
+		member->output =
+			mem_strndup(output.p, MIN(output.n, OUTPUT_MAX));
 }
 
-void daemon_body_note(struct body *body, const struct container *container,
+static void note_seen(struct member *member, const struct container *container,
                       uint64_t now_ms)
 {
-	bool unhealthy = container->status == CONTAINER_RUNNING &&
-	                 container->health == CONTAINER_HEALTH_UNHEALTHY;
-	size_t n = MIN(strlen(body->id), sizeof(body->seen.id) - 1);
+	size_t n = MIN(strlen(member->text->id), sizeof(member->seen.id) - 1);
 
-	note_name(body, container);
-	note_output(body, container);
-	body->seen = (struct runtime_target){
+	member->seen = (struct runtime_target){
 		.status = status_of(container),
 		.exit_code = container->exit_code,
 		.stop_timeout_ms = -1,
 		.stopped_by_hand = container->stopped_by_hand,
 		.ephemeral = container->auto_remove,
 	};
-	memcpy(body->seen.id, body->id, n);
-	body->seen_ms = container->detailed ? now_ms : 0;
-	body->finished_wall_ms = container->finished_wall_ms;
-	body->exit_code =
+	memcpy(member->seen.id, member->text->id, n);
+	member->seen_ms = container->detailed ? now_ms : 0;
+}
+
+void daemon_member_note(struct member *member,
+                        const struct container *container, uint64_t now_ms)
+{
+	bool unhealthy = container->status == CONTAINER_RUNNING &&
+	                 container->health == CONTAINER_HEALTH_UNHEALTHY;
+
+	note_text(member, container);
+	if (!member->text)
+		return;
+	note_output(member, container, unhealthy);
+	note_seen(member, container, now_ms);
+	member->finished_wall_ms = container->finished_wall_ms;
+	member->exit_code =
 		unhealthy ? container->check_exit_code : container->exit_code;
-}
-
-/* --- which of them -------------------------------------------------------- */
-
-static bool is_better(const struct body *a, const struct body *b)
-{
-	bool a_runs = a->seen.status != RUNTIME_STATUS_EXITED &&
-	              a->seen.status != RUNTIME_STATUS_OTHER;
-	bool b_runs = b->seen.status != RUNTIME_STATUS_EXITED &&
-	              b->seen.status != RUNTIME_STATUS_OTHER;
-
-	if (a_runs != b_runs)
-		return a_runs;
-	return a->created_wall_ms >= b->created_wall_ms;
-}
-
-struct body *daemon_member_best(const struct member *member)
-{
-	struct body *best = NULL;
-
-	LIST_FOR_EACH (node, &member->bodies) {
-		struct body *body = container_of(node, struct body, node);
-
-		if (!best || is_better(body, best))
-			best = body;
-	}
-	return best;
-}
-
-void daemon_member_use(struct member *member, struct body *body)
-{
-	struct body *before = member->body;
-
-	member->body = body;
-	member->cover->n_gone -= member->gone_ms > 0;
-	member->gone_ms = 0;
-	member->detached = false;
 	daemon_member_sync(member);
-	if (before && before != body && !before->feed)
-		daemon_body_free(before);
 }
 
 void daemon_member_sync(struct member *member)
 {
 	struct monitor *monitor = &member->watched->monitor;
 	struct daemon *daemon = member->watched->daemon;
-	const struct body *body = member->body;
+	const struct member_text *text = member->text;
 	struct target *target;
 
-	monitor->container = body->name;
-	monitor->image = body->image;
+	monitor->container = text->container;
+	monitor->image = text->image;
 	if (monitor->acting)
 		return;
 	target = daemon_target_take(daemon, daemon_group_url(monitor->group),
-	                            body->project, body->name);
+	                            text->project, text->container);
 	if (!target)
 		return; /* the old one, until next time */
 	if (monitor->target == target) {
@@ -208,17 +167,22 @@ void daemon_member_sync(struct member *member)
 	monitor->target = target;
 }
 
+/* --- its source -------------------------------------------------------------- */
+
+void daemon_member_attach(struct member *member, struct feed *feed)
+{
+	member->cover->n_gone -= member->gone_ms > 0;
+	member->gone_ms = 0;
+	member->detached = false;
+	member->feed = feed;
+	list_unlink(&member->feed_node);
+	list_append(&feed->members, &member->feed_node);
+}
+
 void daemon_member_detach(struct member *member)
 {
-	LIST_FOR_EACH_SAFE (node, &member->bodies) {
-		struct body *body = container_of(node, struct body, node);
-
-		list_unlink(&body->node);
-		list_unlink(&body->feed_node);
-		body->feed = NULL;
-		if (body != member->body)
-			daemon_body_free(body);
-	}
+	list_unlink(&member->feed_node);
+	member->feed = NULL;
 	member->detached = true;
 }
 
@@ -226,11 +190,11 @@ void daemon_member_detach(struct member *member)
 
 void daemon_member_free(struct member *member)
 {
-	daemon_member_detach(member);
-	if (member->body)
-		daemon_body_free(member->body);
+	list_unlink(&member->feed_node);
 	list_unlink(&member->node);
 	daemon_cover_unref(member->cover);
+	mem_free(member->text);
+	mem_free(member->output);
 	mem_free(member);
 }
 
@@ -243,7 +207,7 @@ static struct member *member_alloc(struct cover *cover, const char *name)
 		return NULL;
 	memcpy(member->name, name, n);
 	list_init(&member->node);
-	list_init(&member->bodies);
+	list_init(&member->feed_node);
 	member->cover = cover;
 	cover->n_refs++;
 	return member;
@@ -272,7 +236,7 @@ static struct watched *watched_alloc(struct cover *cover, struct feed *feed)
 static void claim_past(struct daemon *daemon, struct monitor *monitor,
                        const char *name, uint64_t now_ms)
 {
-	struct past *past = map_remove(&daemon->pasts, slice_from(name));
+	struct past *past = daemon_cover_take_past(daemon, name);
 
 	policy_init(&monitor->policy, now_ms);
 	if (!past)
@@ -298,10 +262,8 @@ static struct member *member_make(struct cover *cover, struct feed *feed,
 	}
 	member->watched->member = member;
 	member->watched->monitor.name = member->name;
-	member->body = daemon_body_new(member, feed, container);
-	if (member->body)
-		daemon_member_sync(member);
-	if (member->body && member->watched->monitor.target)
+	daemon_member_note(member, container, 0);
+	if (member->text && member->watched->monitor.target)
 		return member;
 	daemon_watched_free(member->watched);
 	return NULL;
@@ -328,6 +290,7 @@ struct member *daemon_member_new(struct cover *cover, struct feed *feed,
 		goto err_remove;
 	list_append(&cover->members, &member->node);
 	cover->n_members++;
+	daemon_member_attach(member, feed);
 	return member;
 
 err_remove:

@@ -7,7 +7,7 @@
  *     daemon_watch.c    from a configuration to monitors and sources
  *     daemon_feed.c     a source and the monitors that it serves
  *     daemon_cover.c    rules that cover many containers, and their members
- *     daemon_member.c   a member and the containers of its identity
+ *     daemon_member.c   a member, and the container that it is about
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
@@ -84,45 +84,43 @@ struct cover {
 	char name[];
 };
 
-/* One container as a rule sees it; what the source calls a member. */
-struct body {
-	struct list node;      /* of the member */
-	struct list feed_node; /* of the feed */
-	struct member *member;
-	struct feed *feed; /* NULL: it is gone, or its source is */
-	char *name;
-	char *output;               /* of the failing check; NULL: none */
-	struct runtime_target seen; /* as it was last inspected, … */
-	uint64_t seen_ms;           /* … when; 0: it was only listed */
-	int64_t created_wall_ms;
-	int64_t finished_wall_ms;
-	int64_t exit_code; /* of the container, or of the check */
-	const char *id;    /* in `text`, as the next two */
-	const char *project;
+/* What a step needs of a container, and people want to know of it; in one
+ * block of memory. */
+struct member_text {
+	const char *id;
+	const char *container; /* its name */
+	const char *project;   /* "": none, or the default one */
 	const char *image;
 	char text[];
 };
 
 /*
- * What a monitor under a rule is beside a monitor: the containers that have
- * its identity. There may be none (it is gone, and remembered for a while), or
- * two (one is being recreated); one of them is what it is about.
+ * What a monitor under a rule is beside a monitor: the container that has its
+ * identity now, or had it last; and what stands for it at the source.
  */
 struct member {
 	struct watched *watched;
 	struct cover *cover;
-	struct list node;   /* of the cover */
-	struct list bodies; /* those that are there */
-	struct body *body;  /* the present one, or the last; NULL only while it
-	                       is made */
-	uint64_t gone_ms;   /* since when none is there; 0: there is one */
-	bool detached;      /* its source is closed: who knows */
-	char name[];        /* "RULE/IDENTITY" */
+	struct list node;      /* of the cover */
+	struct list feed_node; /* of the feed */
+	struct feed *feed;     /* NULL: none is there, or who knows */
+	uint64_t gone_ms;      /* since when none is there; 0: there is one */
+	bool detached;         /* its source was closed: who knows */
+
+	struct member_text *text;
+	char *output;               /* of the failing check; NULL: none */
+	struct runtime_target seen; /* as it was last inspected, … */
+	uint64_t seen_ms;           /* … when; 0: it was only listed */
+	int64_t finished_wall_ms;
+	int64_t exit_code; /* of the container, or of the check */
+
+	char name[]; /* "RULE/IDENTITY" */
 };
 
 /* The past of a member that is not there now: read at the start, or of one
  * whose rule has changed. */
 struct past {
+	struct list node; /* of daemon.past_list */
 	struct policy_saved saved;
 	int64_t bounce_wall_ms;
 	struct pause *pause; /* owned; may be NULL */
@@ -159,7 +157,7 @@ struct feed {
 	uint32_t n_watched;
 	struct feed_rule **rules; /* of containers */
 	uint32_t n_rules;
-	struct list bodies;
+	struct list members;
 	struct runtime *runtime;      /* of containers */
 	struct daemon_config *config; /* the rules borrow from it */
 	bool whole;      /* the reading that is told of is a whole list */
@@ -246,6 +244,7 @@ struct daemon {
 	uint32_t n_covers;
 	struct map members;        /* struct member, by its whole name */
 	struct map pasts;          /* struct past, likewise */
+	struct list past_list;     /* the same */
 	uv_timer_t forget_timer;   /* the next member or past to be forgotten */
 	uint64_t forget_ms;        /* when; DEADLINE_NEVER */
 	struct monitor **monitors; /* all, for the API: first those of pushes,
@@ -413,17 +412,19 @@ void daemon_cover_commit(struct cover *cover);
 void daemon_cover_unref(struct cover *cover);
 
 /* What the listener of a source of containers is told; between begin and end.
- * The memory that stands for the container, or NULL: it is not covered. */
-struct body *daemon_cover_appear(struct feed *feed, struct cover *cover,
-                                 const struct container *container);
-void daemon_cover_observe(struct body *body,
+ * NULL: it is not covered. */
+struct member *daemon_cover_appear(struct feed *feed, struct cover *cover,
+                                   const struct container *container);
+void daemon_cover_observe(struct member *member,
                           const struct observation *observation,
                           const struct container *container);
-void daemon_cover_leave(struct body *body);
+void daemon_cover_leave(struct member *member);
 /* A list that is whole, or that could not be made: what that says of those of
  * whom the source has not heard yet. */
 void daemon_cover_listed(struct feed *feed, bool whole);
 
+/* The past of that name, which is the caller's from now on; or NULL. */
+struct past *daemon_cover_take_past(struct daemon *daemon, const char *name);
 /* Takes the pasts of members out of what was saved, at the start. */
 void daemon_cover_restore(struct daemon *daemon);
 /* Frees all that is left, at the very end. */
@@ -437,21 +438,16 @@ struct member *daemon_member_new(struct cover *cover, struct feed *feed,
                                  const struct container *container) MUST_CHECK;
 /* Its own memory, not the watched one. */
 void daemon_member_free(struct member *member);
-/* Every container that it has, goes; the last one is remembered. */
+
+/* The source tells of it (again); or its source is closed, and nobody does. */
+void daemon_member_attach(struct member *member, struct feed *feed);
 void daemon_member_detach(struct member *member);
 
-struct body *daemon_body_new(struct member *member, struct feed *feed,
-                             const struct container *container) MUST_CHECK;
-void daemon_body_free(struct body *body);
-/* What an engine said of it now; keeps what was known where memory is out. */
-void daemon_body_note(struct body *body, const struct container *container,
-                      uint64_t now_ms);
-
-/* The one that the member should be about: one that runs rather than one that
- * does not, the newest of these. NULL: none is there. */
-struct body *daemon_member_best(const struct member *member);
-void daemon_member_use(struct member *member, struct body *body);
-/* Name and target as its container is called now; while a step is at work,
+/* What the engine said of its container; where memory is out, what was known
+ * stays. */
+void daemon_member_note(struct member *member,
+                        const struct container *container, uint64_t now_ms);
+/* The target is what its container is called now; while a step is at work,
  * later. */
 void daemon_member_sync(struct member *member);
 

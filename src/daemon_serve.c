@@ -296,6 +296,7 @@ static bool find_engine(void *context, uint32_t at, struct api_engine *engine)
 			continue;
 		engine->name = feed->url;
 		engine->group = feed->group;
+		engine->resync_ms = daemon->config->config->global.resync_ms;
 		engine->stats = containers_stats(feed->containers);
 		return true;
 	}

@@ -224,8 +224,8 @@ static void write_document(struct daemon *daemon, struct buf *out)
 	}
 	write_rules(daemon, &writer);
 	/* who has not come yet is not forgotten for that */
-	MAP_FOR_EACH (entry, &daemon->pasts) {
-		const struct past *past = entry->value;
+	LIST_FOR_EACH (node, &daemon->past_list) {
+		const struct past *past = container_of(node, struct past, node);
 
 		saved_write_monitor(&writer, past->name, &past->saved,
 		                    past->bounce_wall_ms, past->pause);

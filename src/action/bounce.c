@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "action/step_kinds.h"
+#include "action/target_check.h"
 #include "base/mem.h"
 
 #define OUTPUT_IN_DETAIL 200 /* bytes of a command's last words */
@@ -86,11 +87,38 @@ static struct slice last_line(struct slice output)
 
 /* --- acting ------------------------------------------------------------- */
 
+/* How the call went, with the last words of a command. */
+static void complete_call(struct bounce *bounce, enum step_result result)
+{
+	const struct runtime_call *call = &bounce->call;
+	struct slice words = last_line(buf_slice(&call->output));
+
+	if (words.n)
+		complete_with(bounce, result, "%s%soutput: " SLICE_FMT,
+		              call->err.message,
+		              call->err.message[0] ? "; " : "",
+		              SLICE_ARG(words));
+	else
+		complete_with(bounce, result, "%s", call->err.message);
+}
+
+/* Where the container that is meant is gone, there may be another one. */
+static bool is_replaced(const struct bounce *bounce)
+{
+	return bounce->id && bounce->call.result == RUNTIME_NO_TARGET;
+}
+
+static void complete_replaced(struct bounce *bounce)
+{
+	complete_with(bounce, STEP_LEFT_ALONE,
+	              "%s is gone, or is another container now",
+	              bounce->target);
+}
+
 static void on_acted(struct runtime_call *call)
 {
 	struct bounce *bounce = container_of(call, struct bounce, call);
 	struct promise *promise = bounce->promise;
-	struct slice words = last_line(buf_slice(&call->output));
 
 	if (promise) {
 		bounce->promise = NULL;
@@ -101,14 +129,13 @@ static void on_acted(struct runtime_call *call)
 		                    call->result != RUNTIME_NO_TARGET &&
 		                    call->result != RUNTIME_LEFT_ALONE);
 	}
-	if (words.n)
-		complete_with(bounce, step_result_of(call->result),
-		              "%s%soutput: " SLICE_FMT, call->err.message,
-		              call->err.message[0] ? "; " : "",
-		              SLICE_ARG(words));
+	if (bounce->step->kind == STEP_REMOVE && call->result == RUNTIME_OK)
+		complete_with(bounce, STEP_OK, "the name %s is free",
+		              bounce->target);
+	else if (is_replaced(bounce))
+		complete_replaced(bounce);
 	else
-		complete_with(bounce, step_result_of(call->result), "%s",
-		              call->err.message);
+		complete_call(bounce, step_result_of(call->result));
 }
 
 static void act(struct bounce *bounce)
@@ -121,6 +148,7 @@ static void act(struct bounce *bounce)
 	bounce->call.stop_timeout_ms = bounce->step->stop_timeout_ms;
 	bounce->call.signal = bounce->step->signal;
 	bounce->call.argv = bounce->step->argv;
+	bounce->call.container = NULL;
 	if (action->begin(bounce, on_acted) == 0)
 		return;
 
@@ -181,55 +209,110 @@ static void record_then_act(struct bounce *bounce)
 	promises_save(bounce->bouncer->promises, &bounce->wait);
 }
 
+/* --- the command before it ------------------------------------------------ */
+
+static void look(struct bounce *bounce);
+static void proceed(struct bounce *bounce);
+
+static void prepare_call(struct bounce *bounce)
+{
+	/* what is no id of its engine, LXD's, stands for itself */
+	bool by_id = bounce->id && !strchr(bounce->id, '/');
+
+	runtime_call_fini(&bounce->call);
+	bounce->call = (struct runtime_call){
+		.target = by_id ? bounce->id : bounce->target,
+		.project = bounce->project,
+		.stop_timeout_ms = -1,
+	};
+}
+
+static void on_asked(struct runtime_call *call)
+{
+	struct bounce *bounce = container_of(call, struct bounce, call);
+	char said[ERR_MESSAGE_SIZE];
+
+	if (bounce->cancelled || call->result == RUNTIME_CANCELLED) {
+		complete_with(bounce, STEP_CANCELLED,
+		              "cancelled before it began");
+	} else if (call->result != RUNTIME_OK) {
+		memcpy(said, call->err.message, sizeof(said));
+		(void)err_set(&call->err, call->err.code, "%s says no: %s",
+		              bounce->before[0], said);
+		complete_call(bounce, STEP_VETOED);
+	} else {
+		/* that took its time: the target is looked at again */
+		bounce->asked = true;
+		prepare_call(bounce);
+		look(bounce);
+	}
+}
+
+static void on_recorded_to_ask(struct promise_wait *wait)
+{
+	struct bounce *bounce = container_of(wait, struct bounce, wait);
+
+	if (bounce->cancelled) {
+		complete_with(bounce, STEP_CANCELLED,
+		              "cancelled before it began");
+		return;
+	}
+	bounce->stage = BOUNCE_ASKING;
+	prepare_call(bounce);
+	if (step_begin_before(bounce, on_asked) < 0)
+		complete_with(bounce, STEP_FAILED, "out of memory");
+}
+
 /* --- looking ------------------------------------------------------------ */
 
-/* May the step go ahead on what was found? Else it is completed. */
-static bool look(struct bounce *bounce, const struct runtime_target *found)
+static void write_log(struct bounce *bounce)
 {
-	const struct step_action *action = step_action_of(bounce->step->kind);
-	bool by_us =
-		bounce->stopped_before ||
-		promises_has(bounce->bouncer->promises, bounce->runtime_name,
-	                     bounce->target, bounce->project);
+	const char *message = bounce->step->message;
 
-	switch (found->status) {
-	case RUNTIME_STATUS_PAUSED:
-		complete_with(bounce, STEP_LEFT_ALONE,
-		              "%s is paused; somebody did that on purpose",
-		              bounce->target);
-		return false;
-	case RUNTIME_STATUS_RESTARTING:
-		complete_with(bounce, STEP_LEFT_ALONE,
-		              "the engine itself is restarting %s",
-		              bounce->target);
-		return false;
-	case RUNTIME_STATUS_EXITED:
-		if (found->stopped_by_hand && !by_us) {
-			complete_with(bounce, STEP_LEFT_ALONE,
-			              "%s was stopped by somebody; start it "
-			              "by hand if it is to run",
-			              bounce->target);
-			return false;
-		}
-		break;
-	case RUNTIME_STATUS_RUNNING:
-		if (bounce->step->kind == STEP_STOP && found->ephemeral) {
-			complete_with(bounce, STEP_FAILED,
-			              "%s is ephemeral: stopping would delete "
-			              "it",
-			              bounce->target);
-			return false;
-		}
-		return true;
-	case RUNTIME_STATUS_OTHER:
-		break;
+	log_warn(bounce->bouncer->log, message ? message : "log step",
+	         LOG_STR("monitor", bounce->monitor),
+	         LOG_STR("reason", bounce->reason),
+	         LOG_MS("age", bounce->age_ms));
+	complete_with(bounce, STEP_OK, "%s", message ? message : "");
+}
+
+/* Nothing about the target speaks against it. */
+static void proceed(struct bounce *bounce)
+{
+	if (bounce->dry_run) {
+		step_say(bounce);
+		complete(bounce, STEP_DRY_RUN);
+	} else if (bounce->before && !bounce->asked) {
+		bounce->stage = BOUNCE_RECORDING;
+		bounce->wait.durable = on_recorded_to_ask;
+		promises_save(bounce->bouncer->promises, &bounce->wait);
+	} else if (bounce->step->kind == STEP_LOG) {
+		write_log(bounce);
+	} else {
+		record_then_act(bounce);
 	}
-	if (action->running) {
-		complete_with(bounce, STEP_FAILED, "%s is not running",
-		              bounce->target);
-		return false;
-	}
-	return true;
+}
+
+static void judge(struct bounce *bounce, const struct runtime_target *found)
+{
+	enum step_result result = target_check(bounce, found);
+
+	if (result == STEP_OK)
+		proceed(bounce);
+	else
+		complete(bounce, result);
+}
+
+static void on_found(struct runtime_call *call,
+                     const struct container *container)
+{
+	struct bounce *bounce = container_of(call, struct bounce, call);
+
+	bounce->found = (struct bounce_found){
+		.known = true,
+		.auto_remove = container->auto_remove,
+		.finished_wall_ms = container->finished_wall_ms,
+	};
 }
 
 static void on_looked(struct runtime_call *call)
@@ -239,54 +322,51 @@ static void on_looked(struct runtime_call *call)
 	if (bounce->cancelled || call->result == RUNTIME_CANCELLED)
 		complete_with(bounce, STEP_CANCELLED,
 		              "cancelled before it began");
+	else if (is_replaced(bounce))
+		complete_replaced(bounce);
 	else if (call->result != RUNTIME_OK)
 		complete_with(bounce, step_result_of(call->result), "%s",
 		              call->err.message);
-	else if (!look(bounce, &call->found))
-		return;
-	else if (bounce->dry_run)
-		complete_with(bounce, STEP_DRY_RUN, "would %s %s",
-		              step_kind_name(bounce->step->kind),
-		              bounce->target);
 	else
-		record_then_act(bounce);
+		judge(bounce, &call->found);
+}
+
+/* Somebody has looked just now? A removal cannot be taken back, and a command
+ * in between may have taken any time. */
+static bool is_seen(const struct bounce *bounce)
+{
+	return bounce->seen_ms && !bounce->asked &&
+	       bounce->step->kind != STEP_REMOVE &&
+	       bounce->began_ms <= bounce->seen_ms + BOUNCE_SEEN_MS;
+}
+
+static void look(struct bounce *bounce)
+{
+	bounce->stage = BOUNCE_LOOKING;
+	bounce->found = (struct bounce_found){ 0 };
+	if (!step_action_of(bounce->step->kind)->looks) {
+		proceed(bounce);
+	} else if (is_seen(bounce)) {
+		judge(bounce, &bounce->seen);
+	} else {
+		bounce->call.container = on_found;
+		if (runtime_inspect(bounce->runtime, &bounce->call, on_looked) <
+		    0)
+			complete_with(bounce, STEP_FAILED, "out of memory");
+	}
 }
 
 /* Its turn has come. */
 static void begin(struct bounce *bounce)
 {
 	struct bouncer *bouncer = bounce->bouncer;
-	const struct step *step = bounce->step;
 
 	list_unlink(&bounce->node);
 	list_append(&bouncer->running, &bounce->node);
 	bouncer->n_running++;
-	bounce->stage = BOUNCE_LOOKING;
 	bounce->began_ms = uv_now(bouncer->loop);
-	bounce->call = (struct runtime_call){ .target = bounce->target,
-		                              .project = bounce->project,
-		                              .stop_timeout_ms = -1 };
-
-	if (step->kind == STEP_LOG && bounce->dry_run) {
-		complete_with(bounce, STEP_DRY_RUN, "would log");
-	} else if (step->kind == STEP_LOG) {
-		log_warn(bouncer->log,
-		         step->message ? step->message : "log step",
-		         LOG_STR("monitor", bounce->monitor),
-		         LOG_STR("reason", bounce->reason),
-		         LOG_MS("age", bounce->age_ms));
-		complete_with(bounce, STEP_OK, "%s",
-		              step->message ? step->message : "");
-	} else if (step_action_of(step->kind)->looks) {
-		if (runtime_inspect(bounce->runtime, &bounce->call, on_looked) <
-		    0)
-			complete_with(bounce, STEP_FAILED, "out of memory");
-	} else if (bounce->dry_run) {
-		complete_with(bounce, STEP_DRY_RUN, "would run %s",
-		              step->argv[0]);
-	} else {
-		record_then_act(bounce);
-	}
+	prepare_call(bounce);
+	look(bounce);
 }
 
 /* --- the line ----------------------------------------------------------- */
@@ -323,6 +403,9 @@ void bounce_start(struct bouncer *bouncer, struct bounce *bounce,
 	bounce->done = done;
 	bounce->stage = BOUNCE_QUEUED;
 	bounce->cancelled = false;
+	bounce->asked = false;
+	bounce->send = NULL;
+	bounce->call = (struct runtime_call){ 0 };
 	bounce->began_ms = 0;
 	bounce->detail[0] = '\0';
 	list_append(&bouncer->queue, &bounce->node);
@@ -388,7 +471,7 @@ void bouncer_close(struct bouncer *bouncer, bouncer_closed_cb closed,
 
 		bounce->cancelled = true;
 		if (bounce->stage != BOUNCE_RECORDING)
-			runtime_cancel(&bounce->call);
+			step_cancel(bounce);
 	}
 	want_turn(bouncer);
 }

@@ -3,9 +3,11 @@
  * bounce: carries out the steps that policies ask for.
  *
  * The happy path of one: wait in line until fewer than `max_parallel` run;
- * look at the target (it exists, nobody paused or stopped it); put on disk
- * that the bounce begins and, if the step may leave the target stopped, the
- * promise to bring it back; act; say how it ended.
+ * look at the target (it exists, it is the one that is meant, nobody paused or
+ * stopped it), unless that has just been done; ask the command that may veto,
+ * and then look again; put on disk that the bounce begins and, if the step may
+ * leave the target stopped, the promise to bring it back; act; say how it
+ * ended.
  * Policies and journals are not known here, nor how an engine does it.
  *
  * Each kind of step is a row of the table in step_kinds.c.
@@ -19,15 +21,19 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "core/notice.h"
 #include "core/step.h"
 #include "runtime/runtime.h"
 
 #define BOUNCE_COMMAND_TIMEOUT_MS 60000 /* exec, run; unless set */
 #define BOUNCE_DETAIL_MAX         400
-#define BOUNCE_ENV_MAX            6   /* variables given to a command */
-#define BOUNCE_ENV_SIZE           512 /* bytes of one, cut beyond */
+#define BOUNCE_ENV_MAX            10   /* variables given to a command */
+#define BOUNCE_ENV_SIZE           1024 /* bytes of one, cut beyond */
+#define BOUNCE_SEEN_MS            50   /* what was seen so long ago, still is */
 
 struct bounce;
+struct notifier;
+struct notifier_send;
 typedef void (*bounce_done_cb)(struct bounce *bounce);
 typedef void (*bouncer_closed_cb)(void *context);
 
@@ -35,8 +41,16 @@ enum bounce_stage {
 	BOUNCE_IDLE,
 	BOUNCE_QUEUED,
 	BOUNCE_LOOKING,
+	BOUNCE_ASKING, /* the command before it */
 	BOUNCE_RECORDING,
 	BOUNCE_ACTING,
+};
+
+/* What an inspection says beyond struct runtime_target. */
+struct bounce_found {
+	bool known;
+	bool auto_remove;
+	int64_t finished_wall_ms;
 };
 
 /* One step at work; lies in its owner. */
@@ -56,14 +70,16 @@ struct bounce {
 	const char *id; /* the container that is meant: one that only has the
 	                   same name is left alone; NULL: whoever has it */
 	/* What an inspection has just found: there is no need to look again.
-	 * seen_ms 0: nothing. */
+	 * seen_ms (the loop's time) 0: nothing. */
 	struct runtime_target seen;
 	uint64_t seen_ms;
-	int64_t finished_wall_ms;  /* remove: it must still be this end of it;
+	int64_t finished_wall_ms;   /* remove: it must still be this end of it;
 	                             0: any */
-	const char *const *before; /* may veto; see config.h; NULL: none */
-	uint64_t before_timeout_ms;
-	const struct notice *notice; /* what a webhook step tells; NULL: none */
+	const char *const *before;  /* may veto; see config.h; NULL: none, or it
+	                              is not the first step of a walk */
+	uint64_t before_timeout_ms; /* 0: BOUNCE_COMMAND_TIMEOUT_MS */
+	const struct notice *notice; /* what commands and webhooks are told;
+	                                NULL: only the above */
 
 	/* valid in the completion */
 	enum step_result result;
@@ -75,8 +91,12 @@ struct bounce {
 	struct list node;
 	enum bounce_stage stage;
 	bool cancelled;
+	bool asked; /* the command before it has agreed */
 	uint64_t began_ms;
 	struct runtime_call call;
+	struct bounce_found found;
+	struct notifier_send *send; /* of a webhook step */
+	runtime_done_cb sent;
 	struct promise *promise;
 	struct promise_wait wait;
 	struct bounce_env *env;
@@ -89,6 +109,8 @@ struct bouncer {
 	const struct log *log;
 	struct runtime *host;      /* runs `run` steps; borrowed */
 	struct promises *promises; /* borrowed */
+	struct notifier *notifier; /* sends `webhook` steps; borrowed; NULL:
+	                              they fail */
 	uint32_t max_parallel;
 
 	/* private below */

@@ -5,8 +5,11 @@
  * and 429), or the tries are used up; pauses grow, with jitter, and a
  * Retry-After is heeded. What is lost is counted and logged.
  *
- * A webhook is given so much of the queue that one that hangs does not keep
- * others from being told.
+ * What goes to one webhook under one name forms a lane: its deliveries are made
+ * in order, one after the other, so that nobody hears of the end before the
+ * beginning. Lanes take turns, and one may fill only as much of the queue as
+ * it leaves free for others: a receiver that hangs keeps nobody else from
+ * being told.
  */
 #pragma once
 
@@ -20,6 +23,9 @@
 #define NOTIFIER_PARALLEL    8
 #define NOTIFIER_BACKOFF_MS  1000
 #define NOTIFIER_BACKOFF_MAX 60000
+#define NOTIFIER_AFTER_MAX   300000 /* the longest Retry-After that is heeded */
+#define NOTIFIER_WORDS_MAX   400
+#define NOTIFIER_TOKEN_MAX   4096 /* bytes of a token file */
 
 enum notifier_result {
 	NOTIFIER_SENT,
@@ -28,6 +34,9 @@ enum notifier_result {
 	NOTIFIER_DROPPED, /* the queue was full, or we are closing */
 	N_NOTIFIER_RESULTS,
 };
+
+/* "sent", "refused", "failed", "dropped": of metrics. */
+const char *notifier_result_name(enum notifier_result result);
 
 struct http_client;
 struct notifier;
@@ -48,15 +57,18 @@ struct notifier *notifier_new(uv_loop_t *loop, struct http_client *client,
  *             webhook's
  * @done: may be NULL; else once, from the loop, never before this returned
  *
- * Renders at once: neither @webhook nor @notice is needed afterwards. Cannot
- * fail: what goes wrong is the result. Returns a handle for cancelling that is
- * valid until @done is entered; NULL if @done is NULL.
+ * Renders at once: neither @webhook nor @notice is needed afterwards. What goes
+ * wrong is the result. Returns a handle for cancelling that is valid until
+ * @done is entered. NULL if @done is NULL, or if memory is out even for a
+ * result: then it is not called.
  */
 struct notifier_send *notifier_send(struct notifier *notifier, const char *name,
                                     const struct webhook *webhook,
                                     const struct notice *notice,
                                     uint32_t max_tries, notifier_done_cb done,
                                     void *context);
+/* @done still comes, from the loop, with NOTIFIER_DROPPED; also while it is
+ * being sent, and then it may have arrived all the same. */
 void notifier_cancel(struct notifier_send *send);
 
 /* Deliveries by result, for metrics; and how many wait or run. */
@@ -64,7 +76,8 @@ uint64_t notifier_n_results(const struct notifier *notifier,
                             enum notifier_result result);
 uint32_t notifier_n_queued(const struct notifier *notifier);
 
-/* Gives what is queued @grace_ms more, then drops the rest. @closed once, from
- * the loop. */
+/* Gives what is queued @grace_ms more, then drops the rest, and frees. @closed
+ * is called once, from the loop, after everything has completed. Until then
+ * what is sent is dropped. */
 void notifier_close(struct notifier *notifier, uint64_t grace_ms,
                     void (*closed)(void *context), void *context);

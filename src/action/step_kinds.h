@@ -16,3 +16,12 @@ struct step_action {
 };
 
 const struct step_action *step_action_of(enum step_kind kind);
+
+/* What is under way for the bounce is to end soon. */
+void step_cancel(struct bounce *bounce);
+
+/* The command that may veto it, as a step of its own: as begin. */
+int step_begin_before(struct bounce *bounce, runtime_done_cb done) MUST_CHECK;
+
+/* In a dry run: what it would do, into bounce->detail. */
+void step_say(struct bounce *bounce);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+#include "action/notifier.h"
 #include "action/promise.h"
 #include "api/auth.h"
 #include "base/buf.h"
@@ -28,6 +29,7 @@
 struct api_engine {
 	const char *name;          /* "docker", "docker tcp://…" */
 	const struct group *group; /* of its members */
+	uint64_t resync_ms;        /* between two lists of all containers */
 	struct containers_stats stats;
 };
 
@@ -54,6 +56,9 @@ struct api_ops {
 	/* The engine numbered @at, from 0; false: there are no more. May be
 	 * NULL: there is none. */
 	bool (*engine)(void *context, uint32_t at, struct api_engine *engine);
+	/* How deliveries of notices went; false: none are configured. May be
+	 * NULL. */
+	bool (*notices)(void *context, uint64_t n[N_NOTIFIER_RESULTS]);
 	void *context;
 };
 
@@ -79,7 +84,6 @@ const char *api_push_result_name(enum api_push_result result);
 
 struct builtin;
 struct config_gateway;
-struct notifier;
 
 /* What the routes may see; filled and kept true by the daemon, borrowed. */
 struct api {
@@ -102,8 +106,6 @@ struct api {
 	bool reload_ok;        /* the last one */
 	uint32_t n_owed;       /* targets that are down because of us */
 	bool stopping;
-
-	const struct notifier *notifier; /* NULL: there is none */
 
 	const struct auth *control_auth; /* NULL: only the control socket */
 	const struct auth *push_auth;    /* NULL: whoever can reach us */

@@ -10,6 +10,7 @@
  * Every key of a body may be left out, and so may the body.
  */
 #include "api/routes.h"
+#include "api/rules.h"
 
 #include <errno.h>
 #include "base/mem.h"
@@ -44,25 +45,33 @@ static bool read_body(struct http_exchange *exchange, struct json_t **rootp)
 	return r == 0;
 }
 
-/* The monitor that the body names; *monitorp NULL: none is named. False if it
- * has been answered. */
-static bool read_monitor(struct api *api, struct http_exchange *exchange,
-                         const struct json_t *root, struct monitor **monitorp)
+/* Whom the body names; nobody: all are meant. False if it has been answered. */
+static bool read_named(struct api *api, struct http_exchange *exchange,
+                       const struct json_t *root, struct api_named *named)
 {
 	const struct json_t *value = json_get(root, "monitor");
 	struct slice name = json_as_text(value);
 
-	*monitorp = NULL;
+	*named = (struct api_named){ 0 };
 	if (json_is_missing(value))
 		return true;
 	if (!name.p) {
 		api_error(exchange, 400, "monitor must be a name");
 		return false;
 	}
-	*monitorp = api_find_monitor(api, name);
-	if (!*monitorp)
-		api_no_monitor(exchange, name);
-	return *monitorp != NULL;
+	return api_find(api, exchange, name, named);
+}
+
+static void write_named(struct json_writer *json, const struct api_named *named)
+{
+	json_write_key(json, "monitor");
+	json_write_string(json, named->monitor ? named->monitor->name : NULL);
+	if (!named->rule)
+		return;
+	json_write_key(json, "rule");
+	json_write_string(json, named->rule->name);
+	json_write_key(json, "containers");
+	json_write_u64(json, named->rule->n_monitors);
 }
 
 static void begin(struct json_writer *json, struct buf *body)
@@ -160,25 +169,29 @@ static void pause_as_asked(struct api *api, struct http_exchange *exchange,
                            const struct json_t *root)
 {
 	struct kept_answer *answer;
-	struct monitor *monitor;
+	struct api_named named;
 	const char *reason;
 	uint64_t for_ms;
+	int r;
 
-	if (!read_monitor(api, exchange, root, &monitor) ||
+	if (!read_named(api, exchange, root, &named) ||
 	    !read_for(exchange, root, &for_ms) ||
 	    !read_reason(exchange, root, &reason))
 		return;
 	answer = answer_new(api, exchange);
 	if (!answer)
 		return;
-	if (api->ops->pause(api->ops->context, monitor, for_ms, reason) < 0) {
+	r = named.rule ? api->ops->pause_rule(api->ops->context, named.rule,
+	                                      for_ms, reason)
+	               : api->ops->pause(api->ops->context, named.monitor,
+	                                 for_ms, reason);
+	if (r < 0) {
 		buf_fini(&answer->body);
 		mem_free(answer);
 		api_error(exchange, 500, "out of memory");
 		return;
 	}
-	json_write_key(&answer->json, "monitor");
-	json_write_string(&answer->json, monitor ? monitor->name : NULL);
+	write_named(&answer->json, &named);
 	json_write_key(&answer->json, "until");
 	if (for_ms)
 		api_write_when(api, &answer->json, api_now_ms(api) + for_ms);
@@ -201,13 +214,19 @@ void api_pause(struct api *api, struct http_exchange *exchange,
 
 /* Why that cannot be resumed. */
 static void refuse_resume(struct api *api, struct http_exchange *exchange,
-                          const struct monitor *monitor)
+                          const struct api_named *named)
 {
+	const struct monitor *monitor = named->monitor;
 	uint32_t n_paused = 0;
 
 	for (uint32_t i = 0; i < api->n_monitors; i++)
 		n_paused += api->monitors[i]->policy.state == POLICY_PAUSED;
-	if (!monitor)
+	if (named->rule)
+		api_error(exchange, 409,
+		          "%s is not paused as a whole; name the containers "
+		          "that are, or resume all",
+		          named->rule->name);
+	else if (!monitor)
 		api_error(exchange, 409,
 		          "no operator has paused all; %u monitors are paused "
 		          "by themselves",
@@ -217,6 +236,11 @@ static void refuse_resume(struct api *api, struct http_exchange *exchange,
 		          "%s is paused by the configuration; change paused "
 		          "there and reload",
 		          monitor->name);
+	else if (monitor->rule && monitor->rule->pause)
+		api_error(exchange, 409,
+		          "all of %s are paused, %s not by itself; resume %s",
+		          monitor->rule->name, monitor->name,
+		          monitor->rule->name);
 	else if (api->supervisor->pause_all)
 		api_error(exchange, 409,
 		          "all monitors are paused, %s not by itself; resume "
@@ -226,26 +250,34 @@ static void refuse_resume(struct api *api, struct http_exchange *exchange,
 		api_error(exchange, 409, "%s is not paused", monitor->name);
 }
 
+static bool resume(struct api *api, const struct api_named *named)
+{
+	const struct api_ops *ops = api->ops;
+
+	if (named->rule)
+		return ops->resume_rule(ops->context, named->rule);
+	return !(named->monitor && named->monitor->paused) &&
+	       ops->resume(ops->context, named->monitor);
+}
+
 static void resume_as_asked(struct api *api, struct http_exchange *exchange,
                             const struct json_t *root)
 {
 	struct kept_answer *answer;
-	struct monitor *monitor;
+	struct api_named named;
 
-	if (!read_monitor(api, exchange, root, &monitor))
+	if (!read_named(api, exchange, root, &named))
 		return;
 	answer = answer_new(api, exchange);
 	if (!answer)
 		return;
-	if ((monitor && monitor->paused) ||
-	    !api->ops->resume(api->ops->context, monitor)) {
+	if (!resume(api, &named)) {
 		buf_fini(&answer->body);
 		mem_free(answer);
-		refuse_resume(api, exchange, monitor);
+		refuse_resume(api, exchange, &named);
 		return;
 	}
-	json_write_key(&answer->json, "monitor");
-	json_write_string(&answer->json, monitor ? monitor->name : NULL);
+	write_named(&answer->json, &named);
 	api->ops->save(api->ops->context, &answer->wait);
 }
 
@@ -355,18 +387,19 @@ static void order(struct api *api, struct http_exchange *exchange,
 void api_monitor_order(struct api *api, struct http_exchange *exchange,
                        struct slice rest)
 {
-	struct monitor *monitor = api_find_under(api, rest, "/bounce");
+	struct monitor *monitor;
 	struct json_t *root;
 	const struct json_t *value;
 	bool dry_run;
 
-	if (!monitor) {
+	if (!api_cut(&rest, "/bounce")) {
 		api_error(exchange, 404,
-		          "no monitor is called so, or it cannot be asked for "
-		          "that; POST is for /api/v1/monitors/NAME/bounce");
+		          "it cannot be asked for that; POST is for "
+		          "/api/v1/monitors/NAME/bounce");
 		return;
 	}
-	if (!read_body(exchange, &root))
+	monitor = api_find_one(api, exchange, rest);
+	if (!monitor || !read_body(exchange, &root))
 		return;
 	value = json_get(root, "dry_run");
 	dry_run = json_as_bool(value, false);

@@ -3,24 +3,20 @@
 #include "core/explain.h"
 
 #include "api/routes.h"
+#include "api/rules.h"
 
 static void write_observation(struct api *api, struct json_writer *json,
                               const struct monitor *monitor)
 {
-	static const char *const kinds[] = {
-		[OBSERVATION_UNKNOWN] = "unknown",
-		[OBSERVATION_MISSING] = "missing",
-		[OBSERVATION_AGE] = "age",
-		[OBSERVATION_FAILED] = "failed",
-	};
 	const struct observation *last = &monitor->last;
 	bool aged = last->kind == OBSERVATION_AGE ||
-	            last->kind == OBSERVATION_FAILED;
+	            last->kind == OBSERVATION_FAILED ||
+	            last->kind == OBSERVATION_EXITED;
 
 	json_write_key(json, "observation");
 	json_write_object(json);
 	json_write_key(json, "kind");
-	json_write_string(json, kinds[last->kind]);
+	json_write_string(json, observation_kind_name(last->kind));
 	json_write_key(json, "at");
 	api_write_when(api, json,
 	               monitor->last_ms ? monitor->last_ms : POLICY_NEVER);
@@ -32,6 +28,7 @@ static void write_observation(struct api *api, struct json_writer *json,
 		json_write_null(json);
 	json_write_key(json, "limit_seconds");
 	json_write_seconds(json, monitor->rules->max_age_ms);
+	api_write_container(json, monitor);
 	json_write_key(json, "bad");
 	json_write_bool(json, policy_is_bad(&monitor->policy));
 	json_write_object_end(json);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* health: /-/healthy says that the loop turns, /-/ready that it can work. */
+#include "api/metrics.h"
 #include "api/routes.h"
 
 #include "config/config.h"
@@ -70,6 +71,53 @@ static bool is_read(const struct group *group)
 	                ->rules->exact;
 }
 
+/* Its containers are listed every so often, whatever its events say. */
+static bool is_listed(const struct api *api, const struct api_engine *engine)
+{
+	uint64_t now_ms = api_now_ms(api);
+	uint64_t listed_ms = engine->stats.resync_ms;
+	int64_t start_ms =
+		(int64_t)now_ms - api_wall_ms(api, now_ms) + api->start_wall_ms;
+
+	if (listed_ms == OBSERVATION_NEVER)
+		listed_ms = (uint64_t)MAX(start_ms, 0);
+	return now_ms - MIN(listed_ms, now_ms) <=
+	       3 * engine->resync_ms + api->fetch_timeout_ms;
+}
+
+static unsigned write_engine_problems(const struct api *api,
+                                      struct json_writer *json)
+{
+	struct api_engine engine;
+	unsigned n = 0;
+
+	for (uint32_t i = 0; api_engine_at(api, i, &engine); i++) {
+		/* what is down is said of its group */
+		if (!engine.group->up || is_listed(api, &engine))
+			continue;
+		write_problem(json, engine.name,
+		              "has not listed its containers lately");
+		n++;
+	}
+	return n;
+}
+
+/* What is worth a word, and no reason to be called unhealthy. */
+static unsigned write_notes(const struct api *api, struct json_writer *json)
+{
+	struct api_engine engine;
+	unsigned n = 0;
+
+	for (uint32_t i = 0; api_engine_at(api, i, &engine); i++) {
+		if (engine.stats.connected || engine.stats.polled)
+			continue;
+		write_problem(json, engine.name,
+		              "tells of no events now: the stream is down");
+		n++;
+	}
+	return n;
+}
+
 static unsigned write_problems(const struct api *api, struct json_writer *json)
 {
 	int64_t wall_ms = api_wall_ms(api, api_now_ms(api));
@@ -98,31 +146,44 @@ static unsigned write_problems(const struct api *api, struct json_writer *json)
 			n++;
 		}
 	}
-	return n;
+	return n + write_engine_problems(api, json);
+}
+
+static void write_texts(const struct api *api, struct buf *out,
+                        unsigned (*write)(const struct api *api,
+                                          struct json_writer *json),
+                        unsigned *np)
+{
+	struct json_writer json;
+
+	buf_init(out, API_BODY_MAX);
+	json_write_init(&json, out);
+	json_write_array(&json);
+	*np = write(api, &json);
+	json_write_array_end(&json);
 }
 
 /* Unlike /-/ready, which is about us alone, also: are the sources read? */
 void api_health(struct api *api, struct http_exchange *exchange,
                 struct slice rest)
 {
-	struct json_writer json;
-	struct buf problems;
+	struct buf problems, notes;
 	struct buf body;
-	unsigned n;
+	unsigned n_problems, n_notes;
 
 	(void)rest;
-	buf_init(&problems, API_BODY_MAX);
-	json_write_init(&json, &problems);
-	json_write_array(&json);
-	n = write_problems(api, &json);
-	json_write_array_end(&json);
-
+	write_texts(api, &problems, write_problems, &n_problems);
+	write_texts(api, &notes, write_notes, &n_notes);
 	buf_init(&body, API_BODY_MAX);
-	if (n == 0)
-		(void)buf_puts(&body, "{\"ok\":true}\n");
-	else
-		(void)buf_printf(&body, "{\"ok\":false,\"problems\":%s}\n",
+	(void)buf_printf(&body, "{\"ok\":%s", n_problems ? "false" : "true");
+	if (n_problems)
+		(void)buf_printf(&body, ",\"problems\":%s",
 		                 buf_text(&problems));
+	if (n_notes)
+		(void)buf_printf(&body, ",\"notes\":%s", buf_text(&notes));
+	(void)buf_puts(&body, "}\n");
 	buf_fini(&problems);
-	http_respond(exchange, n ? 503 : 200, "application/json", NULL, &body);
+	buf_fini(&notes);
+	http_respond(exchange, n_problems ? 503 : 200, "application/json", NULL,
+	             &body);
 }

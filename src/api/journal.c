@@ -14,7 +14,15 @@
 
 bool api_entry_matches(const struct journal_entry *entry, const char *monitor)
 {
-	return !monitor || strcmp(entry->subject, monitor) == 0;
+	size_t n = monitor ? strlen(monitor) : 0;
+
+	if (!monitor || strcmp(entry->subject, monitor) == 0)
+		return true;
+	if (!entry->container[0])
+		return false;
+	return strcmp(entry->container, monitor) == 0 ||
+	       (strncmp(entry->subject, monitor, n) == 0 &&
+	        entry->subject[n] == '/');
 }
 
 void api_write_entry(struct json_writer *json,
@@ -34,6 +42,10 @@ void api_write_entry(struct json_writer *json,
 	if (entry->subject[0]) {
 		json_write_key(json, about_monitor ? "monitor" : "subject");
 		json_write_string(json, entry->subject);
+	}
+	if (entry->container[0]) {
+		json_write_key(json, "container");
+		json_write_string(json, entry->container);
 	}
 	if (entry->event == JOURNAL_STATE) {
 		json_write_key(json, "from");

@@ -87,6 +87,34 @@ static void write_pushed_head(const struct push_view_family *family,
 	(void)buf_putc(out, '\n');
 }
 
+bool api_engine_at(const struct api *api, uint32_t at,
+                   struct api_engine *engine)
+{
+	return api->ops && api->ops->engine &&
+	       api->ops->engine(api->ops->context, at, engine);
+}
+
+static bool count_notices(const struct api *api, uint64_t *n)
+{
+	return api->ops && api->ops->notices &&
+	       api->ops->notices(api->ops->context, n);
+}
+
+/* Is there anything of which it speaks? */
+static bool is_there(const struct api *api, const struct api_family *family)
+{
+	uint64_t n[N_NOTIFIER_RESULTS];
+	struct api_engine engine;
+
+	if (family->gateway)
+		return api->builtin;
+	if (family->engine)
+		return api_engine_at(api, 0, &engine);
+	if (family->rule)
+		return !list_empty(&api->supervisor->rules);
+	return !family->notices || count_notices(api, n);
+}
+
 static void begin_family(struct metrics_stream *stream, struct buf *out)
 {
 	const struct api_family *own = own_family(stream);
@@ -96,13 +124,30 @@ static void begin_family(struct metrics_stream *stream, struct buf *out)
 	} else if (!own || compare(own, stream) > 0) {
 		write_pushed_head(&stream->pushed, out);
 		stream->stage = PUSHED_SAMPLES;
-	} else if (own->gateway && !stream->api->builtin) {
+	} else if (!is_there(stream->api, own)) {
 		stream->own++;
 	} else {
 		exposition_family(out, own->name, metric_type_name(own->type),
 		                  own->help);
 		stream->stage = OWN_SAMPLES;
 	}
+}
+
+static void write_others(const struct api *api, const struct api_family *own,
+                         struct buf *out)
+{
+	uint64_t n[N_NOTIFIER_RESULTS];
+	struct api_engine engine;
+
+	for (uint32_t i = 0; own->engine && api_engine_at(api, i, &engine); i++)
+		own->engine(api, &engine, own->name, out);
+	if (own->rule) {
+		LIST_FOR_EACH (node, &api->supervisor->rules)
+			own->rule(container_of(node, struct rule, node),
+			          own->name, out);
+	}
+	if (own->notices && count_notices(api, n))
+		own->notices(n, own->name, out);
 }
 
 static void write_own(struct metrics_stream *stream, struct buf *out)
@@ -117,6 +162,7 @@ static void write_own(struct metrics_stream *stream, struct buf *out)
 	}
 	for (uint32_t i = 0; own->source && i < api->n_groups; i++)
 		own->source(api->groups[i], own->name, out);
+	write_others(api, own, out);
 	if (own->daemon)
 		own->daemon(api, own->name, out);
 	if (own->gateway)

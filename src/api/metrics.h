@@ -23,12 +23,23 @@ struct api_family {
 	               struct buf *out);
 	void (*daemon)(const struct api *api, const char *family,
 	               struct buf *out);
+	/* called for one engine, or one rule; not there without any */
+	void (*engine)(const struct api *api, const struct api_engine *engine,
+	               const char *family, struct buf *out);
+	void (*rule)(const struct rule *rule, const char *family,
+	             struct buf *out);
+	/* called once; not there where no notices are sent */
+	void (*notices)(const uint64_t *n, const char *family, struct buf *out);
 	/* likewise; not there at all without the built-in gateway */
 	void (*gateway)(const struct api *api, const char *family,
 	                struct buf *out);
 };
 
 const struct api_family *api_families(size_t *np);
+
+/* The engine numbered @at; false: there are no more. */
+bool api_engine_at(const struct api *api, uint32_t at,
+                   struct api_engine *engine);
 
 /* So that no push contradicts them. 0 or -ENOMEM. */
 int api_reserve_families(struct push_store *store) MUST_CHECK;

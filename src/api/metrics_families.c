@@ -13,13 +13,19 @@
 
 /* --- per monitor -------------------------------------------------------- */
 
-static void one(struct buf *out, const char *family, const char *monitor,
-                const char *label, const char *value, double number)
+/* The same labels in all of a family: that of the container is empty where
+ * there is no rule, which is the same as none. */
+static void one(struct buf *out, const char *family,
+                const struct monitor *monitor, const char *label,
+                const char *value, double number)
 {
-	const struct exposition_label labels[] = { { "monitor", monitor },
-		                                   { label, value } };
+	const struct exposition_label labels[] = {
+		{ "monitor", monitor->name },
+		{ "container", monitor->container ? monitor->container : "" },
+		{ label, value },
+	};
 
-	exposition_sample(out, family, "", labels, label ? 2 : 1, number);
+	exposition_sample(out, family, "", labels, label ? 3 : 2, number);
 }
 
 static void write_state(const struct api *api, const struct monitor *monitor,
@@ -27,7 +33,7 @@ static void write_state(const struct api *api, const struct monitor *monitor,
 {
 	(void)api;
 	for (unsigned i = 0; i < N_POLICY_STATES; i++)
-		one(out, family, monitor->name, "state",
+		one(out, family, monitor, "state",
 		    policy_state_name((enum policy_state)i),
 		    monitor->policy.state == (enum policy_state)i);
 }
@@ -39,17 +45,21 @@ static void write_age(const struct api *api, const struct monitor *monitor,
 
 	/* no sample rather than a wrong one */
 	if (monitor->last.kind != OBSERVATION_AGE &&
-	    monitor->last.kind != OBSERVATION_FAILED)
+	    monitor->last.kind != OBSERVATION_FAILED &&
+	    monitor->last.kind != OBSERVATION_EXITED)
 		return;
 	age_ms = monitor->last.age_ms + api_now_ms(api) - monitor->last_ms;
-	one(out, family, monitor->name, NULL, NULL, (double)age_ms / 1000);
+	one(out, family, monitor, NULL, NULL, (double)age_ms / 1000);
 }
 
 static void write_limit(const struct api *api, const struct monitor *monitor,
                         const char *family, struct buf *out)
 {
 	(void)api;
-	one(out, family, monitor->name, NULL, NULL,
+	/* the health of a container has no age */
+	if (monitor->rule && monitor->rules->max_age_ms == 0)
+		return;
+	one(out, family, monitor, NULL, NULL,
 	    (double)monitor->rules->max_age_ms / 1000);
 }
 
@@ -58,7 +68,7 @@ static void write_checks(const struct api *api, const struct monitor *monitor,
 {
 	(void)api;
 	for (unsigned i = 0; i < N_CHECK_RESULTS; i++)
-		one(out, family, monitor->name, "result",
+		one(out, family, monitor, "result",
 		    check_result_name((enum check_result)i),
 		    monitor->n_checks[i]);
 }
@@ -68,7 +78,7 @@ static void write_bounces(const struct api *api, const struct monitor *monitor,
 {
 	(void)api;
 	for (unsigned i = 0; i < N_BOUNCE_RESULTS; i++)
-		one(out, family, monitor->name, "result",
+		one(out, family, monitor, "result",
 		    bounce_result_name((enum bounce_result)i),
 		    monitor->n_bounces[i]);
 }
@@ -95,6 +105,9 @@ static void write_steps(const struct api *api, const struct monitor *monitor,
 		for (unsigned i = 0; i < N_STEP_RESULTS; i++) {
 			const struct exposition_label labels[] = {
 				{ "monitor", monitor->name },
+				{ "container", monitor->container
+				                       ? monitor->container
+				                       : "" },
 				{ "step", step_kind_name(kind) },
 				{ "result",
 				  step_result_name((enum step_result)i) },
@@ -105,7 +118,7 @@ static void write_steps(const struct api *api, const struct monitor *monitor,
 				n += monitor->steps[j].kind == kind
 				             ? monitor->n_steps[j][i]
 				             : 0;
-			exposition_sample(out, family, "", labels, 3, n);
+			exposition_sample(out, family, "", labels, 4, n);
 		}
 	}
 }
@@ -115,8 +128,8 @@ static void write_held(const struct api *api, const struct monitor *monitor,
 {
 	(void)api;
 	for (unsigned i = 0; i < N_POLICY_GUARDS; i++)
-		one(out, family, monitor->name, "guard",
-		    policy_guard_name(1u << i), monitor->n_held[i]);
+		one(out, family, monitor, "guard", policy_guard_name(1u << i),
+		    monitor->n_held[i]);
 }
 
 /* --- per source --------------------------------------------------------- */
@@ -161,6 +174,112 @@ static void write_source_bytes(const struct group *group, const char *family,
 	if (!group->own)
 		exposition_sample(out, family, "", &label, 1,
 		                  (double)group->n_bytes);
+}
+
+/* --- per engine, per rule, notices --------------------------------------- */
+
+static void of_engine(const struct api_engine *engine, const char *family,
+                      double value, struct buf *out)
+{
+	const struct exposition_label label = { "engine", engine->name };
+
+	exposition_sample(out, family, "", &label, 1, value);
+}
+
+static void write_engine_connected(const struct api *api,
+                                   const struct api_engine *engine,
+                                   const char *family, struct buf *out)
+{
+	(void)api;
+	of_engine(engine, family, engine->stats.connected, out);
+}
+
+static void write_engine_connects(const struct api *api,
+                                  const struct api_engine *engine,
+                                  const char *family, struct buf *out)
+{
+	(void)api;
+	of_engine(engine, family, (double)engine->stats.n_connects, out);
+}
+
+static void write_engine_containers(const struct api *api,
+                                    const struct api_engine *engine,
+                                    const char *family, struct buf *out)
+{
+	(void)api;
+	of_engine(engine, family, engine->stats.n_containers, out);
+}
+
+static void write_engine_events(const struct api *api,
+                                const struct api_engine *engine,
+                                const char *family, struct buf *out)
+{
+	(void)api;
+	of_engine(engine, family, (double)engine->stats.n_events, out);
+}
+
+static void write_engine_looks(const struct api *api,
+                               const struct api_engine *engine,
+                               const char *family, struct buf *out)
+{
+	(void)api;
+	of_engine(engine, family, (double)engine->stats.n_looks, out);
+}
+
+static void write_engine_lists(const struct api *api,
+                               const struct api_engine *engine,
+                               const char *family, struct buf *out)
+{
+	(void)api;
+	of_engine(engine, family, (double)engine->stats.n_lists, out);
+}
+
+/* None yet: no sample. */
+static void write_engine_age(const struct api *api,
+                             const struct api_engine *engine,
+                             const char *family, struct buf *out)
+{
+	uint64_t now_ms = api_now_ms(api);
+
+	if (engine->stats.resync_ms != OBSERVATION_NEVER)
+		of_engine(engine, family,
+		          (double)(now_ms -
+		                   MIN(now_ms, engine->stats.resync_ms)) /
+		                  1000,
+		          out);
+}
+
+static void write_rule_containers(const struct rule *rule, const char *family,
+                                  struct buf *out)
+{
+	const struct exposition_label label = { "rule", rule->name };
+
+	exposition_sample(out, family, "", &label, 1, rule->n_monitors);
+}
+
+static void write_rule_left_out(const struct rule *rule, const char *family,
+                                struct buf *out)
+{
+	const struct exposition_label label = { "rule", rule->name };
+
+	exposition_sample(out, family, "", &label, 1, rule->n_left_out);
+}
+
+static void write_notices(const uint64_t *n, const char *family,
+                          struct buf *out)
+{
+	static const char *const results[N_NOTIFIER_RESULTS] = {
+		[NOTIFIER_SENT] = "sent",
+		[NOTIFIER_REFUSED] = "refused",
+		[NOTIFIER_FAILED] = "failed",
+		[NOTIFIER_DROPPED] = "dropped",
+	};
+
+	for (unsigned i = 0; i < N_NOTIFIER_RESULTS; i++) {
+		const struct exposition_label label = { "result", results[i] };
+
+		exposition_sample(out, family, "", &label, 1, (double)n[i]);
+	}
 }
 
 /* --- the daemon --------------------------------------------------------- */
@@ -382,6 +501,24 @@ static const struct api_family families[] = {
 	  .daemon = write_reload_ok },
 	{ "bouncer_config_reloads_total", METRIC_COUNTER,
 	  "Reloads of the configuration, by result.", .daemon = write_reloads },
+	{ "bouncer_engine_connected", METRIC_GAUGE,
+	  "Whether the engine's stream of events is open.",
+	  .engine = write_engine_connected },
+	{ "bouncer_engine_connects_total", METRIC_COUNTER,
+	  "Streams of events that were opened.",
+	  .engine = write_engine_connects },
+	{ "bouncer_engine_containers", METRIC_GAUGE,
+	  "Containers of the engine that are known.",
+	  .engine = write_engine_containers },
+	{ "bouncer_engine_events_total", METRIC_COUNTER,
+	  "Events read from the engine.", .engine = write_engine_events },
+	{ "bouncer_engine_inspections_total", METRIC_COUNTER,
+	  "Containers that were inspected.", .engine = write_engine_looks },
+	{ "bouncer_engine_list_age_seconds", METRIC_GAUGE,
+	  "Time since all containers were last listed.",
+	  .engine = write_engine_age },
+	{ "bouncer_engine_lists_total", METRIC_COUNTER,
+	  "Lists of all containers.", .engine = write_engine_lists },
 	{ "bouncer_gateway_bytes", METRIC_GAUGE,
 	  "Bytes of pushed samples, as they are stored.",
 	  .gateway = write_pushed_bytes },
@@ -414,8 +551,17 @@ static const struct api_family families[] = {
 	{ "bouncer_monitor_state", METRIC_GAUGE,
 	  "1 for the state in which the monitor is, else 0.",
 	  .monitor = write_state },
-	{ "bouncer_monitors", METRIC_GAUGE, "Monitors configured.",
+	{ "bouncer_monitors", METRIC_GAUGE,
+	  "Monitors, containers of rules among them.",
 	  .daemon = write_monitors },
+	{ "bouncer_notifications_total", METRIC_COUNTER,
+	  "Deliveries of notices to webhooks, by result.",
+	  .notices = write_notices },
+	{ "bouncer_rule_containers", METRIC_GAUGE,
+	  "Containers that the rule covers.", .rule = write_rule_containers },
+	{ "bouncer_rule_left_out_containers", METRIC_GAUGE,
+	  "Containers beyond the limit of the rule.",
+	  .rule = write_rule_left_out },
 	{ "bouncer_source_fetch_bytes_total", METRIC_COUNTER,
 	  "Bytes of bodies read from the source.",
 	  .source = write_source_bytes },

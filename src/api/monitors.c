@@ -4,6 +4,7 @@
  * known of one.
  */
 #include "api/routes.h"
+#include "api/rules.h"
 
 #include <stdio.h>
 #include "config/config.h"
@@ -25,6 +26,32 @@ void api_write_when(const struct api *api, struct json_writer *json,
 		api_write_time(json, api_wall_ms(api, at_ms));
 }
 
+static void write_pause(const struct api *api, struct json_writer *json,
+                        int64_t since_wall_ms, uint64_t until_ms,
+                        const char *reason, const char *by)
+{
+	json_write_object(json);
+	json_write_key(json, "since");
+	api_write_time(json, since_wall_ms);
+	json_write_key(json, "until");
+	api_write_when(api, json, until_ms);
+	json_write_key(json, "reason");
+	json_write_string(json, reason);
+	json_write_key(json, "by");
+	json_write_string(json, by);
+	json_write_object_end(json);
+}
+
+void api_write_order(const struct api *api, struct json_writer *json,
+                     const struct pause *pause)
+{
+	if (pause)
+		write_pause(api, json, pause->since_wall_ms, pause->until_ms,
+		            pause->reason, "operator");
+	else
+		json_write_null(json);
+}
+
 void api_write_pause(const struct api *api, struct json_writer *json,
                      const struct monitor *monitor)
 {
@@ -34,22 +61,12 @@ void api_write_pause(const struct api *api, struct json_writer *json,
 			: supervisor->pause_all;
 	bool configured = monitor && monitor->paused;
 
-	if (!configured && !pause) {
-		json_write_null(json);
-		return;
-	}
-	json_write_object(json);
-	json_write_key(json, "since");
-	api_write_time(json,
-	               configured ? api_wall_ms(api, monitor->policy.since_ms)
-	                          : pause->since_wall_ms);
-	json_write_key(json, "until");
-	api_write_when(api, json, configured ? POLICY_NEVER : pause->until_ms);
-	json_write_key(json, "reason");
-	json_write_string(json, configured ? "" : pause->reason);
-	json_write_key(json, "by");
-	json_write_string(json, configured ? "configuration" : "operator");
-	json_write_object_end(json);
+	if (configured)
+		write_pause(api, json,
+		            api_wall_ms(api, monitor->policy.since_ms),
+		            POLICY_NEVER, "", "configuration");
+	else
+		api_write_order(api, json, pause);
 }
 
 struct monitor *api_find_monitor(const struct api *api, struct slice name)
@@ -61,14 +78,14 @@ struct monitor *api_find_monitor(const struct api *api, struct slice name)
 	return NULL;
 }
 
-struct monitor *api_find_under(const struct api *api, struct slice rest,
-                               const char *suffix)
+bool api_cut(struct slice *rest, const char *suffix)
 {
 	size_t n = strlen(suffix);
 
-	if (rest.n <= n || !slice_is(slice_skip(rest, rest.n - n), suffix))
-		return NULL;
-	return api_find_monitor(api, slice_make(rest.p, rest.n - n));
+	if (rest->n <= n || !slice_is(slice_skip(*rest, rest->n - n), suffix))
+		return false;
+	rest->n -= n;
+	return true;
 }
 
 void api_no_monitor(struct http_exchange *exchange, struct slice name)
@@ -80,11 +97,11 @@ void api_no_monitor(struct http_exchange *exchange, struct slice name)
 const char *api_target(const struct monitor *monitor, char *out)
 {
 	const struct config_monitor *config = monitor->config;
+	const char *name = api_target_name(monitor);
 
 	(void)snprintf(out, API_TARGET_SIZE, "%s %s",
 	               config_target_type_name(config->type),
-	               config->container_name ? config->container_name
-	                                      : monitor->name);
+	               name ? name : monitor->name);
 	return out;
 }
 
@@ -116,7 +133,8 @@ static void write_state(const struct api *api, struct json_writer *json,
 	json_write_string(json, observation_kind_name(monitor->last.kind));
 	json_write_key(json, "age_seconds");
 	if (monitor->last.kind == OBSERVATION_AGE ||
-	    monitor->last.kind == OBSERVATION_FAILED)
+	    monitor->last.kind == OBSERVATION_FAILED ||
+	    monitor->last.kind == OBSERVATION_EXITED)
 		json_write_seconds(json, monitor->last.age_ms +
 		                                 (now_ms - monitor->last_ms));
 	else
@@ -162,7 +180,7 @@ static void write_target(struct json_writer *json,
 	json_write_key(json, "type");
 	json_write_string(json, config_target_type_name(config->type));
 	json_write_key(json, "target");
-	json_write_string(json, config->container_name);
+	json_write_string(json, api_target_name(monitor));
 	json_write_key(json, "source");
 	json_write_string(json, monitor->group->name);
 	json_write_key(json, "labels");
@@ -195,6 +213,7 @@ static void write_rules(struct json_writer *json,
 	write_duration(json, "window_seconds", rules->window_ms);
 	write_duration(json, "backoff_max_seconds", rules->backoff_max_ms);
 	write_duration(json, "start_grace_seconds", rules->start_grace_ms);
+	write_duration(json, "grace_seconds", rules->grace_ms);
 	json_write_key(json, "max_bounces");
 	json_write_u64(json, rules->max_bounces);
 	json_write_object_end(json);
@@ -239,6 +258,7 @@ void api_write_monitor(const struct api *api, struct json_writer *json,
 	json_write_object(json);
 	write_state(api, json, monitor);
 	write_target(json, monitor);
+	api_write_container(json, monitor);
 	if (full) {
 		write_rules(json, monitor->rules);
 		write_counters(json, monitor);
@@ -246,52 +266,112 @@ void api_write_monitor(const struct api *api, struct json_writer *json,
 	json_write_object_end(json);
 }
 
+/* All rules, or the one that is asked for. */
+static void write_rules_of(struct api_stream *stream, struct buf *out)
+{
+	const struct api *api = stream->api;
+	const char *separator = "";
+
+	(void)buf_puts(out, "],\"rules\":[");
+	LIST_FOR_EACH (node, &api->supervisor->rules) {
+		const struct rule *rule = container_of(node, struct rule, node);
+		struct json_writer json;
+
+		if (stream->filter && strcmp(stream->filter, rule->name) != 0)
+			continue;
+		(void)buf_puts(out, separator);
+		json_write_init(&json, out);
+		api_write_rule(api, &json, rule);
+		separator = ",\n";
+	}
+	(void)buf_puts(out, "]}\n");
+}
+
+static bool is_wanted(const struct api_stream *stream,
+                      const struct monitor *monitor)
+{
+	return !stream->filter ||
+	       (monitor->rule &&
+	        strcmp(monitor->rule->name, stream->filter) == 0);
+}
+
 static void write_monitors(struct api_stream *stream, struct buf *out)
 {
 	const struct api *api = stream->api;
 	struct json_writer json;
 
-	if (stream->next == 0)
+	if (stream->part == 0)
 		(void)buf_puts(out, "{\"monitors\":[");
-	if (stream->next < api->n_monitors) {
-		if (stream->next > 0)
+	stream->part = MAX(stream->part, 1);
+	while (stream->next < api->n_monitors) {
+		const struct monitor *monitor = api->monitors[stream->next++];
+
+		if (!is_wanted(stream, monitor))
+			continue;
+		if (stream->part == 2)
 			(void)buf_puts(out, ",\n");
+		stream->part = 2;
 		json_write_init(&json, out);
-		api_write_monitor(api, &json, api->monitors[stream->next],
-		                  false);
-		stream->next++;
-	}
-	if (stream->next < api->n_monitors)
+		api_write_monitor(api, &json, monitor, false);
 		return;
-	(void)buf_puts(out, "]}\n");
+	}
+	write_rules_of(stream, out);
 	stream->ended = true;
+}
+
+static void respond_monitors(struct api *api, struct http_exchange *exchange,
+                             const char *rule)
+{
+	struct api_stream *stream =
+		api_stream_new(api, exchange, rule, write_monitors);
+
+	if (stream)
+		api_stream_send(stream, exchange, "application/json");
 }
 
 void api_monitors(struct api *api, struct http_exchange *exchange,
                   struct slice rest)
 {
+	char rule[512];
+	int r = api_query(exchange->query, "rule", rule, sizeof(rule));
+
 	(void)rest;
-	api_stream_respond(api, exchange, "application/json", write_monitors);
+	if (r < 0)
+		api_error(exchange, 400, "rule is malformed or too long");
+	else if (r == 1 && !api_find_rule(api, slice_from(rule)))
+		api_error(exchange, 404, "no rule is called %s", rule);
+	else
+		respond_monitors(api, exchange, r == 1 ? rule : NULL);
 }
 
-void api_monitor(struct api *api, struct http_exchange *exchange,
-                 struct slice rest)
+static void respond_monitor(struct api *api, struct http_exchange *exchange,
+                            const struct monitor *monitor)
 {
-	const struct monitor *monitor = api_find_monitor(api, rest);
 	struct json_writer json;
 	struct buf body;
 
-	if (!monitor) {
-		monitor = api_find_under(api, rest, "/explain");
-		if (monitor)
-			api_explain(api, exchange, monitor);
-		else
-			api_no_monitor(exchange, rest);
-		return;
-	}
 	buf_init(&body, API_BODY_MAX);
 	json_write_init(&json, &body);
 	api_write_monitor(api, &json, monitor, true);
 	(void)buf_putc(&body, '\n');
 	http_respond(exchange, 200, "application/json", NULL, &body);
+}
+
+void api_monitor(struct api *api, struct http_exchange *exchange,
+                 struct slice rest)
+{
+	struct slice name = rest;
+	const struct monitor *monitor;
+	struct api_named named;
+
+	if (!api_find_monitor(api, rest) && api_cut(&name, "/explain")) {
+		monitor = api_find_one(api, exchange, name);
+		if (monitor)
+			api_explain(api, exchange, monitor);
+	} else if (api_find(api, exchange, rest, &named)) {
+		if (named.rule)
+			respond_monitors(api, exchange, named.rule->name);
+		else
+			respond_monitor(api, exchange, named.monitor);
+	}
 }

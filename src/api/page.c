@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* page: GET / is a plain table of the monitors, without scripts. */
 #include "api/routes.h"
+#include "api/rules.h"
 
 #include "base/duration.h"
 #include "base/text.h"
@@ -99,15 +100,11 @@ static void write_row(const struct api *api, const struct monitor *monitor,
 		                                        1000 * 1000,
 		                                text));
 	else
-		write_cell(out, monitor->last.kind == OBSERVATION_MISSING
-		                        ? "missing"
-		                : monitor->last.kind == OBSERVATION_FAILED
-		                        ? "failed"
-		                        : "unknown");
+		write_cell(out, api_seen_words(monitor));
 	write_cell(out, duration_format(monitor->rules->max_age_ms, text));
 	(void)buf_printf(out, "<td>%s ",
 	                 config_target_type_name(monitor->config->type));
-	text_escape_html(out, slice_from(monitor->config->container_name));
+	text_escape_html(out, slice_from(api_target_name(monitor)));
 	(void)buf_puts(out, "</td><td>");
 	for (unsigned i = 0; i < N_POLICY_GUARDS; i++) {
 		if (policy->held & (1u << i))

@@ -48,9 +48,8 @@ void api_explain(struct api *api, struct http_exchange *exchange,
 struct monitor *api_find_monitor(const struct api *api, struct slice name);
 /* 404, and that there is none. */
 void api_no_monitor(struct http_exchange *exchange, struct slice name);
-/* The monitor if @rest is its name and then @suffix ("/bounce"). */
-struct monitor *api_find_under(const struct api *api, struct slice rest,
-                               const char *suffix);
+/* Cuts @suffix ("/bounce") off @rest; false if it does not end so. */
+bool api_cut(struct slice *rest, const char *suffix);
 /* What it acts on, for a person: "docker api". @out holds API_TARGET_SIZE. */
 #define API_TARGET_SIZE 320
 const char *api_target(const struct monitor *monitor, char *out);
@@ -137,8 +136,12 @@ void api_write_when(const struct api *api, struct json_writer *json,
 /* What pauses it, or null; @monitor NULL: what pauses all. */
 void api_write_pause(const struct api *api, struct json_writer *json,
                      const struct monitor *monitor);
+/* An operator's order, or (NULL) null. */
+void api_write_order(const struct api *api, struct json_writer *json,
+                     const struct pause *pause);
 
-/* An entry of the journal, and does it concern @monitor (NULL: any)? */
+/* An entry of the journal, and does it concern @monitor (NULL: any)? That may
+ * also be a rule, or the name of a container. */
 void api_write_entry(struct json_writer *json,
                      const struct journal_entry *entry);
 bool api_entry_matches(const struct journal_entry *entry, const char *monitor);

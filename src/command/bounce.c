@@ -58,7 +58,9 @@ const struct command command_bounce = {
 		"target that\n"
 		"somebody stopped or paused, and dry_run do. Returns when it "
 		"has begun;\n"
-		"bouncer journal -f MONITOR shows how it goes.\n"
+		"bouncer journal -f MONITOR shows how it goes. MONITOR may "
+		"also be the name of\n"
+		"a container, or a rule that covers but one.\n"
 		"\n"
 		"  --dry-run          say what would be done, and do nothing\n"
 		"  --json             as JSON\n",

@@ -9,11 +9,12 @@
 #include "config/schema.h"
 
 const struct command *const commands[N_COMMANDS] = {
-	&command_run,     &command_check,   &command_status,
-	&command_explain, &command_journal, &command_healthcheck,
-	&command_bounce,  &command_pause,   &command_resume,
-	&command_reload,  &command_push,    &command_ping,
-	&command_version, &command_help,
+	&command_run,      &command_check,       &command_mon,
+	&command_autoheal, &command_status,      &command_explain,
+	&command_journal,  &command_healthcheck, &command_bounce,
+	&command_pause,    &command_resume,      &command_reload,
+	&command_push,     &command_ping,        &command_version,
+	&command_help,
 };
 
 const struct command *command_find(const char *name)
@@ -106,9 +107,23 @@ static const struct command *command_of_flag(const char *flag)
 	return NULL;
 }
 
+/* Called by the name of another tool we are that; NULL: we are ourselves. */
+static const struct command *command_of_program(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	const char *name = slash ? slash + 1 : path;
+	const struct command *command = name ? command_find(name) : NULL;
+
+	return command && command->program ? command : NULL;
+}
+
 int command_main(const struct command_io *io, int argc, char *const *argv)
 {
-	const struct command *command;
+	const struct command *command =
+		command_of_program(argc > 0 ? argv[0] : NULL);
+
+	if (command)
+		return command->run(io, argc - 1, argv + 1);
 
 	if (argc < 2)
 		return command_run.run(io, 0, argv);

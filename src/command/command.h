@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include "base/macros.h"
@@ -43,14 +44,17 @@ struct command {
 	const char *more;      /* and what it shares with others; may be NULL */
 	/* @argv: what stands after the name. */
 	int (*run)(const struct command_io *io, int argc, char *const *argv);
+	bool program; /* a program of that name is this command */
 };
 
+extern const struct command command_autoheal;
 extern const struct command command_bounce;
 extern const struct command command_check;
 extern const struct command command_explain;
 extern const struct command command_healthcheck;
 extern const struct command command_help;
 extern const struct command command_journal;
+extern const struct command command_mon;
 extern const struct command command_pause;
 extern const struct command command_ping;
 extern const struct command command_push;
@@ -61,11 +65,12 @@ extern const struct command command_status;
 extern const struct command command_version;
 
 /* All of them, in the order of the help. */
-#define N_COMMANDS 14
+#define N_COMMANDS 16
 extern const struct command *const commands[N_COMMANDS];
 
 /* Runs what @argv (with the program's name) asks for; no command, or a flag
- * where one should be, is `run`. Returns the exit code. */
+ * where one should be, is `run`; a program by the name of a front door is that.
+ * Returns the exit code. */
 int command_main(const struct command_io *io, int argc, char *const *argv);
 
 /* NULL: there is none of that name. */

@@ -56,7 +56,9 @@ const struct command command_explain = {
 	.summary = "say why a monitor did or did not act",
 	.help = "Says what was seen last, what each guard has to say, and what "
 		"would happen\n"
-		"next, and when. Times are those of the daemon's time zone.\n"
+		"next, and when. Times are those of the daemon's time zone. "
+		"MONITOR may also\n"
+		"be the name of a container, or a rule that covers but one.\n"
 		"\n"
 		"  --json             as JSON\n",
 	.more = client_control_help,

@@ -22,7 +22,16 @@ struct pause {
 static void print_subject(FILE *out, const struct json_t *answer)
 {
 	struct slice monitor = json_as_text(json_get(answer, "monitor"));
+	struct slice rule = json_as_text(json_get(answer, "rule"));
 
+	if (rule.p) {
+		(void)fputs("rule ", out);
+		client_print(out, rule);
+		(void)fprintf(out, " with its containers (%lld now)",
+		              (long long)json_as_int(
+				      json_get(answer, "containers"), 0));
+		return;
+	}
 	client_print(out, monitor.p ? monitor : slice_from("everything"));
 }
 
@@ -153,7 +162,9 @@ const struct command command_pause = {
 	.summary = "hold a monitor, or all of them, back",
 	.help = "What is paused is watched, but not bounced; also after a "
 		"restart of the\n"
-		"daemon. Without MONITOR: all of them.\n"
+		"daemon. Without MONITOR: all of them. MONITOR may also be a "
+		"rule: all its\n"
+		"containers, also those to come; or the name of a container.\n"
 		"\n"
 		"  --for TIME         as 1h30m; default: until it is resumed\n"
 		"  --reason TEXT      is shown wherever the pause is\n"
@@ -169,7 +180,10 @@ const struct command command_resume = {
 	.summary = "end a pause",
 	.help = "Ends a pause of one monitor, or without MONITOR the one of "
 		"all. What the\n"
-		"configuration pauses stays paused.\n"
+		"configuration pauses stays paused. MONITOR may also be a "
+	        "rule, "
+		"or the name of\n"
+		"a container.\n"
 		"\n"
 		"  --json             as JSON\n",
 	.more = client_control_help,

@@ -5,6 +5,8 @@
 #include "command/status.h"
 
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include "base/mem.h"
 
 static const char help[] =
@@ -12,7 +14,9 @@ static const char help[] =
 	"limit, the last bounce, what comes next and when, and what holds it\n"
 	"back. Exits with 0 if it could be shown, however bad it is. Colours\n"
 	"are for terminals, and not if NO_COLOR is set. Not well is what is\n"
-	"neither good, nor paused, nor starting.\n"
+	"neither good, nor paused, nor starting. Without MONITOR: all; "
+        "MONITOR\n"
+	"may also be a rule that covers many containers, or a container.\n"
 	"\n"
 	"  --check            exit with 1 if any of them is not well\n"
 	"  --bad              only those that are not well\n"
@@ -56,26 +60,93 @@ static int ask_monitor(struct status *status, const char *name)
 	return code;
 }
 
+/* An answer is one monitor, or all of them, or those of a rule. */
+static size_t count_of(const struct json_t *root)
+{
+	const struct json_t *list = json_get(root, "monitors");
+
+	return json_is_missing(list) ? 1 : json_count(list);
+}
+
+static const struct json_t *monitor_of(const struct json_t *root, size_t at)
+{
+	const struct json_t *list = json_get(root, "monitors");
+
+	return json_is_missing(list) ? root : json_item(list, at);
+}
+
+static int compare_texts(struct slice a, struct slice b)
+{
+	return strcmp(a.p ? a.p : "", b.p ? b.p : "");
+}
+
+/* By rule, then by name. */
+static int compare(const void *a, const void *b)
+{
+	const struct json_t *x = *(const struct json_t *const *)a;
+	const struct json_t *y = *(const struct json_t *const *)b;
+	int order = compare_texts(json_as_text(json_get(x, "rule")),
+	                          json_as_text(json_get(y, "rule")));
+
+	return order ? order
+	             : compare_texts(json_as_text(json_get(x, "name")),
+	                             json_as_text(json_get(y, "name")));
+}
+
+/* Those of rules, or those of none, in the order of the answers. */
+static void add_monitors(struct status *status, bool of_rules)
+{
+	for (size_t i = 0; i < status->n_calls; i++) {
+		const struct json_t *root = status->calls[i].root;
+
+		for (size_t j = 0; j < count_of(root); j++) {
+			const struct json_t *monitor = monitor_of(root, j);
+			bool bad = status_is_bad(monitor);
+
+			if (json_is_missing(json_get(monitor, "rule")) ==
+			    of_rules)
+				continue;
+			status->n_bad += bad;
+			if (bad || !status->bad_only)
+				status->monitors[status->n_monitors++] =
+					monitor;
+		}
+	}
+}
+
 static int collect(struct status *status)
 {
-	const struct json_t *list = json_get(status->calls[0].root, "monitors");
-	size_t n = status->n_names ? status->n_calls : json_count(list);
-	const struct json_t **monitors = mem_calloc(n + 1, sizeof(*monitors));
+	size_t n = 0;
+	size_t n_single;
 
-	if (!monitors)
+	for (size_t i = 0; i < status->n_calls; i++)
+		n += count_of(status->calls[i].root);
+	status->monitors = mem_calloc(n + 1, sizeof(*status->monitors));
+	if (!status->monitors)
 		return command_no_memory(status->client->io);
-	status->monitors = monitors;
-	for (size_t i = 0; i < n; i++) {
-		const struct json_t *monitor = status->n_names
-		                                       ? status->calls[i].root
-		                                       : json_item(list, i);
-		bool bad = status_is_bad(monitor);
-
-		status->n_bad += bad;
-		if (bad || !status->bad_only)
-			monitors[status->n_monitors++] = monitor;
-	}
+	add_monitors(status, false);
+	n_single = status->n_monitors;
+	add_monitors(status, true);
+	qsort(status->monitors + n_single, status->n_monitors - n_single,
+	      sizeof(*status->monitors), compare);
 	return EXIT_OK;
+}
+
+const struct json_t *status_rule(const struct status *status, struct slice name)
+{
+	for (size_t i = 0; i < status->n_calls; i++) {
+		const struct json_t *rules =
+			json_get(status->calls[i].root, "rules");
+
+		for (size_t j = 0; j < json_count(rules); j++) {
+			const struct json_t *rule = json_item(rules, j);
+
+			if (slice_equal(json_as_text(json_get(rule, "name")),
+			                name))
+				return rule;
+		}
+	}
+	return NULL;
 }
 
 int status_read(struct status *status)
@@ -121,10 +192,33 @@ static struct slice whole_object(const struct client_call *call)
 	return text;
 }
 
+/* A monitor as it came, or those of a rule; returns how many. */
+static size_t print_answer(const struct client_call *call, bool more, FILE *out)
+{
+	const struct json_t *list = json_get(call->root, "monitors");
+	struct slice all = whole_object(call);
+	struct buf text;
+
+	if (json_is_missing(list)) {
+		(void)fprintf(out, "%s" SLICE_FMT, more ? ",\n" : "",
+		              SLICE_ARG(all));
+		return 1;
+	}
+	for (size_t i = 0; i < json_count(list); i++) {
+		buf_init(&text, STATUS_FRAME_MAX);
+		if (json_print(json_item(list, i), &text) == 0)
+			(void)fprintf(out, "%s%s", more || i > 0 ? ",\n" : "",
+			              buf_text(&text));
+		buf_fini(&text);
+	}
+	return json_count(list);
+}
+
 /* The answers as they came, put together. */
 static void print_json(const struct status *status, FILE *out)
 {
 	struct slice all = whole_object(&status->daemon);
+	size_t n = 0;
 
 	(void)fprintf(out, "{\"daemon\":" SLICE_FMT ",", SLICE_ARG(all));
 	if (status->n_names == 0) {
@@ -134,11 +228,8 @@ static void print_json(const struct status *status, FILE *out)
 		return;
 	}
 	(void)fputs("\"monitors\":[", out);
-	for (size_t i = 0; i < status->n_calls; i++) {
-		all = whole_object(&status->calls[i]);
-		(void)fprintf(out, "%s" SLICE_FMT, i ? ",\n" : "",
-		              SLICE_ARG(all));
-	}
+	for (size_t i = 0; i < status->n_calls; i++)
+		n += print_answer(&status->calls[i], n > 0, out);
 	(void)fputs("]}\n", out);
 }
 

@@ -18,7 +18,7 @@ struct status {
 	struct client_call daemon;
 	struct client_call *calls; /* one for all monitors, or one for each */
 	size_t n_calls;
-	const struct json_t **monitors;
+	const struct json_t **monitors; /* those of rules last, by name */
 	size_t n_monitors;
 	size_t n_bad; /* of these */
 };
@@ -26,6 +26,10 @@ struct status {
 /* Asks for everything; what to exit with. status_fini() in any case. */
 int status_read(struct status *status) MUST_CHECK;
 void status_fini(struct status *status);
+
+/* The rule of that name, as it was answered; NULL: nothing was said of it. */
+const struct json_t *status_rule(const struct status *status,
+                                 struct slice name);
 
 /* Neither good, nor paused, nor just starting. */
 bool status_is_bad(const struct json_t *monitor);

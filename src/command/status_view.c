@@ -2,6 +2,7 @@
 /* status, second part: what a person sees of it. */
 #include "command/status.h"
 
+#include <string.h>
 #include "base/text.h"
 #include "command/when.h"
 #include "proto/timestamp.h"
@@ -43,6 +44,32 @@ static enum table_style state_style(const struct json_t *monitor)
 	return slice_is(state, "gave_up") ? TABLE_BAD : TABLE_WARN;
 }
 
+/* "unhealthy (3)", "exited 5m ago / 1h"; false: it is about pushes. */
+static bool write_container(const struct json_t *monitor, uint64_t age_ms,
+                            uint64_t limit_ms, char out[static CELL_MAX])
+{
+	const char *health = text_of(monitor, "health");
+	int64_t streak = json_as_int(json_get(monitor, "streak"), 0);
+	char age[WHEN_TEXT_MAX];
+	char limit[WHEN_TEXT_MAX] = "";
+
+	if (health[0] && streak > 0) {
+		(void)snprintf(out, CELL_MAX, "%s (%lld)", health,
+		               (long long)streak);
+	} else if (health[0]) {
+		(void)snprintf(out, CELL_MAX, "%s", health);
+	} else if (strcmp(text_of(monitor, "observation"), "exited") == 0) {
+		if (limit_ms && limit_ms != UINT64_MAX)
+			(void)when_span(limit_ms, limit);
+		(void)snprintf(out, CELL_MAX, "exited %s ago%s%s",
+		               when_span(age_ms, age), limit[0] ? " / " : "",
+		               limit);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void add_age(struct table *table, const struct json_t *monitor)
 {
 	uint64_t age_ms =
@@ -54,6 +81,10 @@ static void add_age(struct table *table, const struct json_t *monitor)
 	char limit[WHEN_TEXT_MAX];
 	char cell[CELL_MAX];
 
+	if (write_container(monitor, age_ms, limit_ms, cell)) {
+		table_add(table, TABLE_PLAIN, cell);
+		return;
+	}
 	(void)snprintf(cell, sizeof(cell), "%s / %s",
 	               age_ms == UINT64_MAX ? text_of(monitor, "observation")
 	                                    : when_span(age_ms, age),
@@ -148,6 +179,72 @@ static void add_monitor(struct table *table, const struct json_t *monitor,
 	add_last_bounce(table, monitor, now_ms);
 	add_next(table, monitor);
 	add_held(table, monitor, now_ms);
+}
+
+/* The head of those that follow: how many there are, and what is ordered. */
+static void add_rule(struct table *table, const struct json_t *rule,
+                     struct slice name, int64_t now_ms)
+{
+	int64_t n = json_as_int(json_get(rule, "containers"), 0);
+	int64_t n_left_out = json_as_int(json_get(rule, "left_out"), 0);
+	const struct json_t *pause = json_get(rule, "pause");
+	char cell[CELL_MAX];
+	struct buf held;
+
+	buf_init(&held, TABLE_MAX_BYTES);
+	if (!json_is_missing(pause))
+		write_pause(&held, pause, now_ms);
+	if (n_left_out)
+		(void)buf_printf(&held, "%s%lld left out: max_containers",
+		                 held.n ? ", " : "", (long long)n_left_out);
+	table_add(table, TABLE_DIM, name.p);
+	table_add(table, TABLE_DIM, "rule");
+	(void)snprintf(cell, sizeof(cell), "%lld container%s", (long long)n,
+	               n == 1 ? "" : "s");
+	table_add(table, TABLE_DIM, cell);
+	table_add(table, TABLE_DIM, "-");
+	table_add(table, TABLE_DIM, "-");
+	table_add(table, n_left_out ? TABLE_WARN : TABLE_DIM,
+	          held.n ? buf_text(&held) : "-");
+	buf_fini(&held);
+}
+
+/* Those of a rule stand below it. */
+static void add_monitors(struct table *table, const struct status *status,
+                         int64_t now_ms)
+{
+	struct slice last = { 0 };
+
+	for (size_t i = 0; i < status->n_monitors; i++) {
+		const struct json_t *monitor = status->monitors[i];
+		struct slice rule = json_as_text(json_get(monitor, "rule"));
+
+		if (rule.p && !slice_equal(rule, last))
+			add_rule(table, status_rule(status, rule), rule,
+			         now_ms);
+		last = rule;
+		add_monitor(table, monitor, now_ms);
+	}
+}
+
+/* Rules without any container: nothing else tells of them. */
+static void add_empty_rules(struct table *table, const struct status *status,
+                            int64_t now_ms)
+{
+	for (size_t i = 0; i < status->n_calls && !status->bad_only; i++) {
+		const struct json_t *rules =
+			json_get(status->calls[i].root, "rules");
+
+		for (size_t j = 0; j < json_count(rules); j++) {
+			const struct json_t *rule = json_item(rules, j);
+			struct slice name =
+				json_as_text(json_get(rule, "name"));
+
+			if (name.p &&
+			    json_as_int(json_get(rule, "containers"), 1) == 0)
+				add_rule(table, rule, name, now_ms);
+		}
+	}
 }
 
 /* --- the lines above ------------------------------------------------------ */
@@ -273,8 +370,8 @@ int status_show(const struct status *status, const struct screen *screen,
 			screen->height > n_lines ? screen->height - n_lines : 1;
 	}
 	table_init(&table, columns, ARRAY_SIZE(columns));
-	for (size_t i = 0; i < status->n_monitors; i++)
-		add_monitor(&table, status->monitors[i], now_ms);
+	add_monitors(&table, status, now_ms);
+	add_empty_rules(&table, status, now_ms);
 	r = table_write(&table, screen, max_rows, out);
 	table_fini(&table);
 	return r;

@@ -171,22 +171,34 @@ static const char *read_label_name(struct resolve *resolve,
 	return resolve_text(resolve, text);
 }
 
-static void read_opt_out(struct resolve *resolve, const struct reader *reader,
-                         const char *text, struct config_containers *containers)
+/* One of the labels in `opt_out`. */
+static void check_opt_out(const struct reader *reader, const char *text,
+                          struct slice name)
 {
 	static const char falsy[] = "=false";
-	struct slice name = slice_from(text);
 	size_t n = strlen(falsy);
 
 	if (name.n > n && slice_is(slice_skip(name, name.n - n), falsy))
 		name.n -= n;
-	if (name.n > 0 && memchr(name.p, '=', name.n))
+	if (name.n == 0 || memchr(name.p, '=', name.n) ||
+	    !text_is_printable(name))
 		reader_value(reader, "opt_out", text,
 		             "is not a label; write LABEL, whose true value "
-		             "leaves a container out, or LABEL=false");
-	else if (name.n > 0 && !text_is_printable(name))
-		reader_value(reader, "opt_out", text,
-		             "contains control characters");
+		             "leaves a container out, or LABEL=false; several "
+		             "with commas between them");
+}
+
+static void read_opt_out(struct resolve *resolve, const struct reader *reader,
+                         const char *text, struct config_containers *containers)
+{
+	struct slice rest = slice_from(text);
+
+	while (rest.n > 0) {
+		size_t n = strcspn(rest.p, ",");
+
+		check_opt_out(reader, text, slice_trim(slice_make(rest.p, n)));
+		rest = slice_skip(rest, MIN(n + 1, rest.n));
+	}
 	if (!text)
 		text = OPT_OUT;
 	containers->selector.opt_out =

@@ -175,9 +175,9 @@ static bool same_id(const char *a, const char *b)
 }
 
 /* "name", or "name=false": then a false value is what opts out. */
-static bool opts_out(const char *opt_out, const struct container *container)
+/* @name: of one label, perhaps with "=false" at its end. */
+static bool opts_out_by(struct slice name, const struct container *container)
 {
-	struct slice name = slice_from(opt_out);
 	size_t n_false = strlen(OPT_OUT_FALSE);
 	int wanted = 1;
 
@@ -191,6 +191,21 @@ static bool opts_out(const char *opt_out, const struct container *container)
 			return selector_bool(container->labels[i].value) ==
 			       wanted;
 	return false;
+}
+
+static bool opts_out(const char *opt_out, const struct container *container)
+{
+	struct slice rest = slice_from(opt_out);
+
+	for (;;) {
+		size_t n = strcspn(rest.p, ",");
+
+		if (opts_out_by(slice_trim(slice_make(rest.p, n)), container))
+			return true;
+		if (n == rest.n)
+			return false;
+		rest = slice_skip(rest, n + 1);
+	}
 }
 
 static const char *left_alone(const struct selector *selector,

@@ -57,7 +57,8 @@ struct selector {
 	size_t n_any_of;
 	const char *opt_out; /* a label: with a true value it is left out. If
 	                        its name ends in "=false" it is the other way
-	                        round: a false value leaves it out. NULL: none */
+	                        round: a false value leaves it out. Several
+	                        have commas between them. NULL: none */
 	unsigned include;    /* enum selector_include */
 };
 

@@ -4,35 +4,97 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <setjmp.h>
+#include "base/list.h"
 #include "base/mem.h"
 
-static json_t *load(struct slice text, size_t flags, json_error_t *error)
+/*
+ * jansson 2.14 does not survive a failed allocation in the middle of a string:
+ * it loses a byte, and if that is the closing quote it reads, and writes, on
+ * and on. So a failure never returns to it: what a parse has allocated hangs
+ * in a list, is freed, and the parse is left by a jump.
+ */
+struct block {
+	struct list node;
+	max_align_t bytes[];
+};
+
+static struct {
+	bool running;
+	struct list blocks;
+	jmp_buf out_of_memory;
+} parse;
+
+static void *json_alloc(size_t size)
 {
+	struct block *block = size > SIZE_MAX - sizeof(*block)
+	                              ? NULL
+	                              : mem_alloc(sizeof(*block) + size);
+
+	if (!block && parse.running)
+		longjmp(parse.out_of_memory, 1);
+	if (!block)
+		return NULL;
+	if (parse.running)
+		list_append(&parse.blocks, &block->node);
+	else
+		list_init(&block->node);
+	return block->bytes;
+}
+
+static void json_release(void *bytes)
+{
+	struct block *block;
+
+	if (!bytes)
+		return;
+	block = container_of(bytes, struct block, bytes);
+	list_unlink(&block->node);
+	mem_free(block);
+}
+
+static json_t *load(struct slice text, size_t flags, json_error_t *error,
+                    bool *no_memoryp)
+{
+	struct list *node;
+	json_t *root;
+
 	flags |= JSON_DECODE_ANY | JSON_ALLOW_NUL;
-	return json_loadb(text.n ? text.p : "", text.n, flags, error);
+	list_init(&parse.blocks);
+	if (setjmp(parse.out_of_memory)) {
+		parse.running = false;
+		while ((node = list_pop(&parse.blocks)))
+			mem_free(container_of(node, struct block, node));
+		*no_memoryp = true;
+		return NULL;
+	}
+	parse.running = true;
+	root = json_loadb(text.n ? text.p : "", text.n, flags, error);
+	parse.running = false;
+	/* they are the document's now, and each knows its neighbours */
+	list_unlink(&parse.blocks);
+	return root;
 }
 
 int json_parse(struct slice text, struct json_t **rootp, struct err *err)
 {
 	json_error_t error = { 0 };
+	bool no_memory = false;
 	json_t *root;
 
 	/* jansson keeps it for good; saying it again costs two stores */
-	json_set_alloc_funcs(mem_alloc, mem_free);
+	json_set_alloc_funcs(json_alloc, json_release);
 
-	root = load(text, 0, &error);
+	root = load(text, 0, &error, &no_memory);
 	if (!root && json_error_code(&error) == json_error_numeric_overflow)
-		root = load(text, JSON_DECODE_INT_AS_REAL, &error);
-	if (root) {
-		*rootp = root;
-		return 0;
-	}
-	/* without memory for its lexer, jansson does not say what it is */
-	if (json_error_code(&error) == json_error_out_of_memory ||
-	    json_error_code(&error) == json_error_unknown)
+		root = load(text, JSON_DECODE_INT_AS_REAL, &error, &no_memory);
+	if (no_memory)
 		return err_set(err, -ENOMEM, "out of memory");
-	return err_set(err, -EINVAL, "not JSON: line %d: %s", error.line,
-	               error.text);
+	if (!root)
+		return err_set(err, -EINVAL, "not JSON: line %d: %s",
+		               error.line, error.text);
+	*rootp = root;
+	return 0;
 }
 
 void json_free(struct json_t *root)

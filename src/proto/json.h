@@ -30,8 +30,7 @@ struct json_t; /* jansson's; a value anywhere in a document */
  * Any value may stand at the top. Integers beyond 64 bits become doubles
  * instead of spoiling the document, and of equal keys the last one counts.
  * Returns 0 with *rootp set (json_free()), -EINVAL naming the line, or
- * -ENOMEM. jansson takes some failed allocations for bad syntax: a caller
- * must not conclude more from -EINVAL than that there is no document.
+ * -ENOMEM.
  */
 int json_parse(struct slice text, struct json_t **rootp,
                struct err *err) MUST_CHECK;

@@ -54,10 +54,9 @@ static int malformed(struct err *err, uint16_t status, const char *what)
 	return LXD_E_MALFORMED;
 }
 
-/* The envelope; *metadatap lies in *rootp, which the caller frees. */
-static int open_envelope(struct slice reply, uint16_t status,
-                         struct json_t **rootp, const struct json_t **metadatap,
-                         struct err *err)
+int lxd_open_envelope(struct slice reply, uint16_t status,
+                      struct json_t **rootp, const struct json_t **metadatap,
+                      struct err *err)
 {
 	char words[ERR_MESSAGE_SIZE];
 	struct err syntax;
@@ -86,7 +85,7 @@ static int open_envelope(struct slice reply, uint16_t status,
 }
 
 /* https://documentation.ubuntu.com/lxd/en/latest/rest-api/#status-codes */
-static enum lxd_status status_of(int64_t code)
+enum lxd_status lxd_status_of(int64_t code)
 {
 	switch (code) {
 	case 103: /* Running */
@@ -115,13 +114,13 @@ int lxd_read_instance(struct slice reply, uint16_t status,
 {
 	const struct json_t *metadata = NULL;
 	struct json_t *root = NULL;
-	int r = open_envelope(reply, status, &root, &metadata, err);
+	int r = lxd_open_envelope(reply, status, &root, &metadata, err);
 
 	*instance = (struct lxd_instance){ 0 };
 	if (r == 0 && json_is_missing(json_get(metadata, "status_code")))
 		r = malformed(err, status, "an instance without status_code");
 	if (r == 0) {
-		instance->status = status_of(
+		instance->status = lxd_status_of(
 			json_as_int(json_get(metadata, "status_code"), 0));
 		instance->ephemeral =
 			json_as_bool(json_get(metadata, "ephemeral"), false);
@@ -191,7 +190,7 @@ int lxd_read_operation(struct slice reply, uint16_t status,
 {
 	const struct json_t *metadata = NULL;
 	struct json_t *root = NULL;
-	int r = open_envelope(reply, status, &root, &metadata, err);
+	int r = lxd_open_envelope(reply, status, &root, &metadata, err);
 
 	*operation = (struct lxd_operation){ .exit_code = -1 };
 	if (r == 0 && (!json_copy_text(json_get(metadata, "id"), operation->id,
@@ -208,7 +207,7 @@ int lxd_read_empty(struct slice reply, uint16_t status, struct err *err)
 {
 	const struct json_t *metadata = NULL;
 	struct json_t *root = NULL;
-	int r = open_envelope(reply, status, &root, &metadata, err);
+	int r = lxd_open_envelope(reply, status, &root, &metadata, err);
 
 	json_free(root);
 	return r;

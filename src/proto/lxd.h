@@ -48,6 +48,9 @@ enum lxd_status {
 	LXD_STATUS_ERROR,    /* the server cannot tell its state */
 };
 
+/* Of the `status_code` of an instance. */
+enum lxd_status lxd_status_of(int64_t code);
+
 struct lxd_instance {
 	enum lxd_status status;
 	bool ephemeral; /* stopping it deletes it */
@@ -65,6 +68,14 @@ struct lxd_operation {
 	int64_t exit_code;            /* of a command, -1 if it has none */
 	char output[2][LXD_PATH_MAX]; /* recorded stdout, stderr; "" none */
 };
+
+struct json_t;
+
+/* What is in the envelope; *metadatap lies in *rootp, which is the caller's to
+ * free, also after a failure. Returns as the readers below do. */
+int lxd_open_envelope(struct slice reply, uint16_t status,
+                      struct json_t **rootp, const struct json_t **metadatap,
+                      struct err *err) MUST_CHECK;
 
 /*
  * Each reads one reply. Returns 0, a lxd_outcome with the server's words in

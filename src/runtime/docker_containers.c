@@ -198,9 +198,15 @@ static int on_element(void *context, struct slice text)
 	return r;
 }
 
+static const struct err docker_no_array = { -EINVAL, "it is no array" };
+
 static int on_list_bytes(struct docker_work *work, struct slice bytes)
 {
-	return json_split_feed(&work->split, bytes);
+	int r = json_split_feed(&work->split, bytes);
+
+	if (r == -EINVAL && !work->trouble[0])
+		docker_note(work, &docker_no_array);
+	return r;
 }
 
 static void on_listed(struct docker_work *work)
@@ -212,7 +218,7 @@ static void on_listed(struct docker_work *work)
 		docker_finish(work, RUNTIME_FAILED,
 		              "the engine's list makes no sense: %s",
 		              work->trouble);
-	else if (work->err.code && work->status)
+	else if (work->err.code && work->http.status == 200)
 		docker_finish(work, RUNTIME_FAILED,
 		              "the engine's list broke off: %s",
 		              work->err.message);

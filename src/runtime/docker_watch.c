@@ -93,6 +93,8 @@ static int on_event(void *context, struct slice text)
 	return 0;
 }
 
+static const struct err docker_no_sequence = { -EINVAL, "they are no JSON" };
+
 static int on_stream_bytes(struct docker_work *work, struct slice bytes)
 {
 	uint64_t n_dropped = work->split.n_dropped;
@@ -100,6 +102,8 @@ static int on_stream_bytes(struct docker_work *work, struct slice bytes)
 
 	open_watch(work);
 	r = json_split_feed(&work->split, bytes);
+	if (r == -EINVAL && !work->trouble[0])
+		docker_note(work, &docker_no_sequence);
 	if (work->split.n_dropped != n_dropped)
 		log_warn(work->docker->log,
 		         "an event was too large and is skipped",

@@ -9,12 +9,14 @@
 static void lxd_close(struct runtime *runtime, runtime_closed_cb closed,
                       void *context);
 
-#define LXD_OPS(engine)                                                        \
-	{                                                                      \
-		.name = engine, .inspect = lxd_inspect,                        \
-		.restart = lxd_restart, .stop = lxd_stop, .start = lxd_start,  \
-		.kill = lxd_kill, .exec = lxd_exec, .cancel = lxd_work_cancel, \
-		.close = lxd_close,                                            \
+#define LXD_OPS(engine)                                                       \
+	{                                                                     \
+		.name = engine, .inspect = lxd_inspect,                       \
+		.restart = lxd_restart, .stop = lxd_stop, .start = lxd_start, \
+		.kill = lxd_kill, .exec = lxd_exec, .list = lxd_list,         \
+		.remove = lxd_remove, .watch = lxd_watch,                     \
+		.unwatch = lxd_unwatch, .cancel = lxd_work_cancel,            \
+		.close = lxd_close,                                           \
 	}
 
 static const struct runtime_ops lxd_ops = LXD_OPS("lxd");
@@ -57,6 +59,7 @@ int lxd_runtime_new(struct runtime **runtimep, uv_loop_t *loop,
 	lxd->incus = strcmp(name, "incus") == 0;
 	lxd->base.ops = lxd->incus ? &incus_ops : &lxd_ops;
 	list_init(&lxd->works);
+	list_init(&lxd->watches);
 
 	r = set_endpoint(lxd, endpoint, err);
 	if (r < 0) {
@@ -84,7 +87,8 @@ static void on_closed(uv_handle_t *handle)
 
 void lxd_runtime_maybe_closed(struct lxd_runtime *lxd)
 {
-	if (!lxd->closing || !list_empty(&lxd->works))
+	if (!lxd->closing || !list_empty(&lxd->works) ||
+	    !list_empty(&lxd->watches))
 		return;
 	uv_close((uv_handle_t *)&lxd->idle, on_closed);
 }
@@ -100,6 +104,7 @@ static void lxd_close(struct runtime *runtime, runtime_closed_cb closed,
 	lxd->closing = true;
 	lxd->closed = closed;
 	lxd->closed_context = context;
+	lxd_unwatch_all(lxd);
 	LIST_FOR_EACH_SAFE (node, &lxd->works) {
 		struct lxd_work *work =
 			container_of(node, struct lxd_work, node);

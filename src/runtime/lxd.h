@@ -23,6 +23,13 @@
  * until then another command in the same instance is refused with
  * RUNTIME_BUSY (lxd_exec.c).
  *
+ * A target is a name, with its project beside it, or an id as list and events
+ * have it: "project/name".
+ *
+ * list: all projects at once, or one after the other where the server cannot
+ * (lxd_containers.c). watch: the lifecycle events, through a websocket
+ * (lxd_watch.c); the servers keep none, `since_ns` has no meaning.
+ *
  * `found.stopped_by_hand`: an instance that was found stopped was stopped by
  * a person or from inside; also set by restart and start, which start it.
  */

@@ -339,6 +339,8 @@ static void on_looked(struct lxd_work *work)
 
 	if (r == 0)
 		note(change, &seen);
+	if (r == 0 && change->goal == GOAL_SEEN && work->call->container)
+		r = lxd_tell_reply(work, &work->err);
 	if (work->interrupt != RUNTIME_OK &&
 	    (r != 0 || decide(change) != MOVE_DONE)) {
 		complete_interrupted(change);
@@ -396,8 +398,6 @@ static int begin(struct runtime *runtime, struct runtime_call *call,
 	if (!change)
 		return err_set_code(&call->err, -ENOMEM, "cannot %s %s", verb,
 		                    call->target);
-	if (!lxd_name_is_valid(call->target))
-		refusal = "there can be no instance of that name";
 	change->goal = goal;
 	change->verb = verb;
 	change->work.interrupted = lxd_work_hurry;
@@ -405,6 +405,8 @@ static int begin(struct runtime *runtime, struct runtime_call *call,
 	lxd_work_init(&change->work,
 	              container_of(runtime, struct lxd_runtime, base), call,
 	              change->timeout_ms);
+	if (!lxd_name_is_valid(change->work.target))
+		refusal = "there can be no instance of that name";
 	if (refusal) {
 		(void)snprintf(change->why, sizeof(change->why), "%s", refusal);
 		lxd_work_pause(&change->work, 0, on_refused);

@@ -225,9 +225,9 @@ static void guess_paths(struct command *command)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		add_path(command, "/1.0/instances/%s/%s/exec_%s.stdout",
-		         command->target, dirs[i], id);
+		         command->work.target, dirs[i], id);
 		add_path(command, "/1.0/instances/%s/%s/exec_%s.stderr",
-		         command->target, dirs[i], id);
+		         command->work.target, dirs[i], id);
 	}
 }
 
@@ -238,7 +238,7 @@ static void tell_ended(struct command *command)
 	const struct lxd_operation *operation = &command->work.operation;
 	struct runtime_call *call = command->work.call;
 	const char *name = call ? call->argv[0] : "the command";
-	const char *target = command->target;
+	const char *target = command->work.target;
 	int64_t code = operation->exit_code;
 
 	if (call)
@@ -430,6 +430,7 @@ int lxd_exec(struct runtime *runtime, struct runtime_call *call)
 	lxd_work_init(&command->work, lxd, call, command->timeout_ms);
 	command->work.target = command->target;
 	command->work.project = command->project;
+	lxd_work_split_target(&command->work);
 	lxd_work_pause(&command->work, 0, on_begin);
 	return 0;
 }

@@ -23,6 +23,19 @@ static void on_deadline(uv_timer_t *timer)
 	work->interrupted(work);
 }
 
+void lxd_work_split_target(struct lxd_work *work)
+{
+	const char *slash = work->target ? strchr(work->target, '/') : NULL;
+	size_t n = slash ? (size_t)(slash - work->target) : 0;
+
+	if (n == 0 || n >= sizeof(work->own_project))
+		return;
+	memcpy(work->own_project, work->target, n);
+	work->own_project[n] = '\0';
+	work->project = work->own_project;
+	work->target = slash + 1;
+}
+
 void lxd_work_init(struct lxd_work *work, struct lxd_runtime *lxd,
                    struct runtime_call *call, uint64_t timeout_ms)
 {
@@ -30,6 +43,7 @@ void lxd_work_init(struct lxd_work *work, struct lxd_runtime *lxd,
 	work->call = call;
 	work->target = call->target;
 	work->project = call->project;
+	lxd_work_split_target(work);
 	buf_init(&work->path, LXD_TARGET_MAX);
 	buf_init(&work->body, LXD_REQUEST_MAX);
 	buf_init(&work->reply, LXD_MAX_REPLY);
@@ -145,34 +159,42 @@ void lxd_work_hurry(struct lxd_work *work)
 		(void)uv_timer_start(&work->pause, on_paused, 0, 0);
 }
 
-/* The socket decides the project for those who may only use their own. */
-static const char *aim(struct lxd_work *work)
+int lxd_find_socket(struct lxd_runtime *lxd, struct lxd_socket *socket,
+                    struct err *err)
 {
-	struct lxd_runtime *lxd = work->lxd;
-	const char *configured = NULL;
+	const char *configured = lxd->endpoint ? lxd->url.host.p : NULL;
+	int r;
 
-	buf_reset(&work->path);
-	buf_reset(&work->body);
-	err_clear(&work->err);
-	work->aimed = 0;
-	if (lxd->endpoint && lxd->url.scheme != URL_UNIX)
-		return work->project;
-
-	if (lxd->endpoint)
-		configured = lxd->url.host.p;
-	work->aimed = lxd_socket_find(lxd->incus, configured, &lxd_real_world,
-	                              &work->socket, &work->err);
-	if (work->aimed == 0 && work->socket.fell_back && !lxd->fallback_logged)
+	*socket = (struct lxd_socket){ 0 };
+	if (lxd->url.scheme != URL_UNIX)
+		return 0;
+	r = lxd_socket_find(lxd->incus, configured, &lxd_real_world, socket,
+	                    err);
+	if (r == 0 && socket->fell_back && !lxd->fallback_logged)
 		log_warn(lxd->log, "socket taken from another usual place",
 		         LOG_STR("runtime", lxd->base.ops->name),
 		         LOG_STR("configured", configured),
-		         LOG_STR("socket", work->socket.path));
-	lxd->fallback_logged = work->socket.fell_back;
+		         LOG_STR("socket", socket->path));
+	lxd->fallback_logged = socket->fell_back;
+	return r;
+}
+
+const char *lxd_own_project(char out[LXD_NAME_MAX])
+{
+	(void)snprintf(out, LXD_NAME_MAX, "user-%u", (unsigned)getuid());
+	return out;
+}
+
+/* The socket decides the project for those who may only use their own. */
+static const char *aim(struct lxd_work *work)
+{
+	buf_reset(&work->path);
+	buf_reset(&work->body);
+	err_clear(&work->err);
+	work->aimed = lxd_find_socket(work->lxd, &work->socket, &work->err);
 	if (work->project || !work->socket.restricted)
 		return work->project;
-	(void)snprintf(work->user_project, sizeof(work->user_project),
-	               "user-%u", (unsigned)getuid());
-	return work->user_project;
+	return lxd_own_project(work->user_project);
 }
 
 void lxd_work_aim(struct lxd_work *work, const char *leaf)
@@ -194,6 +216,13 @@ void lxd_work_aim_path(struct lxd_work *work, const char *path)
 	const char *project = aim(work);
 
 	lxd_target_path(&work->path, path, project);
+}
+
+void lxd_work_aim_list(struct lxd_work *work, const char *project)
+{
+	const char *own = aim(work);
+
+	lxd_target_list(&work->path, project ? project : own);
 }
 
 static int on_reply_body(struct http_call *http, struct slice bytes)
@@ -272,37 +301,34 @@ void lxd_work_send(struct lxd_work *work, const char *method,
 }
 
 /* What the operator can do about a socket that cannot be connected to. */
-static int explain(const struct lxd_work *work, struct err *err)
+int lxd_explain(const struct lxd_runtime *lxd, const char *path, int code,
+                const char *words, struct err *err)
 {
-	const struct lxd_runtime *lxd = work->lxd;
-	const char *path = work->socket.path;
-	int code = work->http.err.code;
-
-	if (work->aimed == 0 && lxd->url.scheme == URL_UNIX) {
-		if (code == -EACCES || code == -EPERM)
-			return err_set(err, code,
-			               "%s: permission denied: run Bouncer as "
-			               "root or as a member of the group %s",
-			               path,
-			               lxd->incus ? "incus-admin" : "lxd");
-		if (code == -ENOENT)
-			return err_set(err, code,
-			               "%s: there is no socket: is the daemon "
-			               "installed and running?",
-			               path);
-		if (code == -ECONNREFUSED)
-			return err_set(err, code,
-			               "%s: nobody answers: is the daemon "
-			               "running?",
-			               path);
-	}
-	return err_set(err, code < 0 ? code : -EPROTO, "%s",
-	               work->http.err.message);
+	if (path[0] && (code == -EACCES || code == -EPERM))
+		return err_set(err, code,
+		               "%s: permission denied: run Bouncer as root or "
+		               "as a member of the group %s",
+		               path, lxd->incus ? "incus-admin" : "lxd");
+	if (path[0] && code == -ENOENT)
+		return err_set(err, code,
+		               "%s: there is no socket: is the daemon "
+		               "installed and running?",
+		               path);
+	if (path[0] && code == -ECONNREFUSED)
+		return err_set(err, code,
+		               "%s: nobody answers: is the daemon running?",
+		               path);
+	return err_set(err, code < 0 ? code : -EPROTO, "%s", words);
 }
 
 int lxd_work_sent(const struct lxd_work *work, struct err *err)
 {
-	return work->http.err.code ? explain(work, err) : 0;
+	const struct err *why = &work->http.err;
+
+	if (!why->code)
+		return 0;
+	return lxd_explain(work->lxd, work->aimed == 0 ? work->socket.path : "",
+	                   why->code, why->message, err);
 }
 
 enum runtime_result lxd_work_blame(int code)

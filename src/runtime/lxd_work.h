@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "io/http_client.h"
 #include "proto/lxd.h"
+#include "proto/lxd_describe.h"
 #include "runtime/lxd.h"
 #include "runtime/lxd_socket.h"
 
@@ -35,6 +36,8 @@
 #define LXD_WAIT_SLACK_MS 10000         /* beyond it, for the reply to come */
 #define LXD_RETRY_MS      1000          /* between two tries of anything */
 #define LXD_WAIT_TRIES    10 /* unanswered questions for an operation */
+
+enum lxd_knowledge { LXD_UNKNOWN, LXD_YES, LXD_NO };
 
 struct lxd_runtime {
 	struct runtime base;
@@ -47,6 +50,8 @@ struct lxd_runtime {
 	char *endpoint;    /* as configured, or NULL */
 	struct url url;    /* lies in it; URL_UNIX is looked for */
 	struct list works; /* lxd_work.node */
+	struct list watches;
+	enum lxd_knowledge all_projects; /* one list for all projects */
 
 	bool closing;
 	uv_idle_t idle; /* closes from the loop, never at once */
@@ -70,8 +75,9 @@ struct lxd_work {
 	struct list node;
 	struct lxd_runtime *lxd;
 	struct runtime_call *call; /* NULL: it was let go */
-	const char *target;        /* the call's, or a copy */
-	const char *project;
+	const char *target;        /* the call's, or a copy: the name … */
+	const char *project;       /* … in this project; NULL: default */
+	char own_project[LXD_NAME_MAX];
 	lxd_next_fn interrupted;
 	lxd_next_fn fini; /* frees what the container owns; or NULL */
 	enum runtime_result interrupt; /* RUNTIME_OK: go on */
@@ -90,8 +96,8 @@ struct lxd_work {
 	/* one exchange */
 	struct http_call http;
 	struct lxd_socket socket;
-	int aimed;             /* 0, or why there is no socket */
-	char user_project[24]; /* where the socket decides it */
+	int aimed;                       /* 0, or why there is no socket */
+	char user_project[LXD_NAME_MAX]; /* where the socket decides it */
 	struct buf path;
 	struct buf body;
 	struct buf reply;
@@ -111,6 +117,9 @@ struct lxd_work {
 void lxd_work_init(struct lxd_work *work, struct lxd_runtime *lxd,
                    struct runtime_call *call, uint64_t timeout_ms);
 
+/* Of a target that is an id, "project/name", its two parts. */
+void lxd_work_split_target(struct lxd_work *work);
+
 /*
  * What the next request is about. Each forgets the former path and body, and
  * looks anew for the daemon's socket.
@@ -118,10 +127,13 @@ void lxd_work_init(struct lxd_work *work, struct lxd_runtime *lxd,
  * lxd_work_aim():      the work's instance, or LEAF of it
  * lxd_work_aim_wait(): the work's operation, waiting for up to @timeout_s
  * lxd_work_aim_path(): a path that the daemon told, or that we made from one
+ * lxd_work_aim_list(): the instances of @project; NULL: of all of them, or of
+ *                      the only one that we may use
  */
 void lxd_work_aim(struct lxd_work *work, const char *leaf);
 void lxd_work_aim_wait(struct lxd_work *work, uint32_t timeout_s);
 void lxd_work_aim_path(struct lxd_work *work, const char *path);
+void lxd_work_aim_list(struct lxd_work *work, const char *project);
 
 /*
  * lxd_work_send() - one exchange
@@ -168,6 +180,16 @@ void lxd_work_end(struct lxd_work *work);
 /* runtime_cancel(). */
 void lxd_work_cancel(struct runtime_call *call);
 
+/* Where the daemon's socket is now, if it has one. 0, or a negative failure
+ * with words. */
+int lxd_find_socket(struct lxd_runtime *lxd, struct lxd_socket *socket,
+                    struct err *err) MUST_CHECK;
+/* In words that help: why it cannot be spoken to. Returns @code, or -EPROTO. */
+int lxd_explain(const struct lxd_runtime *lxd, const char *path, int code,
+                const char *words, struct err *err);
+/* The project of those who may only use their own. */
+const char *lxd_own_project(char out[LXD_NAME_MAX]);
+
 /* lxd_runtime_close(): the last work has gone. */
 void lxd_runtime_maybe_closed(struct lxd_runtime *lxd);
 
@@ -178,3 +200,16 @@ int lxd_stop(struct runtime *runtime, struct runtime_call *call);
 int lxd_start(struct runtime *runtime, struct runtime_call *call);
 int lxd_kill(struct runtime *runtime, struct runtime_call *call);
 int lxd_exec(struct runtime *runtime, struct runtime_call *call);
+int lxd_list(struct runtime *runtime, struct runtime_call *call);
+int lxd_remove(struct runtime *runtime, struct runtime_call *call);
+int lxd_watch(struct runtime *runtime, struct runtime_watch *watch);
+void lxd_unwatch(struct runtime_watch *watch);
+/* lxd_runtime_close(): all of them. */
+void lxd_unwatch_all(struct lxd_runtime *lxd);
+
+/* To the call's `container`: an instance as a list or its document has it. 0,
+ * -EINVAL (it is none), -ENOMEM, with words. */
+int lxd_tell(struct runtime_call *call, const struct json_t *instance,
+             struct err *err) MUST_CHECK;
+/* The reply that the work has, which lxd_read_instance() has read. */
+int lxd_tell_reply(struct lxd_work *work, struct err *err) MUST_CHECK;

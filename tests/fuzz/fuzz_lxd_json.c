@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
+#include "proto/json.h"
 #include "proto/lxd.h"
+#include "proto/lxd_describe.h"
+#include "proto/lxd_list.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,6 +48,58 @@ static void check_operation(const struct lxd_operation *operation)
 	buf_fini(&buf);
 }
 
+static int on_instance(void *context, const struct json_t *instance)
+{
+	struct lxd_description seen;
+	char key[LXD_KEY_MAX];
+	size_t *n = context;
+
+	++*n;
+	if (lxd_describe(instance, &seen, NULL) == 0)
+		check(strlen(lxd_key(seen.project, seen.name, key)) <
+		      sizeof(key));
+	return 0;
+}
+
+/* What a list holds must not depend on how it was cut. */
+static size_t count_list(struct slice text, size_t piece, int *resultp)
+{
+	struct lxd_list list;
+	size_t n = 0;
+	int r = 0;
+
+	lxd_list_init(&list, on_instance, &n);
+	while (r == 0 && text.n) {
+		struct slice next = slice_make(text.p, MIN(piece, text.n));
+
+		r = lxd_list_feed(&list, next);
+		text = slice_skip(text, next.n);
+	}
+	if (r == 0)
+		r = lxd_list_finish(&list, 200, NULL);
+	lxd_list_fini(&list);
+	*resultp = r;
+	return n;
+}
+
+static void check_list(struct slice text)
+{
+	int whole, cut;
+
+	check(count_list(text, SIZE_MAX, &whole) == count_list(text, 1, &cut));
+	check(whole == cut);
+}
+
+static void check_event(struct slice text)
+{
+	struct lxd_event event;
+
+	if (lxd_read_event(text, &event, NULL) < 0 ||
+	    event.kind == LXD_EVENT_OTHER)
+		return;
+	check(lxd_name_is_valid(event.name) && event.project[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice reply = slice_make((const char *)data, size);
@@ -53,6 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err;
 	int r;
 
+	check_list(reply);
+	check_event(reply);
 	r = lxd_read_operation(reply, 200, &operation, &err);
 	if (r == 0)
 		check_operation(&operation);

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The LXD runtime alone, each operation against a real LXD."""
 
+import json
+import os
+import signal
+import subprocess
+import time
+
 from collections import namedtuple
 from types import SimpleNamespace
 
 from daemons.lxd import GRACEFUL
 from daemons.process import wait_until
-from daemons.runtime_tool import Operation
+from daemons.runtime_tool import Operation, tool
 
 import pytest
 
@@ -234,3 +240,166 @@ def test_host_commands():
     assert "/no/such" in ended.message
     ended = operate(HOST, "restart", "host")
     assert "give a command" in ended.message
+
+
+# --- what there is, and what happens to it -----------------------------------
+
+LISTEN_MS = 60000
+
+
+class Watch:
+    """The runtime's events, as they come."""
+
+    def __init__(self, engine):
+        self._process = subprocess.Popen(
+            [tool(), "--watch", str(LISTEN_MS), engine.kind, engine.socket,
+             "watch", "-"],
+            stdout=subprocess.PIPE, text=True)
+        assert "opened" in self._next()
+
+    def _next(self):
+        line = self._process.stdout.readline()
+        assert line, "the watch has ended"
+        return json.loads(line)
+
+    def until(self, kind, ident):
+        """The event of that kind; those before it are passed over."""
+        while True:
+            event = self._next()
+            if (event.get("event"), event.get("id")) == (kind, ident):
+                return event
+
+    def last(self):
+        """What it ends with, when the daemon goes."""
+        for line in self._process.stdout:
+            event = json.loads(line)
+        return event
+
+    def stop(self):
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture
+def watch(engine):
+    one = Watch(engine)
+    yield one
+    one.stop()
+
+
+def listed(engine, operation="list", target="-", **options):
+    """By id."""
+    results = Operation(engine, operation, target, **options).results()
+    assert results[-1]["result"] == "ok", results[-1]
+    return {one["id"]: SimpleNamespace(**one) for one in results[:-1]}
+
+
+def test_list_of_all_projects(lxd, engine):
+    lxd.add_project("other")
+    lxd.launch("c1", config={"user.role": "web"})
+    lxd.launch("c1", project="other")
+    lxd.launch("c2", project="other", config={"user.role": "db"})
+    lxd.change_state("c2", "stop", force=True, project="other")
+    found = listed(engine)
+    assert set(found) == {"default/c1", "other/c1", "other/c2"}
+    assert found["default/c1"].status == "running"
+    assert found["default/c1"].labels == {"user.role": "web"}
+    assert found["other/c2"].status == "exited"
+    assert found["other/c2"].project == "other"
+    assert found["default/c1"].image == "busybox"
+    assert found["default/c1"].started >= found["default/c1"].created > 0
+    assert set(listed(engine, project="other")) == {"other/c1", "other/c2"}
+
+
+def test_inspect_by_id_describes(lxd, engine):
+    lxd.add_project("other")
+    lxd.launch("c1", project="other", config={"user.role": "db"})
+    found = listed(engine, "describe", "other/c1")
+    assert found["other/c1"].labels == {"user.role": "db"}
+    assert found["other/c1"].status == "running"
+
+
+def test_labels_come_from_profiles_too(lxd, engine):
+    lxd.launch("c1")
+    lxd.api("PATCH", "/profiles/default", {"config": {"user.role": "all"}})
+    try:
+        assert listed(engine)["default/c1"].labels == {"user.role": "all"}
+    finally:
+        lxd.api("PATCH", "/profiles/default", {"config": {"user.role": ""}})
+
+
+def test_operations_take_an_id(lxd, run):
+    lxd.add_project("other")
+    lxd.launch("c1", project="other")
+    before = lxd.pid("c1", "other")
+    assert run("restart", "other/c1", stop_timeout=0).result == "ok"
+    assert lxd.pid("c1", "other") not in (0, before)
+    ended = run("exec", "other/c1", ("echo", "hi"))
+    assert (ended.result, ended.output) == ("ok", "hi\n")
+
+
+def test_remove(lxd, run):
+    lxd.add_project("other")
+    lxd.launch("c1", project="other")
+    assert run("remove", "other/c1").result == "left_alone"
+    assert lxd.state("c1", "other") == "Running"
+    lxd.change_state("c1", "freeze", project="other")
+    assert run("remove", "other/c1").result == "left_alone"
+    lxd.change_state("c1", "stop", force=True, project="other")
+    assert run("remove", "other/c1").result == "ok"
+    assert lxd.api("GET", "/instances?project=other") == []
+    assert run("remove", "other/c1").result == "ok"     # gone already
+
+
+def test_a_protected_instance_is_not_removed(lxd, run):
+    lxd.launch("c1", config={"security.protection.delete": "true"})
+    lxd.change_state("c1", "stop", force=True)
+    ended = run("remove", "default/c1")
+    assert (ended.result, "protected" in ended.message) == ("failed", True)
+    lxd.api("PATCH", "/instances/c1",
+            {"config": {"security.protection.delete": "false"}})
+
+
+def test_events(lxd, watch):
+    lxd.add_project("other")
+    lxd.launch("c1", project="other")
+    watch.until("created", "other/c1")
+    watch.until("started", "other/c1")
+    lxd.change_state("c1", "freeze", project="other")
+    watch.until("paused", "other/c1")
+    lxd.change_state("c1", "unfreeze", project="other")
+    watch.until("resumed", "other/c1")
+    lxd.api("PATCH", "/instances/c1", {"config": {"user.a": "1"}}, "other")
+    watch.until("renamed", "other/c1")      # or changed
+    lxd.change_state("c1", "restart", force=True, project="other")
+    watch.until("started", "other/c1")
+    lxd.change_state("c1", "stop", force=True, project="other")
+    assert watch.until("ended", "other/c1")["asked"]
+    lxd.remove("c1", "other")
+    watch.until("removed", "other/c1")
+
+
+def test_an_end_that_nobody_asked_for(lxd, watch):
+    lxd.launch("c1")
+    os.kill(lxd.pid("c1"), signal.SIGKILL)
+    ended = watch.until("ended", "default/c1")
+    assert not ended["asked"]
+    assert abs(ended["time_ns"] / 1e9 - time.time()) < 60
+
+
+def test_a_new_name_is_another_instance(lxd, watch):
+    lxd.launch("c1")
+    lxd.change_state("c1", "stop", force=True)
+    lxd.api("POST", "/instances/c1", {"name": "c9"})
+    watch.until("removed", "default/c1")
+    watch.until("renamed", "default/c9")
+    lxd.api("DELETE", "/instances/c9")
+    watch.until("removed", "default/c9")
+
+
+def test_the_events_end_with_the_daemon(lxd, watch, engine):
+    lxd.restart_daemon()
+    ended = watch.last()
+    assert ended["code"] != 0 and "lxd: " in ended["closed"]
+    after = Watch(engine)
+    after.stop()

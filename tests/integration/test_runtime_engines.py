@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The docker runtime alone, against a real dockerd and a real Podman."""
 
+import os
 import time
 
 import pytest
 
 from daemons.http import Refused
 from daemons.process import wait_until
+from daemons.recorder import Recorder
 from daemons.runtime_tool import Operation, operate
 
 STUBBORN = ["/bin/sh", "-c", "trap 'echo asked >/tmp/term' TERM; "
@@ -253,4 +255,241 @@ def test_dockerd_killed_in_the_middle_of_a_command(docker):
     docker.stop_daemon(hard=True)
     result = command.result()
     assert result["result"] == "unavailable", result
+    docker.start_daemon()
+
+
+# --- lists, descriptions, removal -------------------------------------------
+
+FAILING = {"Healthcheck": {"Test": ["CMD-SHELL", "echo broken; exit 3"],
+                           "Interval": 500_000_000, "Timeout": 5_000_000_000,
+                           "Retries": 2}}
+
+
+def listed(engine):
+    results = Operation(engine, "list", "all").results()
+    assert results.pop()["result"] == "ok", results
+    return {one["container"]: one for one in results}
+
+
+def described(engine, name):
+    container, result = Operation(engine, "describe", name).results()
+    assert result["result"] == "ok", result
+    return container
+
+
+def remove(engine, name, **options):
+    return operate(engine, "remove", name, **options)
+
+
+def unhealthy(engine, name):
+    """Until it is; Podman has its checks run by systemd, or by us."""
+    def look():
+        if engine.kind == "podman":
+            engine.api("GET", f"/libpod/containers/{name}/healthcheck")
+        return engine.state(name)["Health"]["Status"] == "unhealthy"
+    wait_until(look, 20, f"{name} to be unhealthy")
+
+
+def test_list(engine):
+    assert listed(engine) == {}
+    engine.run("web", OBEDIENT, Labels={"a": "b", "empty": ""})
+    engine.run("done", ["/bin/sh", "-c", "exit 3"])
+    engine.create("new", OBEDIENT)
+    engine.run("held", OBEDIENT)
+    engine.pause("held")
+    wait_until(lambda: not engine.state("done")["Running"], 10, "its end")
+    found = listed(engine)
+    assert set(found) == {"web", "done", "new", "held"}
+    web = found["web"]
+    assert web["id"] == engine.inspect("web")["Id"]
+    assert web["labels"] == {"a": "b", "empty": ""}
+    assert web["image"].endswith("bb:latest")
+    assert abs(web["created"] / 1000 - time.time()) < 100
+    assert not web["detailed"]
+    # Podman's list does not say whether there is a check
+    assert web["health"] == ("none" if engine.kind == "docker" else "unsaid")
+    assert {name: one["status"] for name, one in found.items()} == {
+        "web": "running", "done": "exited", "new": "other", "held": "paused"}
+    assert found["done"]["exit_code"] == 3
+    engine.unpause("held")
+
+
+def test_description(engine):
+    engine.run("web", OBEDIENT, Labels={"a": "b"}, **FAILING)
+    # IpcMode needs a parent that shares its own
+    engine.run("child", OBEDIENT, network="container:web",
+               host_config={"PidMode": "container:web", "RestartPolicy":
+                            {"Name": "unless-stopped"}})
+    unhealthy(engine, "web")
+    web, child = described(engine, "web"), described(engine, "child")
+    assert web["detailed"]
+    assert web["status"] == "running"
+    assert web["health"] == "unhealthy"
+    assert web["streak"] >= 2
+    assert web["check_output"] == "broken"
+    assert web["check_exit_code"] == (3 if engine.kind == "docker" else 1)
+    assert web["labels"] == {"a": "b"}
+    assert web["image"].endswith("bb:latest")
+    assert web["policy"] == "no"
+    assert abs(web["started"] / 1000 - time.time()) < 100
+    assert web["finished"] == 0
+    assert web["network_of"] is None
+    assert child["health"] == "none"
+    assert child["network_of"] == web["id"]
+    assert child["pid_of"] in (web["id"], "web")
+    assert child["policy"] == "unless-stopped"
+
+    engine.stop_container("child")
+    child = described(engine, "child")
+    assert child["status"] == "exited"
+    assert child["stopped_by_hand"]
+    assert child["finished"] >= child["started"] > 0
+
+
+def test_podmans_own_action(podman):
+    podman.kind = "podman"
+    for name, action in (("own", 2), ("other", 0)):
+        podman.api("POST", "/libpod/containers/create", {
+            "name": name, "image": "bb:latest", "command": OBEDIENT,
+            "netns": {"nsmode": "none"}, "health_check_on_failure_action":
+            action, "healthconfig": {"Test": ["CMD", "/bin/true"]}})
+        podman._containers.append(name)
+    assert described(podman, "own")["own_action"]
+    assert not described(podman, "other")["own_action"]
+
+
+def test_remove(engine):
+    engine.run("web", OBEDIENT)
+    web = engine.inspect("web")["Id"]
+    assert remove(engine, web)["result"] == "left_alone"
+    engine.pause("web")
+    assert remove(engine, web)["result"] == "left_alone"
+    assert engine.state("web")["Paused"]
+    engine.unpause("web")
+    engine.stop_container("web")
+    assert remove(engine, web)["result"] == "ok"
+    assert engine.names() == []
+    assert remove(engine, web)["result"] == "ok"
+
+
+def test_volumes_go_only_when_asked_for(engine):
+    def volumes():
+        found = engine.api("GET", "/volumes")["Volumes"] or []
+        return {one["Name"] for one in found}
+    before = volumes()
+    for name in ("kept", "gone"):
+        engine.create(name, OBEDIENT, Volumes={"/data": {}})
+    assert len(volumes() - before) == 2
+    assert remove(engine, "kept")["result"] == "ok"
+    assert len(volumes() - before) == 2
+    assert operate(engine, "remove", "gone", volumes=True)["result"] == "ok"
+    left = volumes() - before
+    assert len(left) == 1
+    engine.api("DELETE", f"/volumes/{left.pop()}")
+
+
+# --- events -----------------------------------------------------------------
+
+class Watch:
+    """runtime-tool following the events; ends by itself after @seconds."""
+
+    def __init__(self, engine, seconds, **options):
+        self._operation = Operation(engine, "watch", "all",
+                                    watch=int(seconds * 1000), **options)
+
+    def opened(self):
+        assert self._operation.line() == {"opened": True}
+
+    def events(self):
+        """Of all containers: (event, name); and how the stream ended."""
+        lines = self._operation.results()
+        self.end = lines.pop()
+        self.all = [line for line in lines if "event" in line]
+        return [(line["event"], line["name"]) for line in self.all]
+
+
+def test_events(engine):
+    watch = Watch(engine, 6)
+    watch.opened()
+    engine.run("web", OBEDIENT)
+    engine.kill("web", "TERM")
+    wait_until(lambda: not engine.state("web")["Running"], 10, "its end")
+    engine.start("web")
+    engine.pause("web")
+    engine.unpause("web")
+    engine.api("POST", "/containers/web/rename?name=gate")
+    engine.kill("gate")
+    wait_until(lambda: not engine.state("gate")["Running"], 10, "its end")
+    web = engine.inspect("gate")["Id"]
+    engine.remove("gate")
+    events = watch.events()
+    assert events == [
+        ("created", "web"), ("started", "web"), ("asked", "web"),
+        ("ended", "web"), ("started", "web"), ("paused", "web"),
+        ("resumed", "web"), ("renamed", "gate"), ("asked", "gate"),
+        ("ended", "gate"), ("removed", "gate")]
+    assert {line["id"] for line in watch.all} == {web}
+    assert [line["exit_code"] for line in watch.all
+            if line["event"] == "ended"] == [0, 137]
+    assert abs(watch.all[0]["time_ns"] / 1e9 - time.time()) < 100
+    assert watch.end["code"] == -125    # cancelled
+    assert "following its events" in watch.end["closed"]
+
+
+def test_events_of_health(engine):
+    watch = Watch(engine, 5)
+    watch.opened()
+    engine.run("web", OBEDIENT, **FAILING)
+    unhealthy(engine, "web")
+    events = watch.events()
+    if engine.kind == "docker":
+        # one, though the check has failed often; and of the exec of each,
+        # which are three events, not a word
+        assert events == [("created", "web"), ("started", "web"),
+                          ("health", "web")]
+        assert watch.all[-1]["health"] == "unhealthy"
+    else:
+        assert set(events) == {("created", "web"), ("started", "web"),
+                               ("health", "web")}
+
+
+def test_the_engine_keeps_the_noise_to_itself(docker, directory):
+    """Not only that the runtime drops it: it is never sent."""
+    class Recorded:
+        kind = "docker"
+        socket = os.path.join(directory, "recorded.sock")
+    recorder = Recorder(Recorded.socket, docker.socket)
+    try:
+        watch = Watch(Recorded, 5)
+        watch.opened()
+        docker.run("web", OBEDIENT, **FAILING)
+        unhealthy(docker, "web")
+        assert ("health", "web") in watch.events()
+        answers = b"".join(data for _, data in recorder.answers())
+    finally:
+        recorder.stop()
+    assert b'"health_status: unhealthy"' in answers
+    assert b"exec" not in answers
+
+
+def test_events_since(engine):
+    before = time.time_ns() - 1
+    engine.run("web", OBEDIENT)
+    watch = Watch(engine, 2, since=before)
+    assert watch.events() == [("created", "web"), ("started", "web")]
+    created = watch.all[0]["time_ns"]
+    assert before < created < time.time_ns()
+    later = Watch(engine, 2, since=created).events()
+    # what it has seen it does not see again; Podman counts more coarsely
+    assert later == [("started", "web")] or engine.kind == "podman"
+    assert ("started", "web") in later
+
+
+def test_the_engine_ends_the_stream(docker):
+    watch = Watch(docker, 60)
+    watch.opened()
+    docker.stop_daemon(hard=True)
+    assert watch.events() == []
+    assert watch.end["code"] == -107    # not connected
+    assert "the stream ended" in watch.end["closed"]
     docker.start_daemon()

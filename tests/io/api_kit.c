@@ -64,9 +64,19 @@ static bool do_engine(void *context, uint32_t at, struct api_engine *engine)
 	*engine = (struct api_engine){
 		.name = "docker",
 		.group = &kit->group,
+		.resync_ms = kit->resync_ms,
 		.stats = kit->stats,
 	};
 	return true;
+}
+
+static bool do_notices(void *context, uint64_t n[N_NOTIFIER_RESULTS])
+{
+	const struct api_kit *kit = context;
+
+	for (unsigned i = 0; i < N_NOTIFIER_RESULTS; i++)
+		n[i] = kit->notices[i];
+	return kit->has_notices;
 }
 
 static void do_bounce(void *context, struct monitor *monitor)
@@ -170,6 +180,7 @@ void api_kit_init(struct api_kit *kit)
 		                     .reload = do_reload,
 		                     .save = do_save,
 		                     .engine = do_engine,
+		                     .notices = do_notices,
 		                     .context = kit };
 	list_init(&kit->waits);
 	buf_init(&kit->said, 10000);
@@ -198,6 +209,64 @@ void api_kit_init(struct api_kit *kit)
 	kit->control = serve(kit, api_handle_control);
 }
 
+void api_kit_add_rule(struct api_kit *kit)
+{
+	static const char *const names[][2] = {
+		{ "health/shop/web/1", "shop-web-1" },
+		{ "health/db", "db" },
+		{ "health/other/db", "db" },
+	};
+	static const enum health words[] = { HEALTH_GOOD, HEALTH_BAD,
+		                             HEALTH_STARTING };
+	uint64_t now_ms = uv_now(&kit->kit.loop.uv);
+
+	kit->rule.name = "health";
+	supervisor_add_rule(&kit->supervisor, &kit->rule);
+	for (unsigned i = 0; i < API_KIT_MEMBERS; i++) {
+		struct observation said = { .kind = OBSERVATION_HEALTH,
+			                    .health = words[i],
+			                    .n_streak = i == 1 ? 3 : 0,
+			                    .exit_code = i == 1 ? 7 : -1 };
+
+		kit->members[i] = (struct monitor){
+			.name = names[i][0],
+			.config = &kit->configs[0],
+			.rules = &kit->rules,
+			.steps = steps,
+			.group = &kit->group,
+			.target = targets_take(&kit->targets,
+			                       slice_from(names[i][0])),
+			.rule = &kit->rule,
+			.container = names[i][1],
+			.image = "nginx",
+			.n_steps = kit->n_steps[0],
+		};
+		kit->all[API_KIT_N + i] = &kit->members[i];
+		assert_int_equal(supervisor_add(&kit->supervisor,
+		                                &kit->members[i], false,
+		                                now_ms),
+		                 0);
+		supervisor_observe(&kit->supervisor, &kit->members[i], &said,
+		                   now_ms);
+	}
+	kit->api.n_monitors = API_KIT_N + API_KIT_MEMBERS;
+}
+
+static void remove_rule(struct api_kit *kit)
+{
+	for (unsigned i = 0; i < API_KIT_MEMBERS; i++) {
+		struct monitor *monitor = &kit->members[i];
+
+		if (monitor->acting) {
+			monitor->acting = false;
+			monitor->target->owner = NULL;
+		}
+		supervisor_remove(&kit->supervisor, monitor);
+		targets_release(&kit->targets, monitor->target);
+	}
+	supervisor_remove_rule(&kit->supervisor, &kit->rule);
+}
+
 static void on_closed(void *context)
 {
 	((struct api_kit *)context)->n_closed++;
@@ -218,6 +287,8 @@ void api_kit_fini(struct api_kit *kit)
 		api_kit_begin_close(kit);
 	while (kit->n_closed < 3)
 		test_loop_for(&kit->kit.loop, 5);
+	if (kit->rule.name)
+		remove_rule(kit);
 	for (unsigned i = 0; i < API_KIT_N; i++) {
 		supervisor_remove(&kit->supervisor, &kit->monitors[i]);
 		targets_release(&kit->targets, kit->monitors[i].target);

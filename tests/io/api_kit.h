@@ -7,7 +7,8 @@
 #include "config/config.h"
 #include "http_server_kit.h"
 
-#define API_KIT_N 2
+#define API_KIT_N       2
+#define API_KIT_MEMBERS 3
 
 struct api_kit {
 	struct kit kit;
@@ -17,6 +18,7 @@ struct api_kit {
 	struct api_ops ops;
 	bool has_engine; /* "docker", of the group, with these: */
 	struct containers_stats stats;
+	uint64_t resync_ms;
 	struct supervisor supervisor;
 	struct supervisor_ops supervisor_ops;
 	struct journal journal;
@@ -25,7 +27,11 @@ struct api_kit {
 	struct policy_rules rules;
 	struct config_monitor configs[API_KIT_N];
 	struct monitor monitors[API_KIT_N];
-	struct monitor *all[API_KIT_N];
+	struct rule rule; /* by api_kit_add_rule() */
+	struct monitor members[API_KIT_MEMBERS];
+	struct monitor *all[API_KIT_N + API_KIT_MEMBERS];
+	uint64_t notices[N_NOTIFIER_RESULTS];
+	bool has_notices;
 	uint32_t n_steps[API_KIT_N][1][N_STEP_RESULTS];
 	struct buf said;   /* "pause a 5000 why;" */
 	struct list waits; /* promise_wait, while the disk is slow */
@@ -38,6 +44,11 @@ struct api_kit {
 void api_kit_init(struct api_kit *kit);
 void api_kit_fini(struct api_kit *kit);
 void api_kit_said(struct api_kit *kit, const char *words);
+
+/* A rule `health` with `health/shop/web/1` (container shop-web-1, healthy),
+ * `health/db` (db, unhealthy) and `health/other/db` (db of another engine,
+ * say; it starts). */
+void api_kit_add_rule(struct api_kit *kit);
 
 /* Both servers begin to close. */
 void api_kit_begin_close(struct api_kit *kit);

@@ -27,6 +27,7 @@ void gateway_kit_init(struct gateway_kit *gateway)
 		.journal = { .next_seq = 1 },
 	};
 	kit_init(&gateway->kit);
+	list_init(&gateway->supervisor.rules);
 	gateway->api = (struct api){
 		.loop = &gateway->kit.loop.uv,
 		.log = &gateway->kit.log,

@@ -36,6 +36,19 @@
 	"\"next_seconds\":75,\"last_bounce\":null,"                    \
 	"\"pause\":{\"until\":null,\"reason\":\"x\\u001b[2J\"},"       \
 	"\"quiet_until\":null}"
+#define MEMBER(identity, health, streak)                                    \
+	"{\"name\":\"health/" identity "\",\"state\":\"good\","             \
+	"\"observation\":\"health\",\"age_seconds\":null,"                  \
+	"\"limit_seconds\":0,\"held_by\":[],\"next_seconds\":null,"         \
+	"\"last_bounce\":null,\"pause\":null,\"quiet_until\":null,"         \
+	"\"rule\":\"health\",\"health\":\"" health "\",\"streak\":" #streak \
+	"}"
+#define RULE                                                    \
+	"{\"name\":\"health\",\"containers\":2,\"left_out\":4," \
+	"\"pause\":{\"until\":null,\"reason\":\"moving\"}}"
+#define EMPTY_RULE                                            \
+	"{\"name\":\"none\",\"containers\":0,\"left_out\":0," \
+	"\"pause\":null}"
 #define MONITORS "{\"monitors\":[" GOOD ",\n" GAVE_UP "]}\n"
 
 static char directory[] = "/tmp/bouncer-test-XXXXXX";
@@ -159,6 +172,38 @@ static void test_status(void **state)
 		  0,
 		  "{\"daemon\":{\"version\":\"1\"},\"monitors\":"
 		  "[{\"name\":\"a\"},\n{\"name\":\"b/c\"}]}\n",
+		  "" },
+		/* those of rules stand below these, by name */
+		{ { "status" },
+		  { SAYS(200, DAEMON),
+		    SAYS(200, "{\"monitors\":[" MEMBER(
+				      "shop/web", "unhealthy",
+				      3) "," MEMBER("db", "healthy",
+		                                    0) "],\"rules\":[" RULE
+		                                       "," EMPTY_RULE "]}") },
+		  ASKED_STATUS,
+		  0,
+		  HEAD "MONITOR          STATE  AGE / LIMIT    LAST BOUNCE  "
+		       "NEXT  HELD BY\n"
+		       "health           rule   2 containers   -            "
+		       "-     paused (moving), 4 left out: max_containers\n"
+		       "health/db        good   healthy        -            "
+		       "-     -\n"
+		       "health/shop/web  good   unhealthy (3)  -            "
+		       "-     -\n"
+		       "none             rule   0 containers   -            "
+		       "-     -\n",
+		  "" },
+		{ { "status", "--json", "health", "a" },
+		  { SAYS(200, "{\"version\":\"1\"}\n"),
+		    SAYS(200, "{\"monitors\":[{\"name\":\"health/a\"}],"
+		              "\"rules\":[]}\n"),
+		    SAYS(200, "{\"name\":\"a\"}\n") },
+		  "GET /api/v1/daemon\nGET /api/v1/monitors/health\n"
+		  "GET /api/v1/monitors/a\n",
+		  0,
+		  "{\"daemon\":{\"version\":\"1\"},\"monitors\":"
+		  "[{\"name\":\"health/a\"},\n{\"name\":\"a\"}]}\n",
 		  "" },
 		{ { "status", "apo" },
 		  { SAYS(200, DAEMON), SAYS(404, UNKNOWN),

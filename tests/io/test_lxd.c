@@ -462,7 +462,7 @@ static void test_names_and_projects(void **state)
 	struct fixture fixture;
 
 	fixture_begin(&fixture, script + 1);
-	fixture.call.target = "a/b?";
+	fixture.call.target = "a/b/c";
 	fixture_run(&fixture, runtime_inspect);
 	fixture_expect(&fixture, RUNTIME_FAILED, "no instance of that name");
 	fixture.call.target = "..";

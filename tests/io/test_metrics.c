@@ -32,7 +32,9 @@ static void our_families_are_sorted_and_have_one_writer(void **state)
 		if (i > 0 && strcmp(families[i - 1].name, family->name) >= 0)
 			fail_msg("%s is not where it belongs", family->name);
 		assert_int_equal(!!family->monitor + !!family->source +
-		                         !!family->daemon + !!family->gateway,
+		                         !!family->daemon + !!family->gateway +
+		                         !!family->engine + !!family->rule +
+		                         !!family->notices,
 		                 1);
 		assert_true(strlen(family->help) > 10);
 	}
@@ -108,12 +110,13 @@ static void families_are_merged(void **state)
 	                    "# TYPE aaa gauge\n"
 	                    "aaa{instance=\"\",job=\"a\"} 1\n",
 	                    60) == 0);
-	assert_non_null(strstr(text,
-	                       "\n# HELP bouncer_monitors Monitors configured."
-	                       "\n# TYPE bouncer_monitors gauge\n"
-	                       "bouncer_monitors 0\n"
-	                       "bouncer_monitors{instance=\"\",job=\"a\"} 7\n"
-	                       "# HELP bouncer_source_fetch_bytes_total "));
+	assert_non_null(strstr(
+		text, "\n# HELP bouncer_monitors Monitors, containers of "
+		      "rules among them."
+		      "\n# TYPE bouncer_monitors gauge\n"
+		      "bouncer_monitors 0\n"
+		      "bouncer_monitors{instance=\"\",job=\"a\"} 7\n"
+		      "# HELP bouncer_source_fetch_bytes_total "));
 	assert_non_null(strstr(
 		text, "\nprocess_start_time_seconds{instance=\"\",job=\"a\"} "
 		      "9\n# "));

@@ -386,7 +386,8 @@ static const struct {
 	  "\"*\" for everything" },
 	{ HEALTH ", opt_out: a=b",
 	  ".opt_out: \"a=b\" is not a label; write LABEL, whose true value "
-	  "leaves a container out, or LABEL=false" },
+	  "leaves a container out, or LABEL=false; several with commas between "
+	  "them" },
 	{ HEALTH ", include: [selv]",
 	  ".include[0]: \"selv\" is not one of self, swarm, auto_remove, "
 	  "own_action; did you mean self?" },
@@ -395,8 +396,7 @@ static const struct {
 	{ HEALTH ", endpoints: [/a, /a]",
 	  ".endpoints[1]: \"/a\" is here a second time; keep one" },
 	{ HEALTH ", endpoints: ['ftp://a']",
-	  ".endpoints[0]: not an address: the scheme 'ftp' is not known: write "
-	  "http://, tcp:// or unix://" },
+	  ".endpoints[0]: not an address: the scheme 'ftp' is not known" },
 	{ "{name: h, watch: health, type: lxd, endpoints: ['tcp://a:1']",
 	  ".endpoints[0]: this engine is reached through a socket; write its "
 	  "path" },

@@ -471,5 +471,6 @@ int main(void)
 		cmocka_unit_test(test_saved),
 	};
 
-	return cmocka_run_group_tests_name("policy_container", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("policy_container", tests, NULL,
+	                                   NULL);
 }

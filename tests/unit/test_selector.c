@@ -229,6 +229,11 @@ static void test_opt_out(void **state)
 		{ "autoheal=false", "autoheal", "x", false },
 		{ "autoheal=false", "autoheal=false", "true", false },
 		{ "=false", "", "false", false },
+		{ "a, b=false", "a", "1", true },
+		{ "a, b=false", "b", "no", true },
+		{ "a, b=false", "b", "1", false },
+		{ "a,,b", "b", "1", true },
+		{ "a, b", "a, b", "1", false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

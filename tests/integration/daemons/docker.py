@@ -154,8 +154,9 @@ class Engine:
                 raise
 
     def remove_all(self):
-        """What the last test left; an engine that is down has nothing."""
-        for name in self._containers:
+        """What the last test left, children first; an engine that is down has
+        nothing."""
+        for name in reversed(self._containers):
             self.remove(name)
         self._containers.clear()
 

@@ -18,19 +18,30 @@ def tool():
 
 
 class Operation:
-    """One that runs in the background; options as keywords: timeout=500.
-    @env: added to ours."""
+    """One that runs in the background; options as keywords: timeout=500,
+    volumes=True. @env: added to ours."""
 
     def __init__(self, engine, operation, target, *command, env=None,
                  **options):
         words = [word for key, value in options.items()
-                 for word in ("--" + key.replace("_", "-"), str(value))]
+                 for word in ("--" + key.replace("_", "-"), str(value))
+                 if word != "True"]
         targets = target if isinstance(target, str) else ",".join(target)
         self._process = subprocess.Popen(
             [tool(), *words, engine.kind, engine.socket, operation, targets,
              *command],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, **(env or {})})
+
+    def line(self):
+        """The next result, as soon as it comes. Byte by byte: results() finds
+        nothing in a buffer of ours."""
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = os.read(self._process.stdout.fileno(), 1)
+            assert byte, (line, self._process.communicate())
+            line += byte
+        return json.loads(line)
 
     def results(self):
         """Every result, in the order in which they came."""
