@@ -28,7 +28,7 @@ def watching(dockerd, *rules, **keys):
     return settings(*rules, socket_docker=dockerd.socket, host="box", **keys)
 
 
-# --- what happens to containers ------------------------------------------------
+# --- what happens to containers ----------------------------------------------
 
 def test_bounced_and_recovered(dockerd, bouncer, receiver):
     """With the words of the check that failed."""
@@ -118,7 +118,7 @@ def test_removed(dockerd, bouncer, receiver):
     assert running.alive
 
 
-# --- steps --------------------------------------------------------------------
+# --- steps -------------------------------------------------------------------
 
 def test_webhook_step_and_facts_for_commands(dockerd, bouncer, receiver,
                                              tmp_path):
@@ -175,7 +175,7 @@ def test_veto(dockerd, bouncer, tmp_path):
     assert dockerd.started_at("web") != before
 
 
-# --- receivers -----------------------------------------------------------------
+# --- receivers ---------------------------------------------------------------
 
 def test_alertmanager(dockerd, bouncer, alertmanager):
     """The alert is there, and it is over when the container recovers."""
@@ -239,7 +239,7 @@ def test_receiver_that_is_away_holds_nothing_up(dockerd, bouncer):
     assert running.end() == 0
 
 
-# --- bouncer notify --test -------------------------------------------------------
+# --- bouncer notify --test ---------------------------------------------------
 
 @pytest.fixture
 def notify(tmp_path, receiver):
