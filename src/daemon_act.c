@@ -64,14 +64,16 @@ static size_t text_size(const struct member *member)
 	       strlen(member->text->project) + 3;
 }
 
-/* Commands and webhooks are told why; nobody else waits for that. */
+/* Why, as it is now: commands and webhooks are told, and those who hear of the
+ * bounce when the container has long been started again. */
 static int brief(struct daemon_step *step)
 {
 	struct bounce *bounce = &step->bounce;
 	int r;
 
 	if (bounce->step->kind != STEP_RUN &&
-	    bounce->step->kind != STEP_WEBHOOK && !bounce->before)
+	    bounce->step->kind != STEP_WEBHOOK && !bounce->before &&
+	    step->config->config->n_notifications == 0)
 		return 0;
 	daemon_notice_of(&step->told.notice, step->watched, NOTICE_STEP);
 	r = daemon_notice_keep(&step->told);
@@ -180,6 +182,7 @@ static void step_ended(struct watched *watched,
 
 	supervisor_step_ended(&daemon->supervisor, &watched->monitor, report,
 	                      daemon_now(daemon));
+	watched->told = NULL;
 	if (watched->member)
 		daemon_member_sync(watched->member);
 	if (watched->removed && !watched->monitor.acting)
@@ -202,6 +205,7 @@ static void on_step_done(struct bounce *bounce)
 	watched->step = NULL;
 	/* before the step's end is told: it may be the end of the monitor */
 	daemon_dependents_begin(watched, bounce);
+	watched->told = bounce->notice;
 	step_ended(watched, &report);
 	step_free(step);
 }

@@ -149,6 +149,10 @@ void daemon_notice_of(struct notice *notice, const struct watched *watched,
 	if (event == NOTICE_RECOVERED) {
 		notice->output = "";
 		notice->exit_code = -1;
+	} else if (watched->told) {
+		/* why the step was made: by now it may be another run */
+		notice->output = watched->told->output;
+		notice->exit_code = watched->told->exit_code;
 	}
 	say_nothing_as_text(notice);
 }

@@ -66,13 +66,14 @@ struct daemon_step {
 struct watched {
 	struct monitor monitor;
 	struct daemon *daemon;
-	struct feed *feed;        /* where its observations come from */
-	uint32_t subscription;    /* its number there */
-	struct member *member;    /* of a rule; NULL: it watches a push */
-	struct daemon_step *step; /* at work, or NULL */
-	struct list node;         /* in daemon.removed */
-	bool removed;             /* goes when its step has ended */
-	bool starved;             /* no memory for a step */
+	struct feed *feed;         /* where its observations come from */
+	uint32_t subscription;     /* its number there */
+	struct member *member;     /* of a rule; NULL: it watches a push */
+	struct daemon_step *step;  /* at work, or NULL */
+	const struct notice *told; /* of the step that has just ended; NULL */
+	struct list node;          /* in daemon.removed */
+	bool removed;              /* goes when its step has ended */
+	bool starved;              /* no memory for a step */
 	uint32_t n_steps[][N_STEP_RESULTS];
 };
 

@@ -113,10 +113,7 @@ static int open_sender(struct test *test)
 		                         .cert = global->tls_cert,
 		                         .key = global->tls_key };
 	size_t size = sizeof(test->host);
-	int r = uv_loop_init(&test->loop);
 
-	if (r < 0)
-		return r;
 	if (uv_os_gethostname(test->host, &size) < 0)
 		test->host[0] = '\0';
 	test->client = http_client_new(&test->loop, NULL);
@@ -153,7 +150,7 @@ static int unknown(const struct test *test, const char *name)
 	const char *nearest;
 	size_t n = MIN(config->n_notifications, CONFIG_MAX_NOTIFICATIONS);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && config->notifications; i++)
 		names[i] = config->notifications[i].name;
 	nearest = text_nearest(slice_from(name), names, n);
 	(void)fprintf(test->io->err,
@@ -220,18 +217,26 @@ static int say(const struct test *test)
 	return code;
 }
 
+static int send_from_here(struct test *test)
+{
+	bool opened;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (uv_loop_init(&test->loop) < 0)
+		return command_no_memory(test->io);
+	opened = open_sender(test) == 0;
+	if (opened)
+		send_all(test);
+	close_sender(test);
+	return opened ? EXIT_OK : command_no_memory(test->io);
+}
+
 static int test_config(struct test *test)
 {
 	int code = choose(test);
 
-	if (code == EXIT_OK) {
-		(void)signal(SIGPIPE, SIG_IGN);
-		if (open_sender(test) == 0)
-			send_all(test);
-		else
-			code = command_no_memory(test->io);
-		close_sender(test);
-	}
+	if (code == EXIT_OK)
+		code = send_from_here(test);
 	if (code == EXIT_OK)
 		code = say(test);
 	mem_free(test->answers);
