@@ -773,6 +773,12 @@ struct containers_stats containers_stats(const struct containers *containers)
 	return stats;
 }
 
+size_t containers_all(const struct containers *containers,
+                      const struct container **out, size_t max)
+{
+	return container_table_all(containers->table, out, max);
+}
+
 /* The timer is closed by the loop: never from within containers_close(). */
 static void containers_maybe_closed(struct containers *containers)
 {

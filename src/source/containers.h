@@ -112,6 +112,11 @@ void containers_forget(struct containers *containers, void *member);
 
 struct containers_stats containers_stats(const struct containers *containers);
 
+/* At most @max of all that are known, for dependents_of(); how many. Valid
+ * until the loop goes on. */
+size_t containers_all(const struct containers *containers,
+                      const struct container **out, size_t max);
+
 /* @closed is called once, from the loop. */
 void containers_close(struct containers *containers,
                       void (*closed)(void *context), void *context);
