@@ -313,6 +313,7 @@ static void on_found(struct runtime_call *call,
 	bounce->found = (struct bounce_found){
 		.known = true,
 		.auto_remove = container->auto_remove,
+		.started_wall_ms = container->started_wall_ms,
 		.finished_wall_ms = container->finished_wall_ms,
 	};
 }

@@ -50,7 +50,8 @@ enum bounce_stage {
 struct bounce_found {
 	bool known;
 	bool auto_remove;
-	int64_t finished_wall_ms;
+	int64_t started_wall_ms;
+	int64_t finished_wall_ms; /* 0: the engine does not say */
 };
 
 /* One step at work; lies in its owner. */

@@ -225,6 +225,10 @@ int container_known_update(struct container_known *known,
 	known->ended_ms = past.ended_ms;
 	if (changed)
 		known->since_ms = since_when(&next, now_ms);
+	/* LXD does not say when: when we first saw it so */
+	if (next.status == CONTAINER_EXITED && next.detailed &&
+	    !next.finished_wall_ms)
+		known->container.finished_wall_ms = known->since_ms;
 	if (next.health != CONTAINER_HEALTH_UNSAID)
 		known->claimed = (uint8_t)next.health;
 	return 0;
