@@ -259,7 +259,7 @@ def test_autoheal_runs_the_script(dockerd, door, directory):
                ACT_SECONDS, "its recovery")
 
 
-# --- only the image's name is changed ------------------------------------------
+# --- only the image's name is changed -----------------------------------------
 
 @pytest.fixture(scope="module")
 def image(dockerd_of_session):

@@ -24,11 +24,16 @@ struct command_line {
 static void split(struct command_line *line, const char *text)
 {
 	size_t n_env = 0;
+	char *word;
+	char *rest;
 
 	*line = (struct command_line){ 0 };
 	(void)snprintf(line->text, sizeof(line->text), "%s", text);
-	for (char *word = strtok(line->text, " "); word;
-	     word = strtok(NULL, " ")) {
+	for (rest = line->text; *rest;) {
+		word = rest;
+		rest += strcspn(rest, " ");
+		if (*rest)
+			*rest++ = '\0';
 		assert_true(n_env + (size_t)line->argc < MAX_WORDS);
 		if (strchr(word, '=') && word[0] != '-' && line->argc == 0)
 			line->envp[n_env++] = word;
