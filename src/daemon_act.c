@@ -50,6 +50,8 @@ static void aim(struct daemon_step *step, const struct watched *watched)
 		bounce->seen = member->seen;
 		bounce->seen_ms = member->seen_ms;
 	}
+	bounce->own_stop_timeout = member->stop_timeout_ms >= 0;
+	bounce->stop_timeout_ms = member->stop_timeout_ms;
 	if (bounce->step->kind == STEP_REMOVE)
 		bounce->finished_wall_ms = member->finished_wall_ms;
 }
@@ -60,6 +62,33 @@ static size_t text_size(const struct member *member)
 		return 0;
 	return strlen(member->text->container) + strlen(member->text->id) +
 	       strlen(member->text->project) + 3;
+}
+
+/* Why, as it is now: commands and webhooks are told, and those who hear of the
+ * bounce when the container has long been started again. */
+static int brief(struct daemon_step *step)
+{
+	struct bounce *bounce = &step->bounce;
+	int r;
+
+	if (bounce->step->kind != STEP_RUN &&
+	    bounce->step->kind != STEP_WEBHOOK && !bounce->before &&
+	    step->config->config->n_notifications == 0)
+		return 0;
+	daemon_notice_of(&step->told.notice, step->watched, NOTICE_STEP);
+	r = daemon_notice_keep(&step->told);
+	if (r == 0)
+		bounce->notice = &step->told.notice;
+	return r;
+}
+
+static void step_free(struct daemon_step *step)
+{
+	struct daemon_config *config = step->config;
+
+	mem_free(step->told.text);
+	mem_free(step);
+	daemon_config_unref(config);
 }
 
 static struct daemon_step *step_new(struct watched *watched,
@@ -101,7 +130,10 @@ static struct daemon_step *step_new(struct watched *watched,
 		step->bounce.runtime_name = daemon_group_url(monitor->group);
 		aim(step, watched);
 	}
-	return step;
+	if (brief(step) == 0)
+		return step;
+	step_free(step);
+	return NULL;
 }
 
 static struct runtime *runtime_of(const struct watched *watched)
@@ -150,6 +182,7 @@ static void step_ended(struct watched *watched,
 
 	supervisor_step_ended(&daemon->supervisor, &watched->monitor, report,
 	                      daemon_now(daemon));
+	watched->told = NULL;
 	if (watched->member)
 		daemon_member_sync(watched->member);
 	if (watched->removed && !watched->monitor.acting)
@@ -163,7 +196,6 @@ static void on_step_done(struct bounce *bounce)
 	struct daemon_step *step =
 		container_of(bounce, struct daemon_step, bounce);
 	struct watched *watched = step->watched;
-	struct daemon_config *config = step->config;
 	struct step_report report = {
 		.result = bounce->result,
 		.duration_ms = bounce->duration_ms,
@@ -171,9 +203,11 @@ static void on_step_done(struct bounce *bounce)
 	};
 
 	watched->step = NULL;
+	/* before the step's end is told: it may be the end of the monitor */
+	daemon_dependents_begin(watched, bounce);
+	watched->told = bounce->notice;
 	step_ended(watched, &report);
-	mem_free(step);
-	daemon_config_unref(config);
+	step_free(step);
 }
 
 /* The one whose place among all monitors of the supervisor @node is. */
@@ -294,6 +328,7 @@ void daemon_act_init(struct daemon *daemon)
 		.cancel_step = cancel_step,
 		.observe = observe,
 		.changed = changed,
+		.notice = daemon_notice,
 		.context = daemon,
 	};
 	daemon->promises_ops = (struct promises_ops){

@@ -36,21 +36,15 @@ static bool has_past(const struct member *member)
 	return monitor->pause || !policy_saved_empty(&saved);
 }
 
-/* What is cleaned up does not come back; of whom nothing was ever seen, there
- * was only thought that the rule covers it. */
+/* What is cleaned up does not come back. */
 static uint64_t forget_at(const struct member *member)
 {
 	const struct config_containers *config =
 		member->cover->config->containers;
-	bool seen = member->watched->monitor.last.kind != OBSERVATION_UNKNOWN;
-	bool past = has_past(member);
+	bool soon = config->any_end || !has_past(member);
 
-	if (!seen && !past)
-		return member->gone_ms;
-	return member->gone_ms + (config->any_end || !past
-	                                  ? MIN(config->forget_ms,
-	                                        FORGET_SOON_MS)
-	                                  : config->forget_ms);
+	return member->gone_ms + (soon ? MIN(config->forget_ms, FORGET_SOON_MS)
+	                               : config->forget_ms);
 }
 
 static void want_forget(struct daemon *daemon, uint64_t at_ms)
@@ -350,15 +344,12 @@ static void member_gone(struct member *member)
 		.exit_code = -1,
 	};
 	struct daemon *daemon = daemon_of(member);
-	uint64_t at_ms;
 
 	member->detached = false;
 	member->gone_ms = MAX(uv_now(&daemon->loop), 1);
 	member->cover->n_gone++;
-	at_ms = forget_at(member);
-	if (at_ms > member->gone_ms)
-		tell(member, &idle);
-	want_forget(daemon, at_ms);
+	tell(member, &idle);
+	want_forget(daemon, forget_at(member));
 }
 
 void daemon_cover_leave(struct member *member)

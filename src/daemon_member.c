@@ -124,6 +124,20 @@ static void note_seen(struct member *member, const struct container *container,
 	member->seen_ms = container->detailed ? now_ms : 0;
 }
 
+static void note_stop_timeout(struct member *member,
+                              const struct container *container)
+{
+	const struct config_containers *rule =
+		member->watched->monitor.config->containers;
+	uint64_t ms;
+
+	member->stop_timeout_ms = -1;
+	if (rule->stop_timeout_label &&
+	    container_label_time(container, rule->stop_timeout_label,
+	                         rule->stop_timeout_unit_ms, &ms))
+		member->stop_timeout_ms = (int64_t)ms;
+}
+
 void daemon_member_note(struct member *member,
                         const struct container *container, uint64_t now_ms)
 {
@@ -135,6 +149,7 @@ void daemon_member_note(struct member *member,
 		return;
 	note_output(member, container, unhealthy);
 	note_seen(member, container, now_ms);
+	note_stop_timeout(member, container);
 	member->finished_wall_ms = container->finished_wall_ms;
 	member->exit_code =
 		unhealthy ? container->check_exit_code : container->exit_code;

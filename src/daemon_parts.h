@@ -11,6 +11,8 @@
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
+ *     daemon_dependents.c  who is restarted after another was
+ *     daemon_notice.c   what people are told
  *     daemon_state.c    what survives our own restart
  *     daemon_notify.c   service manager and orphans
  */
@@ -18,6 +20,7 @@
 
 #include <uv.h>
 #include "action/bounce.h"
+#include "action/hook.h"
 #include "action/promise.h"
 #include "api/api.h"
 #include "base/map.h"
@@ -44,11 +47,18 @@ struct daemon_config {
 	uint32_t n_refs;
 };
 
+/* A notice whose text is its own (mem_free). */
+struct daemon_notice {
+	struct notice notice;
+	char *text; /* NULL: it is not kept */
+};
+
 /* A step at work: what it borrows is held by `config`, or lies in it. */
 struct daemon_step {
 	struct bounce bounce;
 	struct watched *watched;
 	struct daemon_config *config;
+	struct daemon_notice told; /* of a step that tells somebody why */
 	char text[]; /* of a member: its container's name, id, project */
 };
 
@@ -56,13 +66,14 @@ struct daemon_step {
 struct watched {
 	struct monitor monitor;
 	struct daemon *daemon;
-	struct feed *feed;        /* where its observations come from */
-	uint32_t subscription;    /* its number there */
-	struct member *member;    /* of a rule; NULL: it watches a push */
-	struct daemon_step *step; /* at work, or NULL */
-	struct list node;         /* in daemon.removed */
-	bool removed;             /* goes when its step has ended */
-	bool starved;             /* no memory for a step */
+	struct feed *feed;         /* where its observations come from */
+	uint32_t subscription;     /* its number there */
+	struct member *member;     /* of a rule; NULL: it watches a push */
+	struct daemon_step *step;  /* at work, or NULL */
+	const struct notice *told; /* of the step that has just ended; NULL */
+	struct list node;          /* in daemon.removed */
+	bool removed;              /* goes when its step has ended */
+	bool starved;              /* no memory for a step */
 	uint32_t n_steps[][N_STEP_RESULTS];
 };
 
@@ -112,7 +123,8 @@ struct member {
 	struct runtime_target seen; /* as it was last inspected, … */
 	uint64_t seen_ms;           /* … when; 0: it was only listed */
 	int64_t finished_wall_ms;
-	int64_t exit_code; /* of the container, or of the check */
+	int64_t exit_code;       /* of the container, or of the check */
+	int64_t stop_timeout_ms; /* that its label says; -1: none */
 
 	char name[]; /* "RULE/IDENTITY" */
 };
@@ -265,6 +277,12 @@ struct daemon {
 	uint64_t state_hash;            /* of what was written last */
 	bool state_failing;
 	struct saved_state *saved; /* read at start */
+
+	struct list dependents; /* of containers that were restarted, … */
+	uv_timer_t dependents_timer; /* … as long as these are waited for */
+	struct notifier *notifier; /* NULL: we end */
+	struct hooks hooks;
+	char host_name[UV_MAXHOSTNAMESIZE];
 
 	struct notify notify;
 	uv_timer_t status_timer;           /* the next status line */
@@ -492,6 +510,30 @@ void daemon_act_init(struct daemon *daemon);
 void daemon_act_starved(struct daemon *daemon);
 /* Cancels all that has not begun. */
 void daemon_act_cancel(struct daemon *daemon);
+
+/* --- daemon_dependents.c ------------------------------------------------- */
+
+/* A step of a member has ended so: if it was a restart, and its rule wants it,
+ * those that depend on the container are restarted after it. */
+void daemon_dependents_begin(struct watched *watched,
+                             const struct bounce *done);
+/* Begins nothing more, and cancels what can be. */
+void daemon_dependents_cancel(struct daemon *daemon);
+/* --- daemon_notice.c ----------------------------------------------------- */
+
+/* The supervisor's: tells those notifications that want to hear of it. */
+void daemon_notice(void *context, struct monitor *monitor,
+                   enum notice_event event);
+/* The facts as they are now; text is borrowed from all that they are about. */
+void daemon_notice_of(struct notice *notice, const struct watched *watched,
+                      enum notice_event event);
+/* Copies the text. 0 or UV_ENOMEM. */
+int daemon_notice_keep(struct daemon_notice *kept) MUST_CHECK;
+/* After client, bouncer and API; 0 or UV_ENOMEM. */
+int daemon_notice_open(struct daemon *daemon, uint64_t seed) MUST_CHECK;
+/* Gives what is not delivered a little time; daemon_closed_one() when it is
+ * done, counted in n_pending. */
+void daemon_notice_close(struct daemon *daemon);
 
 /* --- daemon_state.c ------------------------------------------------------ */
 

@@ -19,6 +19,19 @@ static enum step_result refuse(struct bounce *bounce, enum step_result result,
 	return result;
 }
 
+static bool ran_again(const struct bounce *bounce)
+{
+	const struct bounce_found *found = &bounce->found;
+
+	if (!found->known)
+		return true;
+	if (found->finished_wall_ms)
+		return found->finished_wall_ms != bounce->finished_wall_ms;
+	/* LXD does not say when it ended: it must not have begun since */
+	return !found->started_wall_ms ||
+	       found->started_wall_ms > bounce->finished_wall_ms;
+}
+
 /* It has ended, and nothing has happened to it since it was judged. */
 static enum step_result check_remove(struct bounce *bounce,
                                      const struct runtime_target *found)
@@ -34,8 +47,7 @@ static enum step_result check_remove(struct bounce *bounce,
 		              "the engine itself removes %s", target);
 	if (bounce->finished_wall_ms == 0)
 		return STEP_OK;
-	if (!bounce->found.known ||
-	    bounce->found.finished_wall_ms != bounce->finished_wall_ms)
+	if (ran_again(bounce))
 		return refuse(bounce, STEP_LEFT_ALONE,
 		              "%s has run again since it was judged", target);
 	return STEP_OK;

@@ -222,7 +222,7 @@ static void add_monitors(struct table *table, const struct status *status,
 		if (rule.p && !slice_equal(rule, last))
 			add_rule(table, status_rule(status, rule), rule,
 			         now_ms);
-		last = rule;
+		last = rule.p ? rule : (struct slice){ 0 };
 		add_monitor(table, monitor, now_ms);
 	}
 }

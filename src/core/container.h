@@ -73,6 +73,9 @@ struct container {
 	int64_t check_exit_code; /* of the last check that failed; -1 */
 	const char *output;      /* of that check, "" if none */
 
+	const char *ip; /* its first address, of an inspection; "" or NULL: not
+	                   known. Not kept by who remembers containers */
+
 	/* Whose namespaces it shares, an id; NULL: nobody's. */
 	const char *network_of;
 	const char *pid_of;
@@ -88,6 +91,11 @@ struct container {
 /* The value of a label, NULL if it has none of that name. */
 const char *container_label(const struct container *container,
                             const char *name);
+
+/* A number in a label, in milliseconds: @unit_ms each. False if the container
+ * has no such label, or it is no number of time. */
+bool container_label_time(const struct container *container, const char *name,
+                          uint32_t unit_ms, uint64_t *msp);
 
 /*
  * container_identity() - what stays the same when it is made anew

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/slice.h"
 
 #define NS_PER_MS 1000000
 
@@ -192,16 +194,15 @@ static int64_t since_when(const struct container *next, int64_t now_ms)
 static void forget_past(struct container_known *known,
                         const struct container *next)
 {
-	int64_t ended_ms = known->ended_ms;
+	/* a list does not say since when */
+	bool runs_again = next->status == CONTAINER_RUNNING &&
+	                  !next->started_wall_ms &&
+	                  known->container.status == CONTAINER_EXITED;
 
-	if (known->asked_ms && next->started_wall_ms > known->asked_ms)
+	if (runs_again || next->started_wall_ms > known->asked_ms)
 		known->asked_ms = 0;
-	if (!ended_ms)
-		return;
-	if (next->started_wall_ms > ended_ms ||
-	    next->finished_wall_ms > ended_ms + CONTAINER_SLACK_MS ||
-	    (next->status == CONTAINER_RUNNING &&
-	     known->container.status != CONTAINER_RUNNING))
+	if (runs_again || next->started_wall_ms > known->ended_ms ||
+	    next->finished_wall_ms > known->ended_ms + CONTAINER_SLACK_MS)
 		known->ended_ms = 0;
 }
 
@@ -213,13 +214,21 @@ int container_known_update(struct container_known *known,
 	bool changed = next.status != known->container.status ||
 	               next.health != known->container.health ||
 	               !known->since_ms;
-	int r = take_copy(known, merged, kept);
+	struct container_known past = *known;
+	int r;
 
+	forget_past(&past, &next);
+	r = take_copy(known, merged, kept);
 	if (r < 0)
 		return r;
-	forget_past(known, &next);
+	known->asked_ms = past.asked_ms;
+	known->ended_ms = past.ended_ms;
 	if (changed)
 		known->since_ms = since_when(&next, now_ms);
+	/* LXD does not say when: when we first saw it so */
+	if (next.status == CONTAINER_EXITED && next.detailed &&
+	    !next.finished_wall_ms)
+		known->container.finished_wall_ms = known->since_ms;
 	if (next.health != CONTAINER_HEALTH_UNSAID)
 		known->claimed = (uint8_t)next.health;
 	return 0;
@@ -419,14 +428,29 @@ static bool ended_by_itself(const struct container_known *known)
 	       !known->container.stopped_by_hand;
 }
 
+/* A label that makes no sense says nothing. */
+static bool has_code(const struct container *container,
+                     const struct container_ends *ends)
+{
+	const char *text =
+		ends->codes_label
+			? container_label(container, ends->codes_label)
+			: NULL;
+	struct exit_codes own;
+	struct err err;
+
+	if (text && exit_codes_parse(slice_from(text), &own, &err) == 0)
+		return exit_codes_has(&own, container->exit_code);
+	return exit_codes_has(ends->codes, container->exit_code);
+}
+
 static bool is_end(const struct container_known *known,
                    const struct container_ends *ends)
 {
 	const struct container *container = &known->container;
 
 	return container->status == CONTAINER_EXITED &&
-	       container->finished_wall_ms &&
-	       exit_codes_has(ends->codes, container->exit_code) &&
+	       container->finished_wall_ms && has_code(container, ends) &&
 	       (ends->of_any_cause || ended_by_itself(known));
 }
 

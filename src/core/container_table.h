@@ -45,6 +45,8 @@ struct containers_query {
 	const struct selector *selector;
 	/* EXITED: which ends count, … */
 	const struct exit_codes *codes;
+	const char *codes_label; /* … of a container that has it: that set
+	                            instead, if it is one; NULL */
 	bool any_end; /* … also of those that a person stopped, and of which
 	                 nobody saw how they ended: for clean-up. Otherwise
 	                 such an end is idle, unless `codes_given` */
@@ -52,6 +54,7 @@ struct containers_query {
 	uint32_t keep_last; /* … but not the last so many to end, of those that
 	                       the subscription covers */
 	const struct probe *probe; /* for those without a check; NULL: none */
+	const char *wanted_label; /* of a container, for who is told; or NULL */
 	const char *dependents_label; /* see core/dependents.h; or NULL */
 };
 

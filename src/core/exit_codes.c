@@ -2,6 +2,7 @@
 #include "core/exit_codes.h"
 
 #include <errno.h>
+#include "base/macros.h"
 #include "base/number.h"
 
 #define MAX_CODE  255
@@ -83,8 +84,17 @@ int exit_codes_parse(struct slice text, struct exit_codes *codes,
 	return 0;
 }
 
+static bool has_all(const struct exit_codes *codes)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(codes->bits); i++)
+		if (codes->bits[i] != UINT32_MAX)
+			return false;
+	return true;
+}
+
 bool exit_codes_has(const struct exit_codes *codes, int64_t code)
 {
-	return code >= 0 && code <= MAX_CODE &&
-	       codes->bits[code / 32] >> code % 32 & 1;
+	if (code < 0)
+		return has_all(codes);
+	return code <= MAX_CODE && codes->bits[code / 32] >> code % 32 & 1;
 }

@@ -23,5 +23,6 @@ struct exit_codes {
 int exit_codes_parse(struct slice text, struct exit_codes *codes,
                      struct err *err) MUST_CHECK;
 
-/* A code that is not known (-1) or out of range is in no set. */
+/* A code that is not known (-1; LXD tells none) is only in the set of `any`, one
+ * that is out of range in none. */
 bool exit_codes_has(const struct exit_codes *codes, int64_t code);

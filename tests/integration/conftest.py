@@ -17,6 +17,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from daemons import bouncer as bouncer_module    # noqa: E402
+from daemons.alertmanager import Alertmanager    # noqa: E402
 from daemons.bouncer import Bouncer    # noqa: E402
 from daemons.docker import Docker    # noqa: E402
 from daemons.lxd import Incus, Lxd    # noqa: E402
@@ -25,6 +26,7 @@ from daemons.podman import Podman    # noqa: E402
 from daemons.process import Unavailable    # noqa: E402
 from daemons.prometheus import Prometheus    # noqa: E402
 from daemons.pushgateway import Pushgateway    # noqa: E402
+from daemons.receiver import Receiver    # noqa: E402
 from daemons.scripted import ScriptedGateway    # noqa: E402
 
 _missing = {}   # peer: why it cannot run
@@ -91,6 +93,22 @@ def prometheus(directory):
     path = tempfile.mkdtemp(prefix="prometheus-", dir=directory)
     peer = _start("prometheus", lambda: Prometheus(path),
                   lambda server: server.start())
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def alertmanager(directory):
+    path = tempfile.mkdtemp(prefix="alertmanager-", dir=directory)
+    peer = _start("alertmanager", lambda: Alertmanager(path),
+                  lambda server: server.start())
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def receiver():
+    peer = Receiver()
     yield peer
     peer.stop()
 

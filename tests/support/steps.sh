@@ -49,6 +49,7 @@ debootstrap=debootstrap systemd-analyze=systemd systemd-nspawn=systemd-container
 
 # program=package: whoever has the program from elsewhere keeps it.
 PEERS="prometheus-pushgateway=prometheus-pushgateway prometheus=prometheus \
+prometheus-alertmanager=prometheus-alertmanager \
 dockerd=docker.io podman=podman lxd=lxd docker-compose=docker-compose \
 zsh=zsh"
 

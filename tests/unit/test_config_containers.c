@@ -79,6 +79,22 @@ static void test_exited_defaults(void **state)
 	config_free(config);
 }
 
+/* LXD tells no codes. */
+static void test_exited_of_lxd(void **state)
+{
+	struct config *config = load("{name: e, type: lxd, watch: exited");
+	const struct config_monitor *m = config->monitors;
+
+	assert_true(exit_codes_has(&m->containers->codes, -1));
+	assert_false(m->containers->codes_given);
+	config_free(config);
+	config = load("{name: e, type: lxd, watch: exited, "
+	              "steps: [{type: remove}]");
+	m = config->monitors;
+	assert_false(exit_codes_has(&m->containers->codes, -1));
+	config_free(config);
+}
+
 /* Who only removes wants what is done, also if a person stopped it. */
 static void test_removal(void **state)
 {
@@ -519,6 +535,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_health_defaults),
 		cmocka_unit_test(test_exited_defaults),
+		cmocka_unit_test(test_exited_of_lxd),
 		cmocka_unit_test(test_removal),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_probes),

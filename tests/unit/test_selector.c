@@ -208,6 +208,35 @@ static void test_lxd_project(void **state)
 	expect(&selector, &instance, "", "image"); /* it has none */
 }
 
+static void test_label_time(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t unit_ms;
+		bool good;
+		uint64_t ms;
+	} rows[] = {
+		{ "30", 1000, true, 30000 }, { " 2.5 ", 1000, true, 2500 },
+		{ "10", 1, true, 10 },       { "0", 1000, true, 0 },
+		{ "-1", 1000, false, 0 },    { "ten", 1000, false, 0 },
+		{ "", 1000, false, 0 },      { "NaN", 1, false, 0 },
+		{ "1e300", 1, false, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct container_label label = { "t", rows[i].text };
+		struct container container = { .labels = &label,
+			                       .n_labels = 1 };
+		uint64_t ms = 0;
+
+		assert_int_equal(container_label_time(&container, "t",
+		                                      rows[i].unit_ms, &ms),
+		                 rows[i].good);
+		assert_int_equal(ms, rows[i].ms);
+		assert_false(container_label_time(&container, "u", 1, &ms));
+	}
+}
+
 static void test_opt_out(void **state)
 {
 	const struct {
@@ -373,9 +402,9 @@ static void test_exit_codes(void **state)
 		{ "0,143", { 0, 143, 0, 0 }, { 1, 142, 144, -1 } },
 		{ " 0 , 1\t137", { 0, 1, 137, 0 }, { 2, 136, -1, 138 } },
 		{ "1-125", { 1, 64, 125, 2 }, { 0, 126, -1, 255 } },
-		{ "any", { 0, 1, 137, 255 }, { -1, 256, -2, INT64_MAX } },
+		{ "any", { 0, 1, -1, 255 }, { 256, 257, 512, INT64_MAX } },
 		{ "NonZero", { 1, 137, 255, 31 }, { 0, -1, 256, INT64_MIN } },
-		{ "0,nonzero", { 0, 255, 32, 63 }, { -1, 256, -1, 256 } },
+		{ "0,nonzero", { 0, 255, -1, 63 }, { 257, 256, 300, 256 } },
 		{ "255-255", { 255, 255, 255, 255 }, { 254, 0, -1, 256 } },
 	};
 	static const char *const bad[] = { "",      ",",     "256", "-1",
@@ -414,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_any_of_and_exclude),
 		cmocka_unit_test(test_lxd_project),
+		cmocka_unit_test(test_label_time),
 		cmocka_unit_test(test_opt_out),
 		cmocka_unit_test(test_left_alone),
 		cmocka_unit_test(test_equal),
