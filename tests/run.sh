@@ -4,9 +4,13 @@
 # who may use sudo. What is missing is installed by apt-get; no service is
 # left running. The last line is: N passed, N failed, N skipped.
 #
-#   tests/run.sh [--unit]
+#   tests/run.sh [--unit | --trixie]
 #
 #   --unit    only what needs no daemon: unit, io and corpus tests
+#   --trixie  instead of all that, the tests of engines with those of Debian 13:
+#             Docker 26, Podman 5 and Incus 6, in a tree that is made once with
+#             debootstrap and kept in BOUNCER_TRIXIE_DIR (default:
+#             /var/tmp/bouncer-trixie, 900 MB). Needs root.
 #
 # BUILD is the build directory (default: build), SETUP_OPTIONS are handed to
 # meson with it.
@@ -18,16 +22,37 @@ BUILD=${BUILD:-$ROOT/build}
 . "$ROOT/tests/support/steps.sh"
 
 integration=yes
+trixie=
 for argument in "$@"; do
     case $argument in
     --unit) integration= ;;
+    --trixie) trixie=yes ;;
     -h | --help)
-        sed -n '3,12s/^# \{0,1\}//p' "$0"
+        sed -n '3,16s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
-    *) die "unknown argument $argument; there is only --unit" ;;
+    *) die "unknown argument $argument; there are --unit and --trixie" ;;
     esac
 done
+
+# What asks engines, and so may find others.
+TRIXIE_TESTS="test_trixie test_runtime_engines test_lxd_runtime test_docker \
+test_podman test_lxd test_health"
+
+run_trixie()
+{
+    report=$BUILD/trixie.xml
+    as_root rm -f "$report"
+    set --
+    for test in $TRIXIE_TESTS; do
+        set -- "$@" "$ROOT/tests/integration/$test.py"
+    done
+    as_root env BOUNCER="$BUILD/src/bouncer" PYTHONDONTWRITEBYTECODE=1 \
+        BOUNCER_TRIXIE_DIR="${BOUNCER_TRIXIE_DIR:-}" \
+        /usr/bin/python3 -m pytest --trixie "$@" -v \
+        --junitxml="$report" </dev/null && status=0 || status=$?
+    tally_results "engines of Debian 13" "$status" "$report"
+}
 
 run_integration()
 {
@@ -53,6 +78,13 @@ mkdir -p "$(dirname "$BUILD")"
 # shellcheck disable=SC2086 # a list of options
 configure "$BUILD" ${SETUP_OPTIONS:-}
 compile "$BUILD"
+
+if [ -n "$trixie" ]; then
+    say "integration tests with the engines of Debian 13"
+    run_trixie
+    tally_end
+    exit
+fi
 
 say "unit, io and corpus tests"
 meson_test "unit" "$BUILD" unit

@@ -3,9 +3,9 @@
 release of Debian, with a mount namespace of its own.
 
 A plain chroot is not enough for dockerd, which wants a root that is a mount
-point; so the tree becomes the root by pivot_root(8). The directory of an
-engine is bound into it under its own name: what a socket's path is inside, it
-is outside; /run lies in it, too, for the engine's other programs. The tree is made once and kept in $BOUNCER_TRIXIE_DIR (default:
+point; so the tree becomes the root by pivot_root(8). The directory of the
+tests is bound into it under its own name: what a path is inside, it is outside;
+/run lies in the engine's part of it, for its other programs. The tree is made once and kept in $BOUNCER_TRIXIE_DIR (default:
 /var/tmp/bouncer-trixie).
 """
 
@@ -24,7 +24,8 @@ BOOTSTRAP_SECONDS = 900
 CACHE = "/var/tmp/bouncer-trixie"
 APT_CACHE = "/var/cache/apt/archives"
 
-# $1 the tree, $2 the directory to bring along, then what to run.
+# $1 the tree, $2 the engine's directory, whose parent, where the tests keep
+# everything, is brought along; then what to run.
 ENTER = """set -e
 root=$1 directory=$2
 shift 2
@@ -36,8 +37,8 @@ mount --rbind /dev dev
 mkdir -p "$directory/.run"
 mount --bind "$directory/.run" run
 mount -t tmpfs tmpfs tmp
-mkdir -p ".$directory"
-mount --bind "$directory" ".$directory"
+mkdir -p ".${directory%/*}"
+mount --bind "${directory%/*}" ".${directory%/*}"
 pivot_root . mnt
 umount -l /mnt
 cd "$directory"
