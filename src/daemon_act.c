@@ -201,6 +201,8 @@ static void on_step_done(struct bounce *bounce)
 	};
 
 	watched->step = NULL;
+	/* before the step's end is told: it may be the end of the monitor */
+	daemon_dependents_begin(watched, bounce);
 	watched->told = bounce->notice;
 	step_ended(watched, &report);
 	step_free(step);

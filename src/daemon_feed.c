@@ -206,6 +206,7 @@ static int containers_feed_open(struct feed *feed,
 	struct containers_options options = {
 		.loop = &daemon->loop,
 		.runtime = feed->runtime,
+		.client = daemon->client,
 		.log = daemon->log,
 		.name = feed->url,
 		.self_id = daemon->own_id,

@@ -12,6 +12,7 @@
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
  *     daemon_notice.c   what people are told
+ *     daemon_dependents.c  who is restarted after another was
  *     daemon_state.c    what survives our own restart
  *     daemon_notify.c   service manager and orphans
  */
@@ -277,6 +278,8 @@ struct daemon {
 
 	struct notifier *notifier; /* NULL: we end */
 	char host_name[UV_MAXHOSTNAMESIZE];
+	struct list dependents; /* of containers that were restarted, … */
+	uv_timer_t dependents_timer; /* … as long as these are waited for */
 
 	struct notify notify;
 	uv_timer_t status_timer;           /* the next status line */
@@ -520,6 +523,15 @@ int daemon_notice_open(struct daemon *daemon, uint64_t seed) MUST_CHECK;
 /* Gives what is not delivered a little time; daemon_closed_one() when it is
  * done, counted in n_pending. */
 void daemon_notice_close(struct daemon *daemon);
+
+/* --- daemon_dependents.c ------------------------------------------------- */
+
+/* A step of a member has ended so: if it was a restart, and its rule wants it,
+ * those that depend on the container are restarted after it. */
+void daemon_dependents_begin(struct watched *watched,
+                             const struct bounce *done);
+/* Begins nothing more, and cancels what can be. */
+void daemon_dependents_cancel(struct daemon *daemon);
 
 /* --- daemon_state.c ------------------------------------------------------ */
 
