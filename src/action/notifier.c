@@ -43,6 +43,7 @@ struct notifier_send {
 	char *name;
 	char *method;
 	char *token_file;
+	char *ca_file;
 	struct buf url;
 	struct buf body;
 	struct buf names;  /* of headers */
@@ -55,6 +56,7 @@ struct notifier_send {
 	/* the present try */
 	struct http_call call;
 	struct http_header http[MAX_HEADERS];
+	struct tls_options tls;
 	struct buf token;
 	uint64_t after_ms; /* Retry-After of the answer; 0: none */
 	char said[SAID_MAX];
@@ -106,6 +108,7 @@ static void send_free(struct notifier_send *send)
 	mem_free(send->name);
 	mem_free(send->method);
 	mem_free(send->token_file);
+	mem_free(send->ca_file);
 	mem_free(send);
 }
 
@@ -395,6 +398,7 @@ static int call_begin(struct notifier_send *send, struct err *err)
 		return r;
 	send->n_said = 0;
 	send->after_ms = 0;
+	send->tls.ca = send->ca_file; /* NULL: the client's */
 	send->call = (struct http_call){
 		.url = url,
 		.method = send->method,
@@ -404,6 +408,7 @@ static int call_begin(struct notifier_send *send, struct err *err)
 		.body = buf_slice(&send->body),
 		.timeout_ms = send->timeout_ms,
 		.max_body = MAX_ANSWER,
+		.tls = &send->tls,
 		.on_head = on_head,
 		.on_body = on_body,
 	};
@@ -569,6 +574,7 @@ static int copy_request(struct notifier_send *send,
 
 	send->method = mem_strdup(webhook->method ? webhook->method : "POST");
 	send->token_file = mem_strdup(webhook->token_file);
+	send->ca_file = mem_strdup(webhook->ca_file);
 	template_render(slice_from(webhook->url), TEMPLATE_URL, notice,
 	                &send->url);
 	webhook_body(webhook, notice, &send->body);
@@ -578,6 +584,7 @@ static int copy_request(struct notifier_send *send,
 		               "the message is too long when it is filled in");
 	if (failed || !send->method ||
 	    (webhook->token_file && !send->token_file) ||
+	    (webhook->ca_file && !send->ca_file) ||
 	    copy_headers(send, webhook, notice) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
 	return webhook_url_parse(buf_slice(&send->url), &url, &target, err);

@@ -6,11 +6,13 @@ import json
 import os
 import stat
 import subprocess
+import tempfile
 
 import pytest
 
 from daemons.bouncer import monitor, program, rule, settings
-from daemons.process import wait_until
+from daemons.process import Unavailable, wait_until
+from daemons.tls import Authority, Terminator
 
 SECONDS = 30
 
@@ -228,6 +230,27 @@ def test_tries_again_and_reloads(pushgateway, bouncer, receiver):
     assert len(receiver.told("/one")) == 3
 
 
+def test_https(notify_config, receiver, directory):
+    """Its authorities are its own, or nobody takes it for what it says."""
+    try:
+        authority = Authority(tempfile.mkdtemp(prefix="tls-", dir=directory))
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    port = int(receiver.url.rsplit(":", 1)[1])
+    terminator = Terminator(port, *authority.issue("receiver"))
+    try:
+        trusted = {"name": "trusted", "url": terminator.url + "/trusted",
+                   "ca_file": authority.certificate}
+        code, out, _ = notify_config(
+            trusted, {"name": "foreign", "url": terminator.url + "/foreign"})
+        assert "trusted: sent (HTTP 200)\n" in out
+        assert "foreign: failed (" in out and "certificate" in out
+        assert code == 3
+        assert [told.path for told in receiver.told()] == ["/trusted"]
+    finally:
+        terminator.stop()
+
+
 def test_receiver_that_is_away_holds_nothing_up(dockerd, bouncer):
     dockerd.run_checked("web")
     running = bouncer(with_notifications(
@@ -241,22 +264,36 @@ def test_receiver_that_is_away_holds_nothing_up(dockerd, bouncer):
 
 # --- bouncer notify --test ---------------------------------------------------
 
-@pytest.fixture
-def notify(tmp_path, receiver):
-    path = tmp_path / "config.yml"
-    path.write_text(with_notifications(
-        settings(monitor("job", type="host", steps=[
-            {"type": "run", "command": ["/bin/true"]}]),
-            push_gw="http://127.0.0.1:1", host="box"),
-        {"name": "ops", "url": receiver.url + "/ops", "preset": "discord"},
-        {"name": "second", "url": receiver.url + "/second"},
-        {"name": "gone", "url": "http://127.0.0.1:1/"}))
+def asked(path, *args):
+    done = subprocess.run(
+        [program(), "notify", "--config", str(path), *args], text=True,
+        capture_output=True, check=False, timeout=SECONDS)
+    return done.returncode, done.stdout, done.stderr
 
+
+@pytest.fixture
+def notify_config(tmp_path):
+    """notify_config(notification, …) tests them all."""
+    path = tmp_path / "config.yml"
+
+    def run(*notifications, args=("--test",)):
+        path.write_text(with_notifications(
+            settings(monitor("job", type="host", steps=[
+                {"type": "run", "command": ["/bin/true"]}]),
+                push_gw="http://127.0.0.1:1", host="box"), *notifications))
+        return asked(path, *args)
+
+    return run
+
+
+@pytest.fixture
+def notify(notify_config, receiver):
     def run(*args):
-        done = subprocess.run(
-            [program(), "notify", "--config", str(path), *args], text=True,
-            capture_output=True, check=False, timeout=SECONDS)
-        return done.returncode, done.stdout, done.stderr
+        return notify_config(
+            {"name": "ops", "url": receiver.url + "/ops",
+             "preset": "discord"},
+            {"name": "second", "url": receiver.url + "/second"},
+            {"name": "gone", "url": "http://127.0.0.1:1/"}, args=args)
 
     return run
 
@@ -279,14 +316,10 @@ def test_test_says_who_did_not_take_it(notify, receiver):
     assert (code, out) == (4, "ops: refused (HTTP 404)\n")
 
 
-def test_test_of_nobody(notify, tmp_path):
+def test_test_of_nobody(notify, notify_config):
     assert notify()[0] == 2
     code, out, err = notify("--test", "opps")
     assert (code, out) == (2, "")
     assert "did you mean ops?" in err
-    (tmp_path / "config.yml").write_text(settings(
-        monitor("job", type="host", steps=[
-            {"type": "run", "command": ["/bin/true"]}]),
-        push_gw="http://127.0.0.1:1"))
-    code, _, err = notify("--test")
+    code, _, err = notify_config()
     assert code == 2 and "has no notifications" in err
