@@ -13,14 +13,17 @@
 enum { CONTROL, PREFIX, INTERVAL, RETRIES, QUIET, VOLUMES, N_OPTIONS };
 
 static const struct door_option options[N_OPTIONS] = {
-	[CONTROL] = { "MON_CONTROL", "control" },
-	[PREFIX] = { "MON_PREFIX", "prefix" },
-	[INTERVAL] = { "MON_INTERVAL", "interval" },
-	[RETRIES] = { "MON_RETRIES", "retries",
+	[CONTROL] = { .variable = "MON_CONTROL", .flag = "control" },
+	[PREFIX] = { .variable = "MON_PREFIX", .flag = "prefix" },
+	[INTERVAL] = { .variable = "MON_INTERVAL", .flag = "interval" },
+	[RETRIES] = { .variable = "MON_RETRIES",
+	              .flag = "retries",
 	              .lost = "what failed is tried again with each report of "
 	                      "the engine, and every interval" },
-	[QUIET] = { "MON_QUIET", "quiet", .boolean = true },
-	[VOLUMES] = { "MON_VOLUMES", "volumes", .boolean = true },
+	[QUIET] = { .variable = "MON_QUIET", .flag = "quiet", .boolean = true },
+	[VOLUMES] = { .variable = "MON_VOLUMES",
+	              .flag = "volumes",
+	              .boolean = true },
 };
 
 static const struct door_table table = { .prefix = "MON_",

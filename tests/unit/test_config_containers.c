@@ -322,8 +322,8 @@ static const char *const variants[] = {
 	"{name: h, watch: exited, type: docker, exit_codes_label: a",
 	"{name: h, watch: exited, type: docker, keep_last: 1",
 	"{name: h, watch: exited, type: docker, steps: [{type: remove}]",
-	"{name: h, watch: exited, type: docker, "
-	"steps: [{type: remove, volumes: true}]",
+	("{name: h, watch: exited, type: docker, "
+	 "steps: [{type: remove, volumes: true}]"),
 };
 
 static void test_equality(void **state)
