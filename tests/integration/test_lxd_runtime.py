@@ -401,6 +401,6 @@ def test_a_new_name_is_another_instance(lxd, watch):
 def test_the_events_end_with_the_daemon(lxd, watch, engine):
     lxd.restart_daemon()
     ended = watch.last()
-    assert ended["code"] != 0 and "lxd: " in ended["closed"]
+    assert ended["code"] != 0 and f"{lxd.kind}: " in ended["closed"]
     after = Watch(engine)
     after.stop()
