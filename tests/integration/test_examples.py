@@ -140,6 +140,29 @@ def test_compose(dockerd, project):
     hangs_and_comes_back(dockerd, reached(port), "Importer", "importer")
 
 
+# --- health ------------------------------------------------------------------
+
+def test_health(dockerd, project):
+    """As it stands: what is sick is restarted, and the receiver prints what
+    it is told."""
+    port = free_port()
+    with open(example("health/config.yml"), encoding="utf-8") as text:
+        compose = project("health", text.read(), BOUNCER_PORT=str(port))
+    running = reached(port)
+    running.wait_state("health/health/web/1", "good")
+    before = dockerd.started_at("web")
+    assert dockerd.exec("web", "/bin/touch", "/run/web/broken") == 0
+    running.wait_recovered("health/health/web/1")
+    assert dockerd.started_at("web") != before
+
+    def told():
+        return compose.run("logs", "--no-color", "receiver")
+
+    wait_until(lambda: '"event":"recovered"' in told(), RUN_SECONDS,
+               "news of it")
+    assert '"output":"broken"' in told()
+
+
 # --- LXD ---------------------------------------------------------------------
 
 def test_lxd(lxd, pushgateway, bouncer):
