@@ -88,8 +88,8 @@ static void write_file(const char *path, const char *text)
 static void set_serial(mbedtls_x509write_cert *made, unsigned char number)
 {
 #if MBEDTLS_VERSION_MAJOR >= 3
-	assert_int_equal(
-		mbedtls_x509write_crt_set_serial_raw(made, &number, 1), 0);
+	assert_int_equal(mbedtls_x509write_crt_set_serial_raw(made, &number, 1),
+	                 0);
 #else
 	mbedtls_mpi serial;
 

@@ -98,8 +98,8 @@ static void do_step(struct connection *connection)
 		                      strlen(step->answer));
 	if (step->then == TLS_PEER_END || step->then == TLS_PEER_END_ONLY)
 		tls_kit_session_end(&connection->session);
-	connection->hangs_up = step->then == TLS_PEER_END ||
-	                       step->then == TLS_PEER_CUT;
+	connection->hangs_up =
+		step->then == TLS_PEER_END || step->then == TLS_PEER_CUT;
 }
 
 static void answer(struct connection *connection)

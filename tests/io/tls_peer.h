@@ -11,8 +11,8 @@
 
 enum tls_peer_then {
 	TLS_PEER_KEEP,
-	TLS_PEER_END, /* close_notify, then the end of the connection */
-	TLS_PEER_CUT, /* only the latter */
+	TLS_PEER_END,      /* close_notify, then the end of the connection */
+	TLS_PEER_CUT,      /* only the latter */
 	TLS_PEER_END_ONLY, /* only the former */
 };
 
@@ -25,9 +25,9 @@ struct tls_peer {
 	/* set by the test, any time */
 	const struct tls_peer_step *steps; /* one for each request */
 	size_t n_steps;
-	size_t piece;    /* bytes for each write; 0: all at once */
-	bool silent;     /* reads, and never answers, not even the hello */
-	bool hangs_up;   /* as soon as something has come */
+	size_t piece;  /* bytes for each write; 0: all at once */
+	bool silent;   /* reads, and never answers, not even the hello */
+	bool hangs_up; /* as soon as something has come */
 
 	struct tls_kit_server server;
 	uv_tcp_t listener;
@@ -40,8 +40,8 @@ struct tls_peer {
 	bool closed;
 };
 
-void tls_peer_listen(struct tls_peer *peer, uv_loop_t *loop,
-                     const char *file, const char *client_ca);
+void tls_peer_listen(struct tls_peer *peer, uv_loop_t *loop, const char *file,
+                     const char *client_ca);
 
 /* Says to all that it ends, and ends. */
 void tls_peer_end_all(struct tls_peer *peer);

@@ -4,8 +4,10 @@ release of Debian, with a mount namespace of its own.
 
 A plain chroot is not enough for dockerd, which wants a root that is a mount
 point; so the tree becomes the root by pivot_root(8). The directory of the
-tests is bound into it under its own name: what a path is inside, it is outside;
-/run lies in the engine's part of it, for its other programs. The tree is made once and kept in $BOUNCER_TRIXIE_DIR (default:
+tests is bound into it under its own name: a path means the same inside and
+outside; /run lies in the engine's part of it, for its other programs.
+
+The tree is made once and kept in $BOUNCER_TRIXIE_DIR (default:
 /var/tmp/bouncer-trixie).
 """
 
