@@ -277,7 +277,6 @@ static int plan_monitor(struct plan *plan, const struct config_monitor *config,
 			return UV_ENOMEM;
 		plan->n_new++;
 	}
-	plan->monitors[plan->n_watched] = &watched->monitor;
 	plan->watched[plan->n_watched++] = watched;
 	if (map_set(&plan->by_name, slice_from(config->name), watched) < 0)
 		return UV_ENOMEM;

@@ -62,7 +62,7 @@ def test_reads_a_gateway_over_https(pushgateway, secure_gateway, authority,
     pushgateway.push("job")
     running.wait_state("job", "good")
     # one connection for all its readings
-    running.wait_for(lambda b: b.metric("bouncer_source_polls_total") > 5, 20,
+    running.wait_for(lambda b: b.metric("bouncer_source_fetches_total") > 5, 20,
                      "readings")
     assert secure_gateway.n_accepted == 1
     assert secure_gateway.versions <= {"TLSv1.2", "TLSv1.3"}
