@@ -235,10 +235,12 @@ static void close_bouncer(struct daemon *daemon)
 	bouncer_close(&daemon->bouncer, daemon_closed_one, daemon);
 }
 
-/* What is still owed stands in the file from here on. */
+/* What is still owed stands in the file from here on; beside that, the last
+ * notices go out. */
 static void close_state(struct daemon *daemon)
 {
 	daemon_state_close(daemon);
+	daemon_notice_close(daemon);
 }
 
 static void close_promises(struct daemon *daemon)
@@ -435,6 +437,8 @@ static int open_parts(struct daemon *daemon)
 		.max_parallel = 1,
 	};
 	r = bouncer_init(&daemon->bouncer);
+	if (r == 0)
+		r = daemon_notice_open(daemon, seed + 2);
 	if (r == 0)
 		r = uv_timer_init(&daemon->loop, &daemon->deadline);
 	if (r == 0)

@@ -62,6 +62,31 @@ static size_t text_size(const struct member *member)
 	       strlen(member->text->project) + 3;
 }
 
+/* Commands and webhooks are told why; nobody else waits for that. */
+static int brief(struct daemon_step *step)
+{
+	struct bounce *bounce = &step->bounce;
+	int r;
+
+	if (bounce->step->kind != STEP_RUN &&
+	    bounce->step->kind != STEP_WEBHOOK && !bounce->before)
+		return 0;
+	daemon_notice_of(&step->told.notice, step->watched, NOTICE_STEP);
+	r = daemon_notice_keep(&step->told);
+	if (r == 0)
+		bounce->notice = &step->told.notice;
+	return r;
+}
+
+static void step_free(struct daemon_step *step)
+{
+	struct daemon_config *config = step->config;
+
+	mem_free(step->told.text);
+	mem_free(step);
+	daemon_config_unref(config);
+}
+
 static struct daemon_step *step_new(struct watched *watched,
                                     struct runtime *runtime)
 {
@@ -101,7 +126,10 @@ static struct daemon_step *step_new(struct watched *watched,
 		step->bounce.runtime_name = daemon_group_url(monitor->group);
 		aim(step, watched);
 	}
-	return step;
+	if (brief(step) == 0)
+		return step;
+	step_free(step);
+	return NULL;
 }
 
 static struct runtime *runtime_of(const struct watched *watched)
@@ -163,7 +191,6 @@ static void on_step_done(struct bounce *bounce)
 	struct daemon_step *step =
 		container_of(bounce, struct daemon_step, bounce);
 	struct watched *watched = step->watched;
-	struct daemon_config *config = step->config;
 	struct step_report report = {
 		.result = bounce->result,
 		.duration_ms = bounce->duration_ms,
@@ -172,8 +199,7 @@ static void on_step_done(struct bounce *bounce)
 
 	watched->step = NULL;
 	step_ended(watched, &report);
-	mem_free(step);
-	daemon_config_unref(config);
+	step_free(step);
 }
 
 /* The one whose place among all monitors of the supervisor @node is. */
@@ -294,6 +320,7 @@ void daemon_act_init(struct daemon *daemon)
 		.cancel_step = cancel_step,
 		.observe = observe,
 		.changed = changed,
+		.notice = daemon_notice,
 		.context = daemon,
 	};
 	daemon->promises_ops = (struct promises_ops){

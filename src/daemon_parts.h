@@ -11,6 +11,7 @@
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
+ *     daemon_notice.c   what people are told
  *     daemon_state.c    what survives our own restart
  *     daemon_notify.c   service manager and orphans
  */
@@ -44,11 +45,18 @@ struct daemon_config {
 	uint32_t n_refs;
 };
 
+/* A notice whose text is its own (mem_free). */
+struct daemon_notice {
+	struct notice notice;
+	char *text; /* NULL: it is not kept */
+};
+
 /* A step at work: what it borrows is held by `config`, or lies in it. */
 struct daemon_step {
 	struct bounce bounce;
 	struct watched *watched;
 	struct daemon_config *config;
+	struct daemon_notice told; /* of a step that tells somebody why */
 	char text[]; /* of a member: its container's name, id, project */
 };
 
@@ -265,6 +273,9 @@ struct daemon {
 	uint64_t state_hash;            /* of what was written last */
 	bool state_failing;
 	struct saved_state *saved; /* read at start */
+
+	struct notifier *notifier; /* NULL: we end */
+	char host_name[UV_MAXHOSTNAMESIZE];
 
 	struct notify notify;
 	uv_timer_t status_timer;           /* the next status line */
@@ -492,6 +503,22 @@ void daemon_act_init(struct daemon *daemon);
 void daemon_act_starved(struct daemon *daemon);
 /* Cancels all that has not begun. */
 void daemon_act_cancel(struct daemon *daemon);
+
+/* --- daemon_notice.c ----------------------------------------------------- */
+
+/* The supervisor's: tells those notifications that want to hear of it. */
+void daemon_notice(void *context, struct monitor *monitor,
+                   enum notice_event event);
+/* The facts as they are now; text is borrowed from all that they are about. */
+void daemon_notice_of(struct notice *notice, const struct watched *watched,
+                      enum notice_event event);
+/* Copies the text. 0 or UV_ENOMEM. */
+int daemon_notice_keep(struct daemon_notice *kept) MUST_CHECK;
+/* After client, bouncer and API; 0 or UV_ENOMEM. */
+int daemon_notice_open(struct daemon *daemon, uint64_t seed) MUST_CHECK;
+/* Gives what is not delivered a little time; daemon_closed_one() when it is
+ * done, counted in n_pending. */
+void daemon_notice_close(struct daemon *daemon);
 
 /* --- daemon_state.c ------------------------------------------------------ */
 

@@ -268,15 +268,11 @@ static void write_rule_left_out(const struct rule *rule, const char *family,
 static void write_notices(const uint64_t *n, const char *family,
                           struct buf *out)
 {
-	static const char *const results[N_NOTIFIER_RESULTS] = {
-		[NOTIFIER_SENT] = "sent",
-		[NOTIFIER_REFUSED] = "refused",
-		[NOTIFIER_FAILED] = "failed",
-		[NOTIFIER_DROPPED] = "dropped",
-	};
-
 	for (unsigned i = 0; i < N_NOTIFIER_RESULTS; i++) {
-		const struct exposition_label label = { "result", results[i] };
+		const struct exposition_label label = {
+			"result",
+			notifier_result_name((enum notifier_result)i),
+		};
 
 		exposition_sample(out, family, "", &label, 1, (double)n[i]);
 	}

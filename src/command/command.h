@@ -55,6 +55,7 @@ extern const struct command command_healthcheck;
 extern const struct command command_help;
 extern const struct command command_journal;
 extern const struct command command_mon;
+extern const struct command command_notify;
 extern const struct command command_pause;
 extern const struct command command_ping;
 extern const struct command command_push;
@@ -65,7 +66,7 @@ extern const struct command command_status;
 extern const struct command command_version;
 
 /* All of them, in the order of the help. */
-#define N_COMMANDS 16
+#define N_COMMANDS 17
 extern const struct command *const commands[N_COMMANDS];
 
 /* Runs what @argv (with the program's name) asks for; no command, or a flag

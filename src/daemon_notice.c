@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What people are told: the facts of what the supervisor says, for each
+ * notification of the configuration that wants to hear of it, and for the
+ * commands and webhooks of steps.
+ */
+#include "daemon_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "action/notifier.h"
+#include "base/mem.h"
+
+#define GRACE_MS 3000 /* for what is not delivered when we end */
+
+static const char *host_of(const struct daemon *daemon)
+{
+	const char *host = daemon->config->config->global.host;
+
+	return host ? host : daemon->host_name;
+}
+
+static const char *text_or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+/* Which one it is of how many; those that cost nothing do not count. */
+static uint32_t attempt_of(const struct monitor *monitor)
+{
+	const struct policy *policy = &monitor->policy;
+	const struct step_report *report = monitor->report;
+
+	if (monitor->rules->max_bounces)
+		return policy->n_bounces;
+	return policy->n_failed + (policy->state != POLICY_GAVE_UP &&
+	                           (!report || report->result == STEP_OK));
+}
+
+/* When it is tried again, if nothing changes. */
+static uint64_t next_of(const struct monitor *monitor, uint64_t now_ms)
+{
+	const struct policy *policy = &monitor->policy;
+
+	if (policy->state != POLICY_COOLING ||
+	    policy->deadline_ms == POLICY_NEVER)
+		return 0;
+	return policy->deadline_ms > now_ms ? policy->deadline_ms - now_ms : 0;
+}
+
+/* For how long it has been bad; recovered: since the bounce. */
+static uint64_t age_of(const struct monitor *monitor, enum notice_event event,
+                       uint64_t now_ms)
+{
+	const struct policy *policy = &monitor->policy;
+
+	if (event == NOTICE_RECOVERED)
+		return monitor->bounce_ms ? now_ms - monitor->bounce_ms : 0;
+	if (monitor->last.kind == OBSERVATION_AGE ||
+	    monitor->last.kind == OBSERVATION_FAILED)
+		return monitor->last.age_ms;
+	if (policy->bad_since_ms != POLICY_NEVER &&
+	    now_ms > policy->bad_since_ms)
+		return now_ms - policy->bad_since_ms;
+	return policy_age(policy, now_ms);
+}
+
+static void say_target(struct notice *notice, const struct watched *watched)
+{
+	const struct monitor *monitor = &watched->monitor;
+	const struct member *member = watched->member;
+
+	if (!member) {
+		notice->container = monitor->config->container_name;
+		notice->runtime =
+			config_target_type_name(monitor->config->type);
+		return;
+	}
+	notice->rule = monitor->rule->name;
+	notice->container = member->text->container;
+	notice->image = member->text->image;
+	notice->runtime = daemon_group_url(monitor->group);
+	notice->output = member->output;
+	notice->exit_code = member->exit_code;
+}
+
+static void say_nothing_as_text(struct notice *notice)
+{
+	const char **texts[] = { &notice->container, &notice->image,
+		                 &notice->runtime,   &notice->host,
+		                 &notice->reason,    &notice->step,
+		                 &notice->result,    &notice->detail,
+		                 &notice->output };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		*texts[i] = text_or_empty(*texts[i]);
+}
+
+void daemon_notice_of(struct notice *notice, const struct watched *watched,
+                      enum notice_event event)
+{
+	const struct monitor *monitor = &watched->monitor;
+	const struct step_report *report = monitor->report;
+	uint64_t now_ms = uv_now(&watched->daemon->loop);
+
+	*notice = (struct notice){
+		.event = event,
+		.monitor = monitor->name,
+		.rule = monitor->name,
+		.host = host_of(watched->daemon),
+		.reason = event == NOTICE_GAVE_UP || event == NOTICE_STORM
+		                  ? policy_breach_words(&monitor->policy)
+		                  : monitor->bounce_reason,
+		.exit_code = monitor->last.kind == OBSERVATION_FAILED
+		                     ? monitor->last.exit_code
+		                     : -1,
+		.age_ms = age_of(monitor, event, now_ms),
+		.attempt = attempt_of(monitor),
+		.max_attempts = monitor->rules->max_bounces,
+		.next_ms = next_of(monitor, now_ms),
+		.n_held = event == NOTICE_STORM ? monitor->group->n_waiting : 0,
+		.wall_ms = daemon_wall_ms(),
+	};
+	if (report) {
+		notice->step = step_kind_name(report->kind);
+		notice->result = step_result_name(report->result);
+		notice->detail = report->detail;
+	}
+	say_target(notice, watched);
+	/* a check that failed before is no news of one that is good */
+	if (event == NOTICE_RECOVERED) {
+		notice->output = "";
+		notice->exit_code = -1;
+	}
+	say_nothing_as_text(notice);
+}
+
+void daemon_notice(void *context, struct monitor *monitor,
+                   enum notice_event event)
+{
+	struct daemon *daemon = context;
+	const struct watched *watched =
+		container_of(monitor, struct watched, monitor);
+	const struct config *config;
+	struct notice notice;
+
+	if (!daemon->config || !daemon->notifier)
+		return;
+	config = daemon->config->config;
+	if (config->n_notifications == 0)
+		return;
+	daemon_notice_of(&notice, watched, event);
+	for (size_t i = 0; i < config->n_notifications; i++) {
+		const struct notification *one = &config->notifications[i];
+
+		if (one->events & (1u << event))
+			(void)notifier_send(daemon->notifier, one->name,
+			                    &one->webhook, &notice, 0, NULL,
+			                    NULL);
+	}
+}
+
+/* --- what outlives the moment -------------------------------------------- */
+
+int daemon_notice_keep(struct daemon_notice *kept)
+{
+	struct notice *notice = &kept->notice;
+	const char **texts[] = { &notice->monitor,   &notice->rule,
+		                 &notice->container, &notice->image,
+		                 &notice->runtime,   &notice->host,
+		                 &notice->reason,    &notice->step,
+		                 &notice->result,    &notice->detail,
+		                 &notice->output };
+	size_t size = 0;
+	char *at;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		size += strlen(*texts[i]) + 1;
+	at = kept->text = mem_alloc(size);
+	if (!at)
+		return UV_ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		size_t n = strlen(*texts[i]) + 1;
+
+		memcpy(at, *texts[i], n);
+		*texts[i] = at;
+		at += n;
+	}
+	return 0;
+}
+
+/* --- metrics -------------------------------------------------------------- */
+
+static bool count(void *context, uint64_t n[N_NOTIFIER_RESULTS])
+{
+	const struct daemon *daemon = context;
+	uint64_t total = 0;
+
+	if (!daemon->notifier || !daemon->config)
+		return false;
+	for (int i = 0; i < N_NOTIFIER_RESULTS; i++) {
+		n[i] = notifier_n_results(daemon->notifier,
+		                          (enum notifier_result)i);
+		total += n[i];
+	}
+	/* webhook steps are deliveries, too */
+	return total > 0 || daemon->config->config->n_notifications > 0;
+}
+
+/* --- life ---------------------------------------------------------------- */
+
+int daemon_notice_open(struct daemon *daemon, uint64_t seed)
+{
+	size_t size = sizeof(daemon->host_name);
+
+	if (uv_os_gethostname(daemon->host_name, &size) < 0)
+		daemon->host_name[0] = '\0';
+	daemon->notifier =
+		notifier_new(&daemon->loop, daemon->client, daemon->log, seed);
+	if (!daemon->notifier)
+		return UV_ENOMEM;
+	daemon->bouncer.notifier = daemon->notifier;
+	daemon->api_ops.notices = count;
+	return 0;
+}
+
+void daemon_notice_close(struct daemon *daemon)
+{
+	struct notifier *notifier = daemon->notifier;
+
+	daemon->notifier = NULL;
+	daemon->bouncer.notifier = NULL;
+	daemon->n_pending++;
+	notifier_close(notifier, GRACE_MS, daemon_closed_one, daemon);
+}
