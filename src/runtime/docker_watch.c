@@ -154,8 +154,9 @@ static void put_events_path(struct docker_work *work)
 {
 	int64_t since_ns = work->watch->since_ns;
 
+	/* the engine counts the moment itself in */
 	docker_events_path(&work->target_text,
-	                   since_ns ? since_ns : since_now(work),
+	                   since_ns ? since_ns + 1 : since_now(work),
 	                   work->docker->podman);
 	if (work->docker->podman)
 		docker_later(work, work->docker->head_ms, open_watch);

@@ -138,7 +138,7 @@ static const char *watch_request(int at, const char *version, bool podman)
 
 	buf_init(&request, sizeof(requests[at]) - 1);
 	(void)buf_printf(&request, "GET /v%s", version);
-	docker_events_path(&request, SINCE, podman);
+	docker_events_path(&request, SINCE + 1, podman);
 	assert_int_equal(request.failed, 0);
 	(void)snprintf(requests[at], sizeof(requests[at]), "%s",
 	               buf_text(&request));
