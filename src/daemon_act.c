@@ -52,6 +52,8 @@ static void aim(struct daemon_step *step, const struct watched *watched)
 	}
 	if (bounce->step->kind == STEP_REMOVE)
 		bounce->finished_wall_ms = member->finished_wall_ms;
+	bounce->own_stop_timeout = member->stop_timeout_ms >= 0;
+	bounce->stop_timeout_ms = member->stop_timeout_ms;
 }
 
 static size_t text_size(const struct member *member)

@@ -108,6 +108,22 @@ static void note_output(struct member *member,
 			mem_strndup(output.p, MIN(output.n, OUTPUT_MAX));
 }
 
+/* Labels are not told each time. */
+static void note_stop_timeout(struct member *member,
+                              const struct container *container)
+{
+	const struct config_containers *rule =
+		member->watched->monitor.config->containers;
+	uint64_t ms;
+
+	if (!rule->stop_timeout_label || container->n_labels == 0)
+		return;
+	member->stop_timeout_ms = -1;
+	if (container_label_time(container, rule->stop_timeout_label,
+	                         rule->stop_timeout_unit_ms, &ms))
+		member->stop_timeout_ms = (int64_t)ms;
+}
+
 static void note_seen(struct member *member, const struct container *container,
                       uint64_t now_ms)
 {
@@ -135,6 +151,7 @@ void daemon_member_note(struct member *member,
 		return;
 	note_output(member, container, unhealthy);
 	note_seen(member, container, now_ms);
+	note_stop_timeout(member, container);
 	member->finished_wall_ms = container->finished_wall_ms;
 	member->exit_code =
 		unhealthy ? container->check_exit_code : container->exit_code;
@@ -209,6 +226,7 @@ static struct member *member_alloc(struct cover *cover, const char *name)
 	list_init(&member->node);
 	list_init(&member->feed_node);
 	member->cover = cover;
+	member->stop_timeout_ms = -1;
 	cover->n_refs++;
 	return member;
 }

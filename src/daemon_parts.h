@@ -120,7 +120,8 @@ struct member {
 	struct runtime_target seen; /* as it was last inspected, … */
 	uint64_t seen_ms;           /* … when; 0: it was only listed */
 	int64_t finished_wall_ms;
-	int64_t exit_code; /* of the container, or of the check */
+	int64_t exit_code;       /* of the container, or of the check */
+	int64_t stop_timeout_ms; /* that its label says; -1: none */
 
 	char name[]; /* "RULE/IDENTITY" */
 };

@@ -145,7 +145,9 @@ static void act(struct bounce *bounce)
 
 	bounce->stage = BOUNCE_ACTING;
 	bounce->call.timeout_ms = bounce->step->timeout_ms;
-	bounce->call.stop_timeout_ms = bounce->step->stop_timeout_ms;
+	bounce->call.stop_timeout_ms = bounce->own_stop_timeout
+	                                       ? bounce->stop_timeout_ms
+	                                       : bounce->step->stop_timeout_ms;
 	bounce->call.signal = bounce->step->signal;
 	bounce->call.argv = bounce->step->argv;
 	bounce->call.container = NULL;

@@ -73,8 +73,11 @@ struct bounce {
 	 * seen_ms (the loop's time) 0: nothing. */
 	struct runtime_target seen;
 	uint64_t seen_ms;
-	int64_t finished_wall_ms;   /* remove: it must still be this end of it;
+	int64_t finished_wall_ms; /* remove: it must still be this end of it;
 	                             0: any */
+	bool own_stop_timeout;    /* restart, stop: the next instead of the
+	                          step's */
+	int64_t stop_timeout_ms;
 	const char *const *before;  /* may veto; see config.h; NULL: none, or it
 	                              is not the first step of a walk */
 	uint64_t before_timeout_ms; /* 0: BOUNCE_COMMAND_TIMEOUT_MS */

@@ -144,8 +144,9 @@ static int read_connection(const struct door_value *values,
 		return read_sock(values[DOCKER_SOCK].text, settings, err);
 	if (!ssl && !slice_is_nocase(slice_from(type), "http"))
 		return err_set(err, -EINVAL,
-		               "%s: \"%.64s\" is not one of local, socket, "
+		               "%s%s: \"%.64s\" is not one of local, socket, "
 		               "http, ssl",
+		               values[CONNECTION_TYPE].flag ? "-" : "",
 		               values[CONNECTION_TYPE].origin, type);
 	if (ssl) {
 		settings->certs = values[PEM_PATH].text ? values[PEM_PATH].text

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/container.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include "base/number.h"
+
+#define LABEL_TIME_MAX_MS 1e12
 
 #define DEFAULT_PROJECT "default" /* of LXD and Incus */
 
@@ -13,6 +17,20 @@ const char *container_label(const struct container *container, const char *name)
 		if (strcmp(container->labels[i].name, name) == 0)
 			return container->labels[i].value;
 	return NULL;
+}
+
+bool container_label_time(const struct container *container, const char *name,
+                          uint32_t unit_ms, uint64_t *msp)
+{
+	const char *text = container_label(container, name);
+	double number;
+
+	if (!text ||
+	    number_parse_double(slice_trim(slice_from(text)), &number) < 0 ||
+	    !(number >= 0 && number * unit_ms <= LABEL_TIME_MAX_MS))
+		return false;
+	*msp = (uint64_t)llround(number * unit_ms);
+	return true;
 }
 
 /* "compose run" makes more than one of the same number. */

@@ -89,6 +89,11 @@ struct container {
 const char *container_label(const struct container *container,
                             const char *name);
 
+/* A number in a label, in milliseconds: @unit_ms each. False if the container
+ * has no such label, or it is no number of time. */
+bool container_label_time(const struct container *container, const char *name,
+                          uint32_t unit_ms, uint64_t *msp);
+
 /*
  * container_identity() - what stays the same when it is made anew
  *

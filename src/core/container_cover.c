@@ -299,6 +299,7 @@ static struct observation exited_of(const struct cover *cover, int64_t now_ms)
 	const struct containers_query *query = cover->subscription->query;
 	struct container_ends ends = {
 		.codes = query->codes,
+		.codes_label = query->codes_label,
 		.of_any_cause = query->any_end || query->codes_given,
 	};
 

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/slice.h"
 
 #define NS_PER_MS 1000000
 
@@ -419,14 +421,29 @@ static bool ended_by_itself(const struct container_known *known)
 	       !known->container.stopped_by_hand;
 }
 
+/* A label that makes no sense says nothing. */
+static bool has_code(const struct container *container,
+                     const struct container_ends *ends)
+{
+	const char *text =
+		ends->codes_label
+			? container_label(container, ends->codes_label)
+			: NULL;
+	struct exit_codes own;
+	struct err err;
+
+	if (text && exit_codes_parse(slice_from(text), &own, &err) == 0)
+		return exit_codes_has(&own, container->exit_code);
+	return exit_codes_has(ends->codes, container->exit_code);
+}
+
 static bool is_end(const struct container_known *known,
                    const struct container_ends *ends)
 {
 	const struct container *container = &known->container;
 
 	return container->status == CONTAINER_EXITED &&
-	       container->finished_wall_ms &&
-	       exit_codes_has(ends->codes, container->exit_code) &&
+	       container->finished_wall_ms && has_code(container, ends) &&
 	       (ends->of_any_cause || ended_by_itself(known));
 }
 

@@ -75,6 +75,7 @@ struct observation container_known_health(const struct container_known *known,
 /* Which ends count; see struct containers_query. */
 struct container_ends {
 	const struct exit_codes *codes;
+	const char *codes_label; /* a container's own set; NULL */
 	bool of_any_cause;
 };
 

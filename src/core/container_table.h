@@ -45,6 +45,8 @@ struct containers_query {
 	const struct selector *selector;
 	/* EXITED: which ends count, … */
 	const struct exit_codes *codes;
+	const char *codes_label; /* … of a container that has it: that set
+	                            instead, if it is one; NULL */
 	bool any_end; /* … also of those that a person stopped, and of which
 	                 nobody saw how they ended: for clean-up. Otherwise
 	                 such an end is idle, unless `codes_given` */

@@ -22,24 +22,26 @@ enum notice_event {
 /* All text is borrowed for the call, never NULL. */
 struct notice {
 	enum notice_event event;
-	const char *monitor;   /* the whole name: "health/shop/web/1" */
-	const char *rule;      /* "health"; the same as monitor without one */
-	const char *container; /* or the target's name; "" if there is none */
-	const char *image;     /* "" if not known */
-	const char *runtime;   /* "docker" */
-	const char *host;      /* of this machine, or as configured */
-	const char *reason;    /* "container is unhealthy" */
-	const char *step;      /* "restart", "" if none was made */
-	const char *result;    /* "ok", "failed", … of that step */
-	const char *detail;    /* words of the engine */
-	const char *output;    /* the failing check's last words */
-	int64_t exit_code;     /* of the check or the container; -1 */
-	uint64_t age_ms;       /* for how long it has been bad */
-	uint32_t attempt;      /* from 1 */
-	uint32_t max_attempts; /* 0: no limit */
-	uint64_t next_ms;      /* from now to the next try; 0: none follows */
-	uint32_t n_held;       /* storm: monitors that wait */
-	int64_t wall_ms;       /* Unix time */
+	const char *monitor;     /* the whole name: "health/shop/web/1" */
+	const char *rule;        /* "health"; the same as monitor without one */
+	const char *container;   /* or the target's name; "" if there is none */
+	const char *id;          /* of the container; "" if there is none */
+	const char *image;       /* "" if not known */
+	const char *runtime;     /* "docker" */
+	const char *host;        /* of this machine, or as configured */
+	const char *reason;      /* "container is unhealthy" */
+	const char *step;        /* "restart", "" if none was made */
+	const char *result;      /* "ok", "failed", … of that step */
+	const char *detail;      /* words of the engine */
+	const char *output;      /* the failing check's last words */
+	int64_t exit_code;       /* of the check or the container; -1 */
+	uint64_t age_ms;         /* for how long it has been bad */
+	uint32_t attempt;        /* from 1 */
+	uint32_t max_attempts;   /* 0: no limit */
+	uint64_t next_ms;        /* from now to the next try; 0: none follows */
+	int64_t stop_timeout_ms; /* that a restart grants; -1: its own */
+	uint32_t n_held;         /* storm: monitors that wait */
+	int64_t wall_ms;         /* Unix time */
 };
 
 /* "bounced", "recovered", "gave_up", "storm", "test", "step". */

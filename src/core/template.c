@@ -13,6 +13,7 @@
 #include "proto/url.h"
 
 #define CHECK_MAX_BODY WEBHOOK_MAX_BODY
+#define SHORT_ID       12 /* characters, as docker ps shows */
 #define NAME_IN_WORDS  40 /* bytes of a wrong name that are repeated */
 
 enum template_name {
@@ -22,6 +23,8 @@ enum template_name {
 	NAME_MONITOR,
 	NAME_RULE,
 	NAME_CONTAINER,
+	NAME_ID,
+	NAME_SHORT_ID,
 	NAME_IMAGE,
 	NAME_RUNTIME,
 	NAME_HOST,
@@ -36,6 +39,7 @@ enum template_name {
 	NAME_ATTEMPT,
 	NAME_MAX_ATTEMPTS,
 	NAME_NEXT_SECONDS,
+	NAME_STOP_TIMEOUT,
 	NAME_HELD,
 	NAME_TIME,
 	N_NAMES,
@@ -48,6 +52,8 @@ const char *const template_names[TEMPLATE_N_NAMES + 1] = {
 	[NAME_MONITOR] = "monitor",
 	[NAME_RULE] = "rule",
 	[NAME_CONTAINER] = "container",
+	[NAME_ID] = "id",
+	[NAME_SHORT_ID] = "short_id",
 	[NAME_IMAGE] = "image",
 	[NAME_RUNTIME] = "runtime",
 	[NAME_HOST] = "host",
@@ -62,6 +68,7 @@ const char *const template_names[TEMPLATE_N_NAMES + 1] = {
 	[NAME_ATTEMPT] = "attempt",
 	[NAME_MAX_ATTEMPTS] = "max_attempts",
 	[NAME_NEXT_SECONDS] = "next_seconds",
+	[NAME_STOP_TIMEOUT] = "stop_timeout",
 	[NAME_HELD] = "held",
 	[NAME_TIME] = "time",
 };
@@ -86,6 +93,8 @@ static const char *text_value(const struct notice *notice,
 		[NAME_MONITOR] = notice->monitor,
 		[NAME_RULE] = notice->rule,
 		[NAME_CONTAINER] = notice->container,
+		[NAME_ID] = notice->id,
+		[NAME_SHORT_ID] = notice->id,
 		[NAME_IMAGE] = notice->image,
 		[NAME_RUNTIME] = notice->runtime,
 		[NAME_HOST] = notice->host,
@@ -121,13 +130,17 @@ static bool number_value(const struct notice *notice, enum template_name name,
 		[NAME_ATTEMPT] = notice->attempt,
 		[NAME_MAX_ATTEMPTS] = notice->max_attempts,
 		[NAME_NEXT_SECONDS] = (int64_t)((notice->next_ms + 999) / 1000),
+		[NAME_STOP_TIMEOUT] = notice->stop_timeout_ms < 0
+		                              ? -1
+		                              : notice->stop_timeout_ms / 1000,
 		[NAME_HELD] = notice->n_held,
 	};
 
 	*valuep = values[name];
 	return name == NAME_EXIT_CODE || name == NAME_AGE_SECONDS ||
 	       name == NAME_ATTEMPT || name == NAME_MAX_ATTEMPTS ||
-	       name == NAME_NEXT_SECONDS || name == NAME_HELD;
+	       name == NAME_NEXT_SECONDS || name == NAME_STOP_TIMEOUT ||
+	       name == NAME_HELD;
 }
 
 static void put_text(struct buf *out, enum template_kind kind,
@@ -156,6 +169,8 @@ static void put_value(struct buf *out, enum template_kind kind,
 
 	if (number_value(notice, name, &number))
 		(void)buf_printf(out, "%" PRId64, number);
+	else if (name == NAME_SHORT_ID)
+		put_text(out, kind, text_cut(slice_from(notice->id), SHORT_ID));
 	else
 		put_text(out, kind,
 		         slice_from(text_value(notice, name, &made)));
@@ -225,7 +240,7 @@ void template_render(struct slice text, enum template_kind kind,
 static const struct notice *sample(size_t at)
 {
 #define TEXTS(text)                                                           \
-	.monitor = (text), .rule = (text), .container = (text),               \
+	.monitor = (text), .rule = (text), .container = (text), .id = (text), \
 	.image = (text), .runtime = (text), .host = (text), .reason = (text), \
 	.step = (text), .result = (text), .detail = (text), .output = (text)
 	static const struct notice samples[] = {

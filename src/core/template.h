@@ -44,5 +44,5 @@ void template_render(struct slice text, enum template_kind kind,
                      const struct notice *notice, struct buf *out);
 
 /* All names, for help and documentation; ended by NULL. */
-#define TEMPLATE_N_NAMES 22
+#define TEMPLATE_N_NAMES 25
 extern const char *const template_names[TEMPLATE_N_NAMES + 1];

@@ -208,6 +208,35 @@ static void test_lxd_project(void **state)
 	expect(&selector, &instance, "", "image"); /* it has none */
 }
 
+static void test_label_time(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t unit_ms;
+		bool good;
+		uint64_t ms;
+	} rows[] = {
+		{ "30", 1000, true, 30000 }, { " 2.5 ", 1000, true, 2500 },
+		{ "10", 1, true, 10 },       { "0", 1000, true, 0 },
+		{ "-1", 1000, false, 0 },    { "ten", 1000, false, 0 },
+		{ "", 1000, false, 0 },      { "NaN", 1, false, 0 },
+		{ "1e300", 1, false, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct container_label label = { "t", rows[i].text };
+		struct container container = { .labels = &label,
+			                       .n_labels = 1 };
+		uint64_t ms = 0;
+
+		assert_int_equal(container_label_time(&container, "t",
+		                                      rows[i].unit_ms, &ms),
+		                 rows[i].good);
+		assert_int_equal(ms, rows[i].ms);
+		assert_false(container_label_time(&container, "u", 1, &ms));
+	}
+}
+
 static void test_opt_out(void **state)
 {
 	const struct {
@@ -414,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_any_of_and_exclude),
 		cmocka_unit_test(test_lxd_project),
+		cmocka_unit_test(test_label_time),
 		cmocka_unit_test(test_opt_out),
 		cmocka_unit_test(test_left_alone),
 		cmocka_unit_test(test_equal),
