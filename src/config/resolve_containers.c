@@ -253,7 +253,16 @@ static bool ladder_has(const struct config_monitor *monitor,
 }
 
 /* Who takes away what is done with looks for success; who starts it again
- * looks for failure. */
+ * looks for failure. LXD and Incus tell no codes. */
+static const char *usual_codes(const struct config_monitor *monitor,
+                               bool any_end)
+{
+	if (monitor->type == CONFIG_TARGET_LXD ||
+	    monitor->type == CONFIG_TARGET_INCUS)
+		return "any";
+	return any_end ? "0" : "nonzero";
+}
+
 static void read_exited(struct resolve *resolve, const struct reader *reader,
                         const struct raw_containers *raw,
                         const struct config_monitor *monitor,
@@ -267,7 +276,7 @@ static void read_exited(struct resolve *resolve, const struct reader *reader,
 	                      !ladder_has(monitor, STEP_RESTART);
 	containers->codes_given = text != NULL;
 	if (!text)
-		text = containers->any_end ? "0" : "nonzero";
+		text = usual_codes(monitor, containers->any_end);
 	if (exit_codes_parse(slice_from(text), &containers->codes, &err) < 0)
 		reader_value(reader, "exit_codes", text, "%s", err.message);
 	containers->codes_label =

@@ -83,8 +83,19 @@ int exit_codes_parse(struct slice text, struct exit_codes *codes,
 	return 0;
 }
 
+static bool has_all(const struct exit_codes *codes)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(codes->bits); i++) {
+		if (codes->bits[i] != UINT32_MAX)
+			return false;
+	}
+	return true;
+}
+
 bool exit_codes_has(const struct exit_codes *codes, int64_t code)
 {
+	if (code == EXIT_CODE_UNKNOWN)
+		return has_all(codes);
 	return code >= 0 && code <= MAX_CODE &&
 	       codes->bits[code / 32] >> code % 32 & 1;
 }

@@ -10,6 +10,8 @@
 #include "base/macros.h"
 #include "base/slice.h"
 
+#define EXIT_CODE_UNKNOWN (-1)
+
 struct exit_codes {
 	uint32_t bits[8];
 };
@@ -23,5 +25,6 @@ struct exit_codes {
 int exit_codes_parse(struct slice text, struct exit_codes *codes,
                      struct err *err) MUST_CHECK;
 
-/* A code that is not known (-1) or out of range is in no set. */
+/* A code that is not known is in the set of all, one that is out of range in
+ * none. */
 bool exit_codes_has(const struct exit_codes *codes, int64_t code);
