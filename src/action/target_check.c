@@ -34,6 +34,9 @@ static enum step_result check_remove(struct bounce *bounce,
 		              "the engine itself removes %s", target);
 	if (bounce->finished_wall_ms == 0)
 		return STEP_OK;
+	/* some engines do not say when it ended */
+	if (bounce->found.known && bounce->found.finished_wall_ms == 0)
+		return STEP_OK;
 	if (!bounce->found.known ||
 	    bounce->found.finished_wall_ms != bounce->finished_wall_ms)
 		return refuse(bounce, STEP_LEFT_ALONE,
