@@ -214,6 +214,13 @@ static void on_forget_closed(uv_handle_t *handle)
 	daemon_closed_one(container_of(timer, struct daemon, forget_timer));
 }
 
+static void on_dependents_closed(uv_handle_t *handle)
+{
+	uv_timer_t *timer = (uv_timer_t *)handle;
+
+	daemon_closed_one(container_of(timer, struct daemon, dependents_timer));
+}
+
 static void on_deadline_closed(uv_handle_t *handle)
 {
 	uv_timer_t *timer = (uv_timer_t *)handle;
@@ -253,11 +260,13 @@ static void close_promises(struct daemon *daemon)
 static void close_io(struct daemon *daemon)
 {
 	daemon_notify_close(daemon);
-	daemon->n_pending += 4;
+	daemon->n_pending += 5;
 	http_client_close(daemon->client, daemon_closed_one, daemon);
 	uv_close((uv_handle_t *)&daemon->stop_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&daemon->deadline, on_deadline_closed);
 	uv_close((uv_handle_t *)&daemon->forget_timer, on_forget_closed);
+	uv_close((uv_handle_t *)&daemon->dependents_timer,
+	         on_dependents_closed);
 	daemon_serve_close(daemon);
 	for (size_t i = 0; i < N_DAEMON_SIGNALS; i++) {
 		daemon->n_pending++;
@@ -331,6 +340,7 @@ static void daemon_stop(struct daemon *daemon, const char *why)
 	record(daemon, LOG_LEVEL_INFO, "stopping", why);
 	daemon_watch_close_sources(daemon);
 	daemon_act_cancel(daemon);
+	daemon_dependents_cancel(daemon);
 	(void)uv_timer_start(&daemon->stop_timer, on_stop_timeout, limit_ms, 0);
 	daemon_drained(daemon);
 }
@@ -397,6 +407,7 @@ static int open_parts(struct daemon *daemon)
 	list_init(&daemon->runtimes);
 	list_init(&daemon->feeds);
 	list_init(&daemon->removed);
+	list_init(&daemon->dependents);
 	map_init(&daemon->by_name, seed);
 	map_init(&daemon->members, seed);
 	map_init(&daemon->pasts, seed);
@@ -443,6 +454,8 @@ static int open_parts(struct daemon *daemon)
 		r = uv_timer_init(&daemon->loop, &daemon->deadline);
 	if (r == 0)
 		r = uv_timer_init(&daemon->loop, &daemon->forget_timer);
+	if (r == 0)
+		r = uv_timer_init(&daemon->loop, &daemon->dependents_timer);
 	if (r == 0)
 		r = uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	if (r == 0)

@@ -50,10 +50,10 @@ static void aim(struct daemon_step *step, const struct watched *watched)
 		bounce->seen = member->seen;
 		bounce->seen_ms = member->seen_ms;
 	}
-	if (bounce->step->kind == STEP_REMOVE)
-		bounce->finished_wall_ms = member->finished_wall_ms;
 	bounce->own_stop_timeout = member->stop_timeout_ms >= 0;
 	bounce->stop_timeout_ms = member->stop_timeout_ms;
+	if (bounce->step->kind == STEP_REMOVE)
+		bounce->finished_wall_ms = member->finished_wall_ms;
 }
 
 static size_t text_size(const struct member *member)
@@ -200,6 +200,8 @@ static void on_step_done(struct bounce *bounce)
 	};
 
 	watched->step = NULL;
+	/* before the step's end is told: it may be the end of the monitor */
+	daemon_dependents_begin(watched, bounce);
 	step_ended(watched, &report);
 	step_free(step);
 }

@@ -108,22 +108,6 @@ static void note_output(struct member *member,
 			mem_strndup(output.p, MIN(output.n, OUTPUT_MAX));
 }
 
-/* Labels are not told each time. */
-static void note_stop_timeout(struct member *member,
-                              const struct container *container)
-{
-	const struct config_containers *rule =
-		member->watched->monitor.config->containers;
-	uint64_t ms;
-
-	if (!rule->stop_timeout_label || container->n_labels == 0)
-		return;
-	member->stop_timeout_ms = -1;
-	if (container_label_time(container, rule->stop_timeout_label,
-	                         rule->stop_timeout_unit_ms, &ms))
-		member->stop_timeout_ms = (int64_t)ms;
-}
-
 static void note_seen(struct member *member, const struct container *container,
                       uint64_t now_ms)
 {
@@ -138,6 +122,20 @@ static void note_seen(struct member *member, const struct container *container,
 	};
 	memcpy(member->seen.id, member->text->id, n);
 	member->seen_ms = container->detailed ? now_ms : 0;
+}
+
+static void note_stop_timeout(struct member *member,
+                              const struct container *container)
+{
+	const struct config_containers *rule =
+		member->watched->monitor.config->containers;
+	uint64_t ms;
+
+	member->stop_timeout_ms = -1;
+	if (rule->stop_timeout_label &&
+	    container_label_time(container, rule->stop_timeout_label,
+	                         rule->stop_timeout_unit_ms, &ms))
+		member->stop_timeout_ms = (int64_t)ms;
 }
 
 void daemon_member_note(struct member *member,

@@ -65,6 +65,22 @@ static uint64_t age_of(const struct monitor *monitor, enum notice_event event,
 	return policy_age(policy, now_ms);
 }
 
+/* What the ladder's first restart or stop grants. */
+static int64_t stop_timeout_of(const struct watched *watched)
+{
+	const struct config_monitor *config = watched->monitor.config;
+	const struct member *member = watched->member;
+
+	if (member && member->stop_timeout_ms >= 0)
+		return member->stop_timeout_ms;
+	for (size_t i = 0; i < config->n_steps; i++) {
+		if (config->steps[i].kind == STEP_RESTART ||
+		    config->steps[i].kind == STEP_STOP)
+			return config->steps[i].stop_timeout_ms;
+	}
+	return -1;
+}
+
 static void say_target(struct notice *notice, const struct watched *watched)
 {
 	const struct monitor *monitor = &watched->monitor;
@@ -78,6 +94,7 @@ static void say_target(struct notice *notice, const struct watched *watched)
 	}
 	notice->rule = monitor->rule->name;
 	notice->container = member->text->container;
+	notice->id = member->text->id;
 	notice->image = member->text->image;
 	notice->runtime = daemon_group_url(monitor->group);
 	notice->output = member->output;
@@ -90,7 +107,7 @@ static void say_nothing_as_text(struct notice *notice)
 		                 &notice->runtime,   &notice->host,
 		                 &notice->reason,    &notice->step,
 		                 &notice->result,    &notice->detail,
-		                 &notice->output };
+		                 &notice->output,    &notice->id };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		*texts[i] = text_or_empty(*texts[i]);
@@ -115,6 +132,7 @@ void daemon_notice_of(struct notice *notice, const struct watched *watched,
 		                     ? monitor->last.exit_code
 		                     : -1,
 		.age_ms = age_of(monitor, event, now_ms),
+		.stop_timeout_ms = stop_timeout_of(watched),
 		.attempt = attempt_of(monitor),
 		.max_attempts = monitor->rules->max_bounces,
 		.next_ms = next_of(monitor, now_ms),
@@ -141,15 +159,20 @@ void daemon_notice(void *context, struct monitor *monitor,
 	struct daemon *daemon = context;
 	const struct watched *watched =
 		container_of(monitor, struct watched, monitor);
+	const struct config_monitor *rule = monitor->config;
+	bool after = event == NOTICE_BOUNCED && rule->after;
 	const struct config *config;
 	struct notice notice;
 
 	if (!daemon->config || !daemon->notifier)
 		return;
 	config = daemon->config->config;
-	if (config->n_notifications == 0)
+	if (config->n_notifications == 0 && !after)
 		return;
 	daemon_notice_of(&notice, watched, event);
+	if (after)
+		hooks_run(&daemon->hooks, rule->after, rule->after_timeout_ms,
+		          &notice);
 	for (size_t i = 0; i < config->n_notifications; i++) {
 		const struct notification *one = &config->notifications[i];
 
@@ -170,7 +193,7 @@ int daemon_notice_keep(struct daemon_notice *kept)
 		                 &notice->runtime,   &notice->host,
 		                 &notice->reason,    &notice->step,
 		                 &notice->result,    &notice->detail,
-		                 &notice->output };
+		                 &notice->output,    &notice->id };
 	size_t size = 0;
 	char *at;
 
@@ -220,6 +243,9 @@ int daemon_notice_open(struct daemon *daemon, uint64_t seed)
 	if (!daemon->notifier)
 		return UV_ENOMEM;
 	daemon->bouncer.notifier = daemon->notifier;
+	daemon->hooks.log = daemon->log;
+	daemon->hooks.host = daemon->host;
+	hooks_init(&daemon->hooks);
 	daemon->api_ops.notices = count;
 	return 0;
 }
@@ -230,6 +256,7 @@ void daemon_notice_close(struct daemon *daemon)
 
 	daemon->notifier = NULL;
 	daemon->bouncer.notifier = NULL;
-	daemon->n_pending++;
+	daemon->n_pending += 2;
+	hooks_close(&daemon->hooks, daemon_closed_one, daemon);
 	notifier_close(notifier, GRACE_MS, daemon_closed_one, daemon);
 }

@@ -11,6 +11,7 @@
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
+ *     daemon_dependents.c  who is restarted after another was
  *     daemon_notice.c   what people are told
  *     daemon_state.c    what survives our own restart
  *     daemon_notify.c   service manager and orphans
@@ -19,6 +20,7 @@
 
 #include <uv.h>
 #include "action/bounce.h"
+#include "action/hook.h"
 #include "action/promise.h"
 #include "api/api.h"
 #include "base/map.h"
@@ -275,7 +277,10 @@ struct daemon {
 	bool state_failing;
 	struct saved_state *saved; /* read at start */
 
+	struct list dependents; /* of containers that were restarted, … */
+	uv_timer_t dependents_timer; /* … as long as these are waited for */
 	struct notifier *notifier; /* NULL: we end */
+	struct hooks hooks;
 	char host_name[UV_MAXHOSTNAMESIZE];
 
 	struct notify notify;
@@ -505,6 +510,14 @@ void daemon_act_starved(struct daemon *daemon);
 /* Cancels all that has not begun. */
 void daemon_act_cancel(struct daemon *daemon);
 
+/* --- daemon_dependents.c ------------------------------------------------- */
+
+/* A step of a member has ended so: if it was a restart, and its rule wants it,
+ * those that depend on the container are restarted after it. */
+void daemon_dependents_begin(struct watched *watched,
+                             const struct bounce *done);
+/* Begins nothing more, and cancels what can be. */
+void daemon_dependents_cancel(struct daemon *daemon);
 /* --- daemon_notice.c ----------------------------------------------------- */
 
 /* The supervisor's: tells those notifications that want to hear of it. */

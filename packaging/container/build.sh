@@ -6,7 +6,9 @@
 #   packaging/container/build.sh [--program-only] [IMAGE]
 #
 #   --program-only   only the program and the image's context
-#   IMAGE            its name (default: bouncer:latest)
+#   IMAGE            its name (default: bouncer:latest); bouncer-mon:latest and
+#                    bouncer-autoheal:latest take the place of docker-mon and
+#                    docker-autoheal
 #
 # BUILD is the build directory (default: build-static), CONTAINER_ENGINE the
 # command that builds the image (default: docker, else podman). The context is
@@ -30,7 +32,7 @@ for argument in "$@"; do
     case $argument in
     --program-only) program_only=yes ;;
     -h | --help)
-        sed -n '3,20s/^# \{0,1\}//p' "$0"
+        sed -n '3,22s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
     -*) die "unknown argument $argument" ;;
@@ -55,7 +57,9 @@ compile "$BUILD" src/bouncer:executable
 
 context=$BUILD/context
 rm -rf "$context"
-mkdir -p "$context/state" "$context/run"
+mkdir -p "$context/state" "$context/run" "$context/links"
+ln -s bouncer "$context/links/mon"
+ln -s bouncer "$context/links/autoheal"
 strip -o "$context/bouncer" "$BUILD/src/bouncer"
 cp "$ROOT/packaging/container/Dockerfile" "$context"
 ! readelf -l "$context/bouncer" | grep -q 'INTERP' ||
@@ -64,7 +68,6 @@ say "$(wc -c <"$context/bouncer") bytes"
 [ -z "$program_only" ] || exit 0
 
 engine=$(find_engine)
-say "$engine build: $image"
 # The steps of the Dockerfile run nothing; what there is to fetch is nothing.
 if [ "$engine" = podman ]; then
     # the image format that has health checks
@@ -72,5 +75,16 @@ if [ "$engine" = podman ]; then
 else
     set --
 fi
-DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} "$engine" build "$@" --network=none \
-    --quiet --tag "$image" "$context"
+
+# name and tag; a colon before the last slash is that of a port
+case ${image##*/} in
+*:*) name=${image%:*} tag=${image##*:} ;;
+*) name=$image tag=latest ;;
+esac
+for target in mon autoheal bouncer; do
+    [ "$target" = bouncer ] && suffix= || suffix=-$target
+    say "$engine build: $name$suffix:$tag"
+    DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} "$engine" build "$@" \
+        --network=none --quiet --target "$target" \
+        --tag "$name$suffix:$tag" "$context"
+done

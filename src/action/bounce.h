@@ -76,7 +76,7 @@ struct bounce {
 	int64_t finished_wall_ms; /* remove: it must still be this end of it;
 	                             0: any */
 	bool own_stop_timeout;    /* restart, stop: the next instead of the
-	                          step's */
+	                               step's */
 	int64_t stop_timeout_ms;
 	const char *const *before;  /* may veto; see config.h; NULL: none, or it
 	                              is not the first step of a walk */

@@ -290,3 +290,14 @@ bool text_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
+
+bool text_list_equal(const char *const *a, const char *const *b)
+{
+	if (!a || !b)
+		return a == b;
+	while (*a && text_equal(*a, *b)) {
+		a++;
+		b++;
+	}
+	return !*a && !*b;
+}

@@ -53,3 +53,5 @@ struct slice text_cut(struct slice text, size_t max);
 
 /* Either may be NULL, which equals only itself. */
 bool text_equal(const char *a, const char *b);
+/* The same for lists that end with NULL. */
+bool text_list_equal(const char *const *a, const char *const *b);

@@ -181,7 +181,7 @@ const struct command command_resume = {
 	.help = "Ends a pause of one monitor, or without MONITOR the one of "
 		"all. What the\n"
 		"configuration pauses stays paused. MONITOR may also be a "
-	        "rule, "
+		"rule, "
 		"or the name of\n"
 		"a container.\n"
 		"\n"

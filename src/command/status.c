@@ -15,7 +15,7 @@ static const char help[] =
 	"back. Exits with 0 if it could be shown, however bad it is. Colours\n"
 	"are for terminals, and not if NO_COLOR is set. Not well is what is\n"
 	"neither good, nor paused, nor starting. Without MONITOR: all; "
-        "MONITOR\n"
+	"MONITOR\n"
 	"may also be a rule that covers many containers, or a container.\n"
 	"\n"
 	"  --check            exit with 1 if any of them is not well\n"

@@ -44,6 +44,8 @@ enum {
 	OWN_APPRISE_URL,
 	OWN_WEBHOOK_URL,
 	OWN_WEBHOOK_KEY,
+	/* deunhealth's */
+	DOCKER_HOST,
 	N_OPTIONS,
 };
 
@@ -79,6 +81,7 @@ static const struct door_option options[N_OPTIONS] = {
 	[PEM_PATH] = { "AUTOHEAL_PEM_PATH", "key-path", 'k' },
 	[OWN_APPRISE_URL] = { "AUTOHEAL_APPRISE_URL", "apprise-url", 'a' },
 	[OWN_WEBHOOK_URL] = { "AUTOHEAL_WEBHOOK_URL", "webhook-url", 'w' },
+	[DOCKER_HOST] = { "DOCKER_HOST", "docker-host" },
 	[OWN_WEBHOOK_KEY] = { "AUTOHEAL_WEBHOOK_KEY", "webhook-key", 'j' },
 };
 
@@ -96,6 +99,12 @@ struct settings {
 	uint64_t grace_ms;
 	uint64_t stop_timeout_ms;
 };
+
+static const struct door_value *either(const struct door_value *values,
+                                       size_t one, size_t other)
+{
+	return values[one].text ? &values[one] : &values[other];
+}
 
 /* --- where ----------------------------------------------------------------- */
 
@@ -117,10 +126,11 @@ static int set_endpoint(struct settings *settings, struct err *err,
 }
 
 /* DOCKER_SOCK: a path, tcp://…, tcps://… */
-static int read_sock(const char *text, struct settings *settings,
+static int read_sock(const struct door_value *values, struct settings *settings,
                      struct err *err)
 {
 	static const char tcps[] = "tcps://";
+	const char *text = either(values, DOCKER_SOCK, DOCKER_HOST)->text;
 
 	if (!text)
 		text = SOCKET;
@@ -141,7 +151,7 @@ static int read_connection(const struct door_value *values,
 
 	if (slice_is_nocase(slice_from(type), "local") ||
 	    slice_is_nocase(slice_from(type), "socket"))
-		return read_sock(values[DOCKER_SOCK].text, settings, err);
+		return read_sock(values, settings, err);
 	if (!ssl && !slice_is_nocase(slice_from(type), "http"))
 		return err_set(err, -EINVAL,
 		               "%s%s: \"%.64s\" is not one of local, socket, "
@@ -159,12 +169,6 @@ static int read_connection(const struct door_value *values,
 }
 
 /* --- what ------------------------------------------------------------------ */
-
-static const struct door_value *either(const struct door_value *values,
-                                       size_t one, size_t other)
-{
-	return values[one].text ? &values[one] : &values[other];
-}
 
 static int read_label(struct door *door, const struct door_value *values,
                       struct settings *settings, struct err *err)
@@ -195,7 +199,7 @@ static int read_settings(struct door *door, const struct door_value *values,
 {
 	int r = values[CONNECTION_TYPE].text
 	                ? read_connection(values, settings, err)
-	                : read_sock(values[DOCKER_SOCK].text, settings, err);
+	                : read_sock(values, settings, err);
 
 	if (r == 0)
 		r = read_label(door, values, settings, err);

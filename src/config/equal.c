@@ -3,17 +3,6 @@
 #include "base/text.h"
 #include "config/config.h"
 
-static bool argv_equal(const char *const *a, const char *const *b)
-{
-	if (!a || !b)
-		return a == b;
-	while (*a && text_equal(*a, *b)) {
-		a++;
-		b++;
-	}
-	return !*a && !*b;
-}
-
 static bool webhook_equal(const struct webhook *a, const struct webhook *b)
 {
 	if (!a || !b)
@@ -51,7 +40,7 @@ bool config_notifications_equal(const struct config *a, const struct config *b)
 
 static bool step_equal(const struct step *a, const struct step *b)
 {
-	return a->kind == b->kind && argv_equal(a->argv, b->argv) &&
+	return a->kind == b->kind && text_list_equal(a->argv, b->argv) &&
 	       a->timeout_ms == b->timeout_ms &&
 	       a->stop_timeout_ms == b->stop_timeout_ms &&
 	       text_equal(a->signal, b->signal) &&
@@ -102,24 +91,10 @@ static bool action_equal(const struct config_monitor *a,
 		if (!step_equal(&a->steps[i], &b->steps[i]))
 			return false;
 	}
-	return argv_equal(a->before, b->before) &&
+	return text_list_equal(a->before, b->before) &&
 	       a->before_timeout_ms == b->before_timeout_ms &&
-	       argv_equal(a->after, b->after) &&
+	       text_list_equal(a->after, b->after) &&
 	       a->after_timeout_ms == b->after_timeout_ms;
-}
-
-static bool probe_equal(const struct probe *a, const struct probe *b)
-{
-	if (!a || !b)
-		return a == b;
-	return a->type == b->type && text_equal(a->url, b->url) &&
-	       text_equal(a->address, b->address) &&
-	       argv_equal(a->argv, b->argv) &&
-	       a->interval_ms == b->interval_ms &&
-	       a->timeout_ms == b->timeout_ms &&
-	       a->start_period_ms == b->start_period_ms &&
-	       a->start_interval_ms == b->start_interval_ms &&
-	       a->retries == b->retries;
 }
 
 static bool codes_equal(const struct config_containers *a,
@@ -136,7 +111,7 @@ static bool containers_equal(const struct config_containers *a,
 {
 	if (!a || !b)
 		return a == b;
-	return argv_equal(a->endpoints, b->endpoints) &&
+	return text_list_equal(a->endpoints, b->endpoints) &&
 	       selector_equal(&a->selector, &b->selector) &&
 	       a->max_containers == b->max_containers &&
 	       a->forget_ms == b->forget_ms && codes_equal(a, b) &&

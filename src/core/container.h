@@ -73,6 +73,9 @@ struct container {
 	int64_t check_exit_code; /* of the last check that failed; -1 */
 	const char *output;      /* of that check, "" if none */
 
+	const char *ip; /* its first address, of an inspection; "" or NULL: not
+	                   known. Not kept by who remembers containers */
+
 	/* Whose namespaces it shares, an id; NULL: nobody's. */
 	const char *network_of;
 	const char *pid_of;

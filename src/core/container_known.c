@@ -197,16 +197,15 @@ static int64_t since_when(const struct container *next, int64_t now_ms)
 static void forget_past(struct container_known *known,
                         const struct container *next)
 {
-	int64_t ended_ms = known->ended_ms;
+	/* a list does not say since when */
+	bool runs_again = next->status == CONTAINER_RUNNING &&
+	                  !next->started_wall_ms &&
+	                  known->container.status == CONTAINER_EXITED;
 
-	if (known->asked_ms && next->started_wall_ms > known->asked_ms)
+	if (runs_again || next->started_wall_ms > known->asked_ms)
 		known->asked_ms = 0;
-	if (!ended_ms)
-		return;
-	if (next->started_wall_ms > ended_ms ||
-	    next->finished_wall_ms > ended_ms + CONTAINER_SLACK_MS ||
-	    (next->status == CONTAINER_RUNNING &&
-	     known->container.status != CONTAINER_RUNNING))
+	if (runs_again || next->started_wall_ms > known->ended_ms ||
+	    next->finished_wall_ms > known->ended_ms + CONTAINER_SLACK_MS)
 		known->ended_ms = 0;
 }
 
@@ -218,11 +217,15 @@ int container_known_update(struct container_known *known,
 	bool changed = next.status != known->container.status ||
 	               next.health != known->container.health ||
 	               !known->since_ms;
-	int r = take_copy(known, merged, kept);
+	struct container_known past = *known;
+	int r;
 
+	forget_past(&past, &next);
+	r = take_copy(known, merged, kept);
 	if (r < 0)
 		return r;
-	forget_past(known, &next);
+	known->asked_ms = past.asked_ms;
+	known->ended_ms = past.ended_ms;
 	if (changed)
 		known->since_ms = since_when(&next, now_ms);
 	if (next.health != CONTAINER_HEALTH_UNSAID)

@@ -70,6 +70,8 @@ const struct container *container_table_next_look(struct container_table *table)
 	entry->wanted = false;
 	entry->urgent = false;
 	entry->looking = true;
+	/* from now on whatever is said of its health is news */
+	entry->known.claimed = CONTAINER_HEALTH_UNSAID;
 	return &entry->known.container;
 }
 
@@ -233,6 +235,19 @@ static int take_element(struct container_table *table, struct entry *entry,
 	return r;
 }
 
+/* An event that came while the list was read may be younger than what the list
+ * says, or the first after others that were lost; and what is being looked at
+ * was perhaps seen before. */
+static bool contradicts(const struct container_table *table,
+                        const struct entry *entry,
+                        const struct container *container)
+{
+	const struct container *known = &entry->known.container;
+
+	return table->gap || container->status != known->status ||
+	       container->health != known->health;
+}
+
 int container_table_list_element(struct container_table *table,
                                  const struct container *container,
                                  int64_t now_ms)
@@ -246,9 +261,12 @@ int container_table_list_element(struct container_table *table,
 	if (r < 0)
 		return r;
 	entry->listed = table->list_number;
-	/* the event may be younger than what the list says */
-	if (!entry->gone && entry->touched != table->list_number)
+	if (entry->gone)
+		return 0;
+	if (!entry->looking && entry->touched != table->list_number)
 		r = take_element(table, entry, container, now_ms);
+	else if (contradicts(table, entry, container))
+		table_want(table, entry, false);
 	cover_end(table);
 	return r;
 }
@@ -317,8 +335,9 @@ static void act_on(struct container_table *table, struct entry *entry,
 {
 	unsigned watches = cover_of(entry);
 
+	/* what is being looked at may have been seen before this event */
 	if (kind == RUNTIME_EVENT_CREATED || kind == RUNTIME_EVENT_RENAMED ||
-	    !entry->identity ||
+	    !entry->identity || entry->looking ||
 	    (news == CONTAINER_LOOK && is_worth_a_look(watches, kind)))
 		table_want(table, entry, kind == RUNTIME_EVENT_HEALTH);
 	cover_ends_changed(entry);
@@ -357,6 +376,10 @@ static void on_removed(struct container_table *table, const char *id,
 {
 	struct entry *entry = find(table, id);
 
+	/* the list may still have it; if memory is out, the next has not */
+	if (!entry && table->listing &&
+	    entry_new(table, id, "", "", &entry) < 0)
+		return;
 	if (entry && !entry->gone)
 		entry_remove(table, entry);
 	cover_settle(table, now_ms);
@@ -608,7 +631,7 @@ static bool is_kept(const struct container_table *table, const char *name)
 	return false;
 }
 
-/* Also the label by which dependents name their parents. */
+/* Also those of a rule, by which dependents name their parents and the like. */
 static int keep_label(struct container_table *table, const char *name)
 {
 	size_t n = table->kept.n;
@@ -635,7 +658,9 @@ int container_table_subscribe(struct container_table *table,
 
 	if (!added)
 		return -ENOMEM;
-	if (keep_label(table, query->dependents_label) < 0) {
+	if (keep_label(table, query->dependents_label) < 0 ||
+	    keep_label(table, query->codes_label) < 0 ||
+	    keep_label(table, query->wanted_label) < 0) {
 		mem_free(added);
 		return -ENOMEM;
 	}

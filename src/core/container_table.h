@@ -54,6 +54,7 @@ struct containers_query {
 	uint32_t keep_last; /* … but not the last so many to end, of those that
 	                       the subscription covers */
 	const struct probe *probe; /* for those without a check; NULL: none */
+	const char *wanted_label; /* of a container, for who is told; or NULL */
 	const char *dependents_label; /* see core/dependents.h; or NULL */
 };
 

@@ -47,9 +47,8 @@ static const char *const state_names[N_POLICY_STATES] = {
 };
 
 static const char *const guard_names[N_POLICY_GUARDS] = {
-	"grace",  "cooldown", "budget",  "storm",   "target",
-	"person", "pause",    "unknown", "dry_run", "quiet",
-	"hook",
+	"grace", "cooldown", "budget",  "storm", "target", "person",
+	"pause", "unknown",  "dry_run", "quiet", "hook",
 };
 
 const char *policy_state_name(enum policy_state state)

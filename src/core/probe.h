@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/buf.h"
 #include "core/container.h"
 
 enum probe_type {
@@ -58,6 +59,18 @@ struct probe_state {
 void probe_begin(struct probe_state *state, const struct probe *probe,
                  uint64_t now_ms);
 
+/* A check could not be made: the next one comes as after one that was. */
+void probe_postpone(struct probe_state *state, const struct probe *probe,
+                    uint64_t now_ms);
+
 /* A check has ended; true if that changed the health. */
 bool probe_result(struct probe_state *state, const struct probe *probe, bool ok,
                   uint64_t now_ms);
+
+/* Appends url or address with `{{ container }}` and `{{ ip }}` filled in;
+ * other names stay as they are. A failure stays in @out->failed. */
+void probe_render(const char *text, const char *container, const char *ip,
+                  struct buf *out);
+bool probe_wants_ip(const struct probe *probe);
+
+bool probe_equal(const struct probe *a, const struct probe *b);

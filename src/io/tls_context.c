@@ -241,8 +241,12 @@ static int configure(struct tls_context *context, struct err *err)
 		return tls_words(err, -ENOMEM, "configuration", r);
 	mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
 	mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &context->random);
+#if MBEDTLS_VERSION_MAJOR >= 3
+	mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
+#else
 	mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3,
 	                             MBEDTLS_SSL_MINOR_VERSION_3);
+#endif
 	mbedtls_ssl_conf_ca_chain(config, &context->authorities, NULL);
 #ifdef MBEDTLS_SSL_RENEGOTIATION
 	mbedtls_ssl_conf_renegotiation(config,

@@ -204,6 +204,18 @@ static bool acts_by_itself(const struct json_t *config)
 	       slice_is(action, "stop");
 }
 
+/* Engines before 29 also say that of the default network above the others. */
+static const char *ip_of(const struct json_t *settings)
+{
+	const struct json_t *networks = json_get(settings, "Networks");
+	const char *ip = json_as_string(json_get(settings, "IPAddress"));
+	struct json_member member = { 0 };
+
+	while (!ip[0] && json_next_member(networks, &member))
+		ip = json_as_string(json_get(member.value, "IPAddress"));
+	return ip;
+}
+
 static void read_inspected_state(const struct json_t *root,
                                  struct docker_description *out)
 {
@@ -213,6 +225,7 @@ static void read_inspected_state(const struct json_t *root,
 	read_state(json_as_text(json_get(state, "Status")), out);
 	out->health = inspected_health(state, json_get(root, "Config"));
 	out->n_streak = streak_of(health);
+	out->ip = ip_of(json_get(root, "NetworkSettings"));
 	out->started_ms = moment_of(json_get(state, "StartedAt"));
 	out->finished_ms = moment_of(json_get(state, "FinishedAt"));
 	if (out->status != DOCKER_STATUS_RUNNING &&

@@ -44,6 +44,7 @@ struct docker_description {
 	struct slice network_mode; /* "container:ID", "bridge" … */
 
 	/* of an inspection only */
+	const char *ip; /* the first of its networks; "" */
 	int64_t started_ms;
 	int64_t finished_ms;
 	int64_t check_exit_code; /* of the last check that failed, -1 */

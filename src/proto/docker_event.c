@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/docker_event.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include "base/number.h"
 #include "base/text.h"
-#include "proto/json.h"
+#include "proto/json_scan.h"
 
 #define NS_PER_S INT64_C(1000000000)
 
@@ -69,85 +71,194 @@ static enum docker_event_kind kind_of(struct slice action)
 	return DOCKER_EVENT_OTHER;
 }
 
-static int64_t number_in_text(const struct json_t *value)
-{
-	struct slice text = json_as_text(value);
-	int64_t number;
+/* --- where in the document, and what stands there ----------------------- */
 
-	if (!text.p || number_parse_i64(text, &number) < 0)
-		return json_as_int(value, -1);
-	return number;
+enum place {
+	NOWHERE,
+	ROOT,
+	TYPE,
+	ACTION,
+	STATUS, /* the old name of ACTION */
+	ID,     /* the old name of ACTOR_ID */
+	TIME,
+	TIME_NANO,
+	HEALTH, /* Podman's */
+	ACTOR,
+	ACTOR_ID,
+	ATTRIBUTES,
+	NAME,
+	SIGNAL,
+	EXIT_CODE,
+	CONTAINER_EXIT_CODE, /* Podman's */
+	N_PLACES,
+};
+
+static const struct {
+	enum place parent;
+	const char *key;
+	enum place place;
+} keys[] = {
+	{ ROOT, "Type", TYPE },
+	{ ROOT, "Action", ACTION },
+	{ ROOT, "status", STATUS },
+	{ ROOT, "id", ID },
+	{ ROOT, "time", TIME },
+	{ ROOT, "timeNano", TIME_NANO },
+	{ ROOT, "HealthStatus", HEALTH },
+	{ ROOT, "Actor", ACTOR },
+	{ ACTOR, "ID", ACTOR_ID },
+	{ ACTOR, "Attributes", ATTRIBUTES },
+	{ ATTRIBUTES, "name", NAME },
+	{ ATTRIBUTES, "signal", SIGNAL },
+	{ ATTRIBUTES, "exitCode", EXIT_CODE },
+	{ ATTRIBUTES, "containerExitCode", CONTAINER_EXIT_CODE },
+};
+#define DEPTH_MAX 3
+
+struct reading {
+	enum place path[DEPTH_MAX + 1]; /* at each depth */
+	size_t n[N_PLACES];             /* 0: nothing was found there */
+	char text[N_PLACES][DOCKER_EVENT_TEXT_MAX];
+};
+
+static enum place place_of(enum place parent, struct slice key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys) && parent != NOWHERE; i++) {
+		if (keys[i].parent == parent && slice_is(key, keys[i].key))
+			return keys[i].place;
+	}
+	return NOWHERE;
 }
 
-static int64_t time_of(const struct json_t *root)
+/* What does not fit, or holds a NUL byte, is nobody's. */
+static void keep(struct reading *reading, enum place place,
+                 const struct json_scan_token *token)
 {
-	int64_t ns = json_as_int(json_get(root, "timeNano"), 0);
-	int64_t s = json_as_int(json_get(root, "time"), 0);
+	struct slice text = token->text;
+
+	reading->n[place] = 0;
+	if ((token->kind != JSON_SCAN_STRING &&
+	     token->kind != JSON_SCAN_NUMBER) ||
+	    token->cut || text.n >= DOCKER_EVENT_TEXT_MAX ||
+	    memchr(text.p, '\0', text.n))
+		return;
+	memcpy(reading->text[place], text.p, text.n);
+	reading->text[place][text.n] = '\0';
+	reading->n[place] = text.n;
+}
+
+static int on_token(void *context, const struct json_scan_token *token)
+{
+	struct reading *reading = context;
+
+	if (token->depth == 0) {
+		reading->path[0] =
+			token->kind == JSON_SCAN_OBJECT ? ROOT : NOWHERE;
+		return 0;
+	}
+	if (token->depth > DEPTH_MAX)
+		return 0;
+	if (token->kind == JSON_SCAN_KEY) {
+		reading->path[token->depth] =
+			place_of(reading->path[token->depth - 1], token->text);
+		/* an array has no keys: what was below is no more */
+		for (unsigned i = token->depth + 1; i <= DEPTH_MAX; i++)
+			reading->path[i] = NOWHERE;
+	} else if (reading->path[token->depth] > ROOT) {
+		keep(reading, reading->path[token->depth], token);
+	}
+	return 0;
+}
+
+static struct slice text_at(const struct reading *reading, enum place place)
+{
+	return slice_make(reading->n[place] ? reading->text[place] : NULL,
+	                  reading->n[place]);
+}
+
+static int64_t number_at(const struct reading *reading, enum place place,
+                         int64_t fallback)
+{
+	struct slice text = text_at(reading, place);
+	int64_t number;
+
+	return text.n && number_parse_i64(text, &number) == 0 ? number
+	                                                      : fallback;
+}
+
+/* --- what it means ------------------------------------------------------ */
+
+static int64_t time_of(const struct reading *reading)
+{
+	int64_t ns = number_at(reading, TIME_NANO, 0);
+	int64_t s = number_at(reading, TIME, 0);
 
 	if (ns > 0)
 		return ns;
 	return s > 0 && s < INT64_MAX / NS_PER_S ? s * NS_PER_S : 0;
 }
 
-static struct slice action_of(const struct json_t *root)
+static bool is_of_container(const struct reading *reading)
 {
-	struct slice action = json_as_text(json_get(root, "Action"));
+	struct slice type = text_at(reading, TYPE);
 
-	return action.p ? action : json_as_text(json_get(root, "status"));
+	return type.n == 0 || slice_is(type, "container");
 }
 
-static bool is_of_container(const struct json_t *root)
-{
-	struct slice type = json_as_text(json_get(root, "Type"));
-
-	return !type.p || slice_is(type, "container");
-}
-
-static int64_t exit_code_of(const struct json_t *attributes)
-{
-	const struct json_t *code = json_get(attributes, "exitCode");
-
-	if (json_is_missing(code))
-		code = json_get(attributes, "containerExitCode");
-	return number_in_text(code);
-}
-
-static void read_details(const struct json_t *root,
-                         const struct json_t *attributes, struct slice health,
+static void read_details(const struct reading *reading, struct slice health,
                          struct docker_event *out)
 {
-	struct slice beside = json_as_text(json_get(root, "HealthStatus"));
-
 	if (out->kind == DOCKER_EVENT_HEALTH)
-		out->health = docker_health_parse(health.p ? health : beside);
+		out->health = docker_health_parse(
+			health.n ? health : text_at(reading, HEALTH));
 	else if (out->kind == DOCKER_EVENT_ENDED)
-		out->exit_code = exit_code_of(attributes);
+		out->exit_code =
+			number_at(reading, EXIT_CODE,
+		                  number_at(reading, CONTAINER_EXIT_CODE, -1));
 	else if (out->kind == DOCKER_EVENT_ASKED &&
-	         is_harmless(json_as_text(json_get(attributes, "signal"))))
+	         is_harmless(text_at(reading, SIGNAL)))
 		out->kind = DOCKER_EVENT_OTHER;
 }
 
-void docker_event_read(const struct json_t *root, struct docker_event *out)
+static void interpret(const struct reading *reading, struct docker_event *out)
 {
-	const struct json_t *actor = json_get(root, "Actor");
-	const struct json_t *attributes = json_get(actor, "Attributes");
-	struct slice action = action_of(root);
+	struct slice action =
+		text_at(reading, reading->n[ACTION] ? ACTION : STATUS);
+	enum place id = reading->n[ACTOR_ID] ? ACTOR_ID : ID;
 	struct slice health = cut_action(&action);
 
-	*out = (struct docker_event){
-		.kind = is_of_container(root) ? kind_of(action)
-		                              : DOCKER_EVENT_OTHER,
-		.id = json_as_string(json_get(actor, "ID")),
-		.name = json_as_string(json_get(attributes, "name")),
-		.health = DOCKER_HEALTH_UNSAID,
-		.exit_code = -1,
-		.time_ns = time_of(root),
-	};
-	if (!out->id[0])
-		out->id = json_as_string(json_get(root, "id"));
+	out->kind =
+		is_of_container(reading) ? kind_of(action) : DOCKER_EVENT_OTHER;
+	out->health = DOCKER_HEALTH_UNSAID;
+	out->exit_code = -1;
+	out->time_ns = time_of(reading);
+	out->id[0] = '\0';
+	if (reading->n[id] && reading->n[id] < sizeof(out->id))
+		memcpy(out->id, reading->text[id], reading->n[id] + 1);
+	out->name[0] = '\0';
+	if (reading->n[NAME])
+		memcpy(out->name, reading->text[NAME], reading->n[NAME] + 1);
 	if (!docker_name_valid(out->id))
 		out->kind = DOCKER_EVENT_OTHER;
-	read_details(root, attributes, health, out);
+	read_details(reading, health, out);
+}
+
+int docker_event_parse(struct slice text, struct docker_event *out)
+{
+	struct reading reading;
+	struct json_scan scan;
+	int r;
+
+	memset(reading.path, 0, sizeof(reading.path));
+	memset(reading.n, 0, sizeof(reading.n));
+	json_scan_init(&scan, DOCKER_EVENT_TEXT_MAX, on_token, &reading);
+	r = json_scan_feed(&scan, text);
+	if (r == 0)
+		r = json_scan_finish(&scan);
+	json_scan_fini(&scan);
+	if (r == 0)
+		interpret(&reading, out);
+	return r > 0 ? -EINVAL : r;
 }
 
 void docker_events_path(struct buf *out, int64_t since_ns, bool podman)

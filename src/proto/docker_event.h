@@ -32,19 +32,21 @@ enum docker_event_kind {
 	DOCKER_EVENT_REMOVED,
 };
 
+#define DOCKER_EVENT_TEXT_MAX 264 /* of a name and the like, with its NUL */
+
 struct docker_event {
 	enum docker_event_kind kind;
-	const char *id;   /* not "", unless OTHER */
-	const char *name; /* "" if it is not said */
+	char id[DOCKER_ID_MAX];           /* not "", unless OTHER */
+	char name[DOCKER_EVENT_TEXT_MAX]; /* "" if it is not said */
 	enum docker_health health;
 	int64_t exit_code; /* -1: not said */
 	int64_t time_ns;   /* Unix; 0: not said */
 };
 
-struct json_t;
-
-/* Text is the document's. Cannot fail: what makes no sense is OTHER. */
-void docker_event_read(const struct json_t *root, struct docker_event *out);
+/* One event, whole. Allocates nothing, unless a text has escapes: there may be
+ * a thousand of no interest in a second. 0 (what makes no sense is OTHER),
+ * -EINVAL (no JSON), -ENOMEM. */
+int docker_event_parse(struct slice text, struct docker_event *out) MUST_CHECK;
 
 /*
  * docker_events_path() - "/events?since=…&filters=…"

@@ -238,7 +238,7 @@ void lxd_write_state(struct buf *buf, enum lxd_action action,
 }
 
 void lxd_write_exec(struct buf *buf, const char *const *argv,
-                    const char *const *env)
+                    const char *const *env, bool record)
 {
 	struct json_writer json;
 
@@ -268,7 +268,7 @@ void lxd_write_exec(struct buf *buf, const char *const *argv,
 	json_write_key(&json, "wait-for-websocket");
 	json_write_bool(&json, false);
 	json_write_key(&json, "record-output");
-	json_write_bool(&json, true);
+	json_write_bool(&json, record);
 	json_write_object_end(&json);
 }
 

@@ -100,9 +100,9 @@ void lxd_write_state(struct buf *buf, enum lxd_action action,
                      uint32_t timeout_s, bool force);
 
 /* The body of `POST …/exec`. @env: "K=V", NULL-terminated, or NULL; entries
- * without '=' are left out. */
+ * without '=' are left out. @record: what it writes is kept, until deleted. */
 void lxd_write_exec(struct buf *buf, const char *const *argv,
-                    const char *const *env);
+                    const char *const *env, bool record);
 
 /*
  * Request targets. @project may be NULL; failures stay in `buf->failed`.

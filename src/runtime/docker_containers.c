@@ -143,6 +143,7 @@ int docker_tell_inspected(struct docker_work *work, const struct json_t *root,
 	if (r < 0)
 		return err_set_code(err, r, "describing it");
 	container.detailed = true;
+	container.ip = description.ip;
 	container.started_wall_ms = description.started_ms;
 	container.finished_wall_ms = description.finished_ms;
 	container.policy = policy_of(description.policy);

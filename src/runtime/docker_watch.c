@@ -15,7 +15,6 @@
  */
 #include <errno.h>
 #include "proto/docker_event.h"
-#include "proto/json.h"
 #include "runtime/docker_work.h"
 
 #define DOCKER_EVENT_MAX (1u << 20) /* bytes; larger ones are skipped */
@@ -75,21 +74,15 @@ static int on_event(void *context, struct slice text)
 {
 	struct docker_work *work = context;
 	struct docker_event event;
-	struct json_t *root;
-	struct err err;
 	int r;
 
 	if (work->cancelled || work->closing)
 		return -ECANCELED;
-	r = json_parse(text, &root, &err);
-	if (r < 0) {
-		docker_note(work, &err);
+	r = docker_event_parse(text, &event);
+	if (r < 0)
 		return r;
-	}
-	docker_event_read(root, &event);
 	if (event.kind != DOCKER_EVENT_OTHER)
 		tell(work, &event);
-	json_free(root);
 	return 0;
 }
 

@@ -30,6 +30,7 @@ struct command {
 	char *target; /* copies: they outlive the call */
 	char *project;
 	uint64_t timeout_ms;
+	bool quiet;   /* a check: nobody reads its output */
 	bool running; /* as far as we know */
 	bool tidying; /* what is to be fetched has been */
 	bool told;    /* result and words below are known */
@@ -221,7 +222,7 @@ static void guess_paths(struct command *command)
 	static const char *const dirs[] = { "logs", "logs/exec-output" };
 	const char *id = command->work.operation.id;
 
-	if (!id[0])
+	if (!id[0] || command->quiet)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		add_path(command, "/1.0/instances/%s/%s/exec_%s.stdout",
@@ -350,7 +351,8 @@ static void ask(struct lxd_work *work)
 	}
 	command->running = true;
 	lxd_work_aim(work, "exec");
-	lxd_write_exec(&work->body, work->call->argv, work->call->env);
+	lxd_write_exec(&work->body, work->call->argv, work->call->env,
+	               !command->quiet);
 	lxd_work_run(work, "POST", on_ended);
 }
 
@@ -361,7 +363,8 @@ static const char *project_of(const struct lxd_work *work)
 	return work->project ? work->project : "default";
 }
 
-/* Is there another command in it? Works of commands say so by `interrupted`. */
+/* Is there another command in it? Works of commands say so by `interrupted`.
+ * Checks stand in the way of other checks only. */
 static bool is_occupied(const struct lxd_runtime *lxd,
                         const struct command *newcomer)
 {
@@ -371,6 +374,7 @@ static bool is_occupied(const struct lxd_runtime *lxd,
 
 		if (work->interrupted == on_interrupted &&
 		    command_of(work) != newcomer && command_of(work)->running &&
+		    command_of(work)->quiet == newcomer->quiet &&
 		    strcmp(work->target, newcomer->target) == 0 &&
 		    strcmp(project_of(work), project_of(&newcomer->work)) == 0)
 			return true;
@@ -424,6 +428,7 @@ int lxd_exec(struct runtime *runtime, struct runtime_call *call)
 		return err_set_code(&call->err, -ENOMEM, "no command in %s",
 		                    call->target);
 	command->timeout_ms = call->timeout_ms ? call->timeout_ms : LXD_EXEC_MS;
+	command->quiet = call->quiet;
 	command->work.patient = true;
 	command->work.interrupted = on_interrupted;
 	command->work.fini = command_fini;

@@ -71,6 +71,7 @@ struct runtime_call {
 	const char *signal;      /* restart, stop, kill; NULL: its own */
 	uint64_t timeout_ms;     /* 0: derived from what the operation does */
 	size_t max_output;       /* exec; 0: RUNTIME_OUTPUT_MAX */
+	bool quiet;              /* exec: only how it ends is of interest */
 	bool volumes;            /* remove: its anonymous volumes, too */
 	/* inspect, list: what is there; once, or once for each, before the
 	 * completion; may be NULL, except for list. May cancel the call. */

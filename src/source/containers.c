@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "base/rng.h"
+#include "source/prober.h"
 
 #define ID_MAX      320  /* of a container, with a NUL */
 #define LIVED_MS    1000 /* a stream that lived so long was a good one */
@@ -33,6 +34,7 @@ struct containers {
 	const struct log *log;
 	struct containers_listener listener;
 	struct container_table *table;
+	struct prober *prober; /* NULL: closed */
 	char *name;
 	uint64_t every_resync_ms;
 	uint64_t every_poll_ms;
@@ -307,9 +309,12 @@ static void on_inspected(struct runtime_call *call,
                          const struct container *container)
 {
 	struct look *look = container_of(call, struct look, call);
+	struct container seen = *container;
 
-	if (!look->told)
-		table_looked(look, CONTAINER_LOOK_FOUND, container);
+	if (look->told || look->owner->closing)
+		return;
+	prober_see(look->owner->prober, &seen);
+	table_looked(look, CONTAINER_LOOK_FOUND, &seen);
 }
 
 /* Only so often: one that always fails must not make us list all the time. */
@@ -421,13 +426,14 @@ static void on_listed(struct runtime_call *call,
 {
 	struct containers *containers =
 		container_of(call, struct containers, list);
+	struct container seen = *container;
 	int r;
 
 	if (containers->closing)
 		return;
+	prober_see(containers->prober, &seen);
 	containers->depth++;
-	r = container_table_list_element(containers->table, container,
-	                                 wall_ms());
+	r = container_table_list_element(containers->table, &seen, wall_ms());
 	containers->depth--;
 	if (r < 0)
 		not_taken(containers, r);
@@ -469,6 +475,7 @@ static void on_list_done(struct runtime_call *call)
 	if (!containers->closing) {
 		containers->depth++;
 		container_table_list_end(containers->table, whole);
+		prober_list_end(containers->prober, whole);
 		containers->depth--;
 	}
 	if (!containers->closing && whole)
@@ -497,6 +504,7 @@ static void list_now(struct containers *containers)
 	containers->list_due_ms = NOT_DUE;
 	containers->list_began_ms = uv_now(containers->loop);
 	container_table_list_begin(containers->table, containers->gap);
+	prober_list_begin(containers->prober);
 	containers->gap = false;
 	containers->list = (struct runtime_call){ .container = on_listed };
 	r = runtime_list(containers->runtime, &containers->list, on_list_done);
@@ -533,23 +541,49 @@ static void on_opened(struct runtime_watch *watch)
 		list_after_gap(containers);
 }
 
-static void on_event(struct runtime_watch *watch,
-                     const struct runtime_event *event)
+static void take_event(struct containers *containers,
+                       const struct runtime_event *event)
 {
-	struct containers *containers =
-		container_of(watch, struct containers, watch);
 	int r;
 
-	if (containers->closing)
-		return;
-	containers->heard = true;
-	containers->stats.n_events++;
 	containers->depth++;
 	r = container_table_event(containers->table, event, wall_ms());
 	containers->depth--;
 	if (r < 0)
 		not_taken(containers, r);
 	go_on(containers);
+}
+
+static void on_event(struct runtime_watch *watch,
+                     const struct runtime_event *event)
+{
+	struct containers *containers =
+		container_of(watch, struct containers, watch);
+
+	if (containers->closing)
+		return;
+	containers->heard = true;
+	containers->stats.n_events++;
+	prober_event(containers->prober, event);
+	take_event(containers, event);
+}
+
+/* As if the engine had said so: looking at it fills in what we know. */
+static void on_probed(void *context, const char *id,
+                      enum container_health health)
+{
+	const struct runtime_event event = {
+		.kind = RUNTIME_EVENT_HEALTH,
+		.id = id,
+		.name = "",
+		.project = "",
+		.health = health,
+		.exit_code = -1,
+	};
+	struct containers *containers = context;
+
+	if (!containers->closing)
+		take_event(containers, &event);
 }
 
 static void stream_failed(struct containers *containers, const struct err *err,
@@ -646,6 +680,24 @@ static void containers_free(struct containers *containers)
 	mem_free(containers);
 }
 
+static struct prober *new_prober(struct containers *containers,
+                                 const struct containers_options *options)
+{
+	const struct prober_options prober = {
+		.loop = options->loop,
+		.runtime = options->runtime,
+		.client = options->client,
+		.log = options->log,
+		.name = containers->name,
+		.self_id = options->self_id,
+		.seed = rng_next(&containers->rng),
+		.changed = on_probed,
+		.context = containers,
+	};
+
+	return prober_new(&prober);
+}
+
 int containers_new(const struct containers_options *options,
                    const struct containers_listener *listener,
                    struct containers **sourcep)
@@ -673,7 +725,10 @@ int containers_new(const struct containers_options *options,
 	containers->name = mem_strdup(options->name);
 	containers->table = container_table_new(
 		&table_listener, options->self_id, rng_next(&containers->rng));
-	if (!containers->name || !containers->table) {
+	/* the last: it has a handle, which is closed by the loop */
+	if (containers->name && containers->table)
+		containers->prober = new_prober(containers, options);
+	if (!containers->prober) {
 		containers_free(containers);
 		return -ENOMEM;
 	}
@@ -693,6 +748,10 @@ struct source *containers_source(struct containers *containers)
 int containers_subscribe(struct containers *containers, uint32_t subscription,
                          const struct containers_query *query)
 {
+	int r = prober_subscribe(containers->prober, query);
+
+	if (r < 0)
+		return r;
 	return container_table_subscribe(containers->table, subscription,
 	                                 query);
 }
@@ -709,8 +768,15 @@ struct containers_stats containers_stats(const struct containers *containers)
 {
 	struct containers_stats stats = containers->stats;
 
+	stats.n_probed = (uint32_t)prober_count(containers->prober);
 	stats.n_containers = (uint32_t)container_table_count(containers->table);
 	return stats;
+}
+
+size_t containers_all(const struct containers *containers,
+                      const struct container **out, size_t max)
+{
+	return container_table_all(containers->table, out, max);
 }
 
 /* The timer is closed by the loop: never from within containers_close(). */
@@ -720,7 +786,7 @@ static void containers_maybe_closed(struct containers *containers)
 	void *context = containers->closed_context;
 
 	if (containers->timer_open || containers->stream != STREAM_CLOSED ||
-	    containers->listing || containers->n_busy)
+	    containers->listing || containers->n_busy || containers->prober)
 		return;
 	containers_free(containers);
 	closed(context);
@@ -732,6 +798,14 @@ static void on_timer_closed(uv_handle_t *handle)
 		container_of((uv_timer_t *)handle, struct containers, timer);
 
 	containers->timer_open = false;
+	containers_maybe_closed(containers);
+}
+
+static void on_prober_closed(void *context)
+{
+	struct containers *containers = context;
+
+	containers->prober = NULL;
 	containers_maybe_closed(containers);
 }
 
@@ -748,5 +822,6 @@ void containers_close(struct containers *containers,
 	for (size_t i = 0; i < N_CONTAINERS_LOOKS; i++)
 		if (containers->looks[i].busy)
 			runtime_cancel(&containers->looks[i].call);
+	prober_close(containers->prober, on_prober_closed, containers);
 	uv_close((uv_handle_t *)&containers->timer, on_timer_closed);
 }

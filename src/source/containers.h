@@ -67,6 +67,8 @@ struct containers_listener {
 struct containers_options {
 	uv_loop_t *loop;
 	struct runtime *runtime; /* borrowed until closed */
+	struct http_client
+		*client; /* of probes, likewise; NULL: none by HTTP */
 	const struct log *log;
 	const char *name;    /* "docker", or with the endpoint; copied */
 	const char *self_id; /* the bouncer's own container, ""; copied */
@@ -85,7 +87,8 @@ struct containers_stats {
 	uint64_t n_events;     /* read */
 	uint64_t n_connects;   /* streams opened */
 	uint64_t n_lists;
-	uint64_t n_looks; /* inspections */
+	uint64_t n_looks;  /* inspections */
+	uint32_t n_probed; /* containers that we check ourselves */
 };
 
 struct containers;
@@ -108,6 +111,11 @@ void containers_check(struct containers *containers, void *member);
 void containers_forget(struct containers *containers, void *member);
 
 struct containers_stats containers_stats(const struct containers *containers);
+
+/* At most @max of all that are known, for dependents_of(); how many. Valid
+ * until the loop goes on. */
+size_t containers_all(const struct containers *containers,
+                      const struct container **out, size_t max);
 
 /* @closed is called once, from the loop. */
 void containers_close(struct containers *containers,

@@ -35,6 +35,12 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def cpu_ns(pid):
+    """The same of its first thread, finer than in ticks."""
+    with open(f"/proc/{pid}/schedstat", encoding="utf-8") as schedstat:
+        return int(schedstat.read().split()[0])
+
+
 def memory(pid):
     """KiB, by the names of smaps_rollup: Rss, Pss, …"""
     values = {}

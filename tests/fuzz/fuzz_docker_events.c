@@ -32,7 +32,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct json_t *root;
 	struct err err;
 
-	if (json_parse(slice_make((const char *)data, size), &root, &err) < 0)
+	struct slice text = slice_make((const char *)data, size);
+
+	if (docker_event_parse(text, &event) == 0) {
+		assert(event.kind == DOCKER_EVENT_OTHER ||
+		       docker_name_valid(event.id));
+		assert(strlen(event.name) < DOCKER_EVENT_TEXT_MAX);
+		assert(event.time_ns >= 0);
+	}
+	if (json_parse(text, &root, &err) < 0)
 		return 0;
 	for (int podman = 0; podman < 2; podman++) {
 		if (docker_describe_listed(root, podman, &found, &err) == 0)
@@ -40,9 +48,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (docker_describe_inspected(root, &found, &err) == 0)
 		check(&found);
-	docker_event_read(root, &event);
-	assert(event.kind == DOCKER_EVENT_OTHER || docker_name_valid(event.id));
-	assert(event.time_ns >= 0);
 	json_free(root);
 	return 0;
 }

@@ -19,7 +19,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemons import bouncer as bouncer_module    # noqa: E402
 from daemons.bouncer import Bouncer    # noqa: E402
 from daemons.docker import Docker    # noqa: E402
-from daemons.lxd import Lxd    # noqa: E402
+from daemons.lxd import Incus, Lxd    # noqa: E402
+from daemons.machine import Here, Trixie    # noqa: E402
 from daemons.podman import Podman    # noqa: E402
 from daemons.process import Unavailable    # noqa: E402
 from daemons.prometheus import Prometheus    # noqa: E402
@@ -30,6 +31,27 @@ _missing = {}   # peer: why it cannot run
 
 # Asked to end, pytest stops the peers as it does after an interrupt.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--trixie", action="store_true",
+        help="engines of Debian 13, in a tree of their own: Docker 26, Podman "
+             "5, and Incus 6 for LXD")
+
+
+def pytest_ignore_collect(collection_path, config):
+    if collection_path.name == "test_trixie.py":
+        return not config.getoption("--trixie")
+    return None
+
+
+@pytest.fixture(scope="session")
+def machine(request):
+    """Where the engines run."""
+    if not request.config.getoption("--trixie"):
+        return Here()
+    return _start("Debian 13", Trixie, lambda _: None)
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +96,9 @@ def prometheus(directory):
 
 
 @pytest.fixture(scope="session")
-def dockerd_of_session(directory):
-    peer = _start("docker", lambda: Docker(os.path.join(directory, "docker")),
+def dockerd_of_session(directory, machine):
+    peer = _start("docker",
+                  lambda: Docker(os.path.join(directory, "docker"), machine),
                   lambda docker: docker.start_first())
     yield peer
     peer.stop()
@@ -91,8 +114,9 @@ def dockerd(dockerd_of_session):
 
 
 @pytest.fixture(scope="session")
-def podman_of_session(directory):
-    peer = _start("podman", lambda: Podman(os.path.join(directory, "podman")),
+def podman_of_session(directory, machine):
+    peer = _start("podman",
+                  lambda: Podman(os.path.join(directory, "podman"), machine),
                   lambda podman: podman.start_first())
     yield peer
     peer.stop()
@@ -105,8 +129,11 @@ def podman(podman_of_session):
 
 
 @pytest.fixture(scope="session")
-def lxd_of_session(directory):
-    peer = _start("lxd", lambda: Lxd(os.path.join(directory, "lxd")),
+def lxd_of_session(directory, machine):
+    """LXD, or on Debian 13 Incus, its descendant."""
+    kind = Incus if isinstance(machine, Trixie) else Lxd
+    peer = _start(kind.kind,
+                  lambda: kind(os.path.join(directory, kind.kind), machine),
                   lambda lxd: lxd.start_first())
     yield peer
     peer.stop()

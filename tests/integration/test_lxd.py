@@ -8,8 +8,10 @@ import pytest
 
 
 def lxd_settings(lxd, pushgateway, *monitors):
+    for one in monitors:
+        one["type"] = lxd.kind
     return settings(*monitors, push_gw=pushgateway.url,
-                    socket_lxd=lxd.socket)
+                    **{f"socket_{lxd.kind}": lxd.socket})
 
 
 def on_lxd(name, **keys):

@@ -29,7 +29,7 @@ def operate(engine, operation, target, command=(), **options):
 
 @pytest.fixture
 def engine(lxd):
-    return Engine("lxd", lxd.socket)
+    return Engine(lxd.kind, lxd.socket)
 
 
 @pytest.fixture
@@ -223,9 +223,10 @@ def test_no_daemon(directory):
 
 def test_socket_of_the_environment(lxd):
     lxd.launch("c1")
-    for env in ({"LXD_SOCKET": lxd.socket},
-                {"LXD_DIR": lxd.socket.rpartition("/")[0]}):
-        ended = operate(Engine("lxd", "-"), "inspect", "c1", env=env)
+    prefix = lxd.kind.upper()
+    for env in ({f"{prefix}_SOCKET": lxd.socket},
+                {f"{prefix}_DIR": lxd.socket.rpartition("/")[0]}):
+        ended = operate(Engine(lxd.kind, "-"), "inspect", "c1", env=env)
         assert (ended.result, ended.status) == ("ok", "running")
 
 

@@ -48,7 +48,8 @@ def test_commands():
             if words.startswith("bouncer ")}
     assert told <= shown
     # those are told elsewhere, or tell of themselves
-    assert shown - told == {"run", "check", "version", "help"}
+    assert shown - told == {"run", "check", "mon", "autoheal",
+                            "version", "help"}
 
 
 def test_routes():

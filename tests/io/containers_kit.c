@@ -201,6 +201,8 @@ static int engine_inspect(struct runtime *runtime, struct runtime_call *call)
 	if (r < 0)
 		return r;
 	kit->n_looks++;
+	if (find(kit, call->target))
+		find(kit, call->target)->nth_look = kit->n_looks;
 	kit->n_looking++;
 	kit->max_looking = MAX(kit->max_looking, kit->n_looking);
 	return 0;

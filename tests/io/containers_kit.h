@@ -23,6 +23,7 @@ struct kit_container {
 	char id[32];
 	char name[32];
 	struct container state;
+	unsigned nth_look; /* of all, the last at it */
 	/* what was told of it; NULL member: it is not covered */
 	bool covered;
 	unsigned n_told;

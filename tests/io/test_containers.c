@@ -254,7 +254,7 @@ static void test_urgent_looks_first(void **state)
 	kit_health(&kit, all[39], CONTAINER_HEALTH_UNHEALTHY);
 	kit.held = false;
 	KIT_UNTIL(&kit, kit_is(all[39], HEALTH_BAD));
-	assert_int_equal(all[38]->n_told, 1);
+	assert_int_equal(all[39]->nth_look, N_CONTAINERS_LOOKS + 1);
 	kit_fini(&kit);
 }
 

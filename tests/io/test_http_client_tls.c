@@ -390,7 +390,7 @@ static bool end_after(unsigned n_turns, enum ending ending)
 	bool early;
 
 	world_init(&world);
-	world.peer.piece = 200;
+	world.peer.piece = 20;
 	script(&world, steps, 1);
 	prepare(&world, &call, "GET");
 	kit_start(&world.kit, &call);

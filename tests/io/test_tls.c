@@ -88,19 +88,15 @@ static int run(struct pair *pair)
 	int r = client_takes(pair, "", 0);
 
 	for (;;) {
-		char *bytes = pair->session.out.p;
-		size_t n = pair->session.out.n;
+		size_t n;
 
 		server_takes(pair);
-		if (r < 0)
-			return r;
-		bytes = pair->session.out.p;
 		n = pair->session.out.n;
-		if (n == 0)
+		if (r < 0 || n == 0)
 			return r;
 		if (pair->piece)
 			n = MIN(n, pair->piece);
-		r = client_takes(pair, bytes, n);
+		r = client_takes(pair, pair->session.out.p, n);
 		tls_kit_consume(&pair->session.out, n);
 	}
 }
@@ -175,8 +171,7 @@ static void test_who_is_believed(void **state)
 			assert_memory_equal(pair.err.message, expected,
 			                    strlen(expected));
 			/* and the server was told */
-			assert_int_equal(pair.session.refusal,
-			                 MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE);
+			assert_int_not_equal(pair.session.refusal, 0);
 			assert_int_equal(run(&pair), -EPROTO);
 		} else {
 			assert_true(pair.session.established);

@@ -85,6 +85,21 @@ static void write_file(const char *path, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
+static void set_serial(mbedtls_x509write_cert *made, unsigned char number)
+{
+#if MBEDTLS_VERSION_MAJOR >= 3
+	assert_int_equal(
+		mbedtls_x509write_crt_set_serial_raw(made, &number, 1), 0);
+#else
+	mbedtls_mpi serial;
+
+	mbedtls_mpi_init(&serial);
+	assert_int_equal(mbedtls_mpi_lset(&serial, number), 0);
+	assert_int_equal(mbedtls_x509write_crt_set_serial(made, &serial), 0);
+	mbedtls_mpi_free(&serial);
+#endif
+}
+
 /* The certificate in PEM, appended to @text of @size bytes. */
 static void sign(struct maker *maker, const struct recipe *recipe,
                  mbedtls_pk_context *key, bool authority, char *text,
@@ -93,18 +108,14 @@ static void sign(struct maker *maker, const struct recipe *recipe,
 	bool alone = authority || recipe->unknown;
 	size_t n = strlen(text);
 	mbedtls_x509write_cert made;
-	mbedtls_mpi serial;
 
 	mbedtls_x509write_crt_init(&made);
-	mbedtls_mpi_init(&serial);
-	assert_int_equal(mbedtls_mpi_lset(&serial, 1 + (long)recipe->name[0]),
-	                 0);
+	set_serial(&made, (unsigned char)recipe->name[0]);
 	mbedtls_x509write_crt_set_version(&made, MBEDTLS_X509_CRT_VERSION_3);
 	mbedtls_x509write_crt_set_md_alg(&made, MBEDTLS_MD_SHA256);
 	mbedtls_x509write_crt_set_subject_key(&made, key);
 	mbedtls_x509write_crt_set_issuer_key(&made,
 	                                     alone ? key : &maker->ca_key);
-	assert_int_equal(mbedtls_x509write_crt_set_serial(&made, &serial), 0);
 	assert_int_equal(
 		mbedtls_x509write_crt_set_subject_name(&made, recipe->subject),
 		0);
@@ -131,7 +142,6 @@ static void sign(struct maker *maker, const struct recipe *recipe,
 				 mbedtls_ctr_drbg_random, &maker->random),
 	                 0);
 	mbedtls_x509write_crt_free(&made);
-	mbedtls_mpi_free(&serial);
 }
 
 static void make(struct maker *maker, const struct recipe *recipe,
@@ -238,6 +248,11 @@ void tls_kit_server_init(struct tls_kit_server *server, const char *file,
 		mbedtls_x509_crt_parse_file(&server->authority, client_ca), 0);
 	mbedtls_ssl_conf_ca_chain(&server->config, &server->authority, NULL);
 	mbedtls_ssl_conf_authmode(&server->config, MBEDTLS_SSL_VERIFY_REQUIRED);
+#if MBEDTLS_VERSION_MAJOR >= 3
+	/* as a server of TLS 1.3 it sends its alerts with the wrong keys */
+	mbedtls_ssl_conf_max_tls_version(&server->config,
+	                                 MBEDTLS_SSL_VERSION_TLS1_2);
+#endif
 }
 
 void tls_kit_server_fini(struct tls_kit_server *server)

@@ -135,6 +135,62 @@ struct container kit_container(const char *id, const char *name)
 	};
 }
 
+struct containers_query kit_health_query(const struct kit *kit)
+{
+	return (struct containers_query){ .watch = CONTAINERS_HEALTH,
+		                          .selector = &kit->all };
+}
+
+struct containers_query kit_exited_query(const struct kit *kit)
+{
+	return (struct containers_query){ .watch = CONTAINERS_EXITED,
+		                          .selector = &kit->all,
+		                          .codes = &kit->nonzero };
+}
+
+struct container kit_unhealthy(const char *id, const char *name)
+{
+	struct container container = kit_container(id, name);
+
+	container.health = CONTAINER_HEALTH_UNHEALTHY;
+	container.n_streak = 3;
+	container.check_exit_code = 7;
+	container.output = "no answer";
+	return container;
+}
+
+struct container kit_exited(const struct kit *kit, const char *id,
+                            const char *name, int64_t code)
+{
+	struct container container = kit_container(id, name);
+
+	container.status = CONTAINER_EXITED;
+	container.health = CONTAINER_HEALTH_UNSAID;
+	container.started_wall_ms = kit->now_ms - 9000;
+	container.finished_wall_ms = kit->now_ms - 4000;
+	container.exit_code = code;
+	return container;
+}
+
+static const struct container_label compose_labels[] = {
+	{ CONTAINER_COMPOSE_PROJECT, "shop" },
+	{ CONTAINER_COMPOSE_SERVICE, "web" },
+	{ CONTAINER_COMPOSE_NUMBER, "1" },
+	{ CONTAINER_COMPOSE_DEPENDS, "db:service_started:true" },
+	{ "else", "x" },
+};
+
+struct container kit_of_compose(const char *id, const char *name,
+                                int64_t created_ms)
+{
+	struct container container = kit_container(id, name);
+
+	container.labels = compose_labels;
+	container.n_labels = ARRAY_SIZE(compose_labels);
+	container.created_wall_ms = created_ms;
+	return container;
+}
+
 void kit_element(struct kit *kit, const struct container *container)
 {
 	assert_int_equal(container_table_list_element(kit->table, container,

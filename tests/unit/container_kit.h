@@ -43,6 +43,19 @@ void kit_subscribe(struct kit *kit, uint32_t subscription,
 /* One that runs and is healthy, of a list. */
 struct container kit_container(const char *id, const char *name);
 
+/* … and is not. */
+struct container kit_unhealthy(const char *id, const char *name);
+/* It ran for five seconds, and ended four seconds ago. */
+struct container kit_exited(const struct kit *kit, const char *id,
+                            const char *name, int64_t code);
+/* shop/web/1 */
+struct container kit_of_compose(const char *id, const char *name,
+                                int64_t created_ms);
+
+/* Of all containers; ends by themselves with a code that is not 0. */
+struct containers_query kit_health_query(const struct kit *kit);
+struct containers_query kit_exited_query(const struct kit *kit);
+
 /* A whole list of these; everything it leads to is looked up among them
  * (made detailed), and it is published if it can be. */
 void kit_list(struct kit *kit, const struct container *containers, size_t n);

@@ -60,7 +60,7 @@ static const char full[] =
 	"  steps:\n"
 	"  - {type: webhook, url: 'http://s', preset: slack}\n"
 	"  - {type: webhook, url: 'http://s', ca_file: /b, timeout: 1s, "
-        "max_tries: 2}\n"
+	"max_tries: 2}\n"
 	"  - {type: stop}\n"
 	"  - {type: remove}\n";
 

@@ -4,48 +4,9 @@
 
 #include <errno.h>
 #include "base/macros.h"
-#include "base/slice.h"
-#include "support/faults.h"
 
 #define HEALTH(kit, identity, health) \
 	kit_expect(kit, 0, identity, OBSERVATION_HEALTH, HEALTH_##health)
-
-static struct containers_query health_query(const struct kit *kit)
-{
-	return (struct containers_query){ .watch = CONTAINERS_HEALTH,
-		                          .selector = &kit->all };
-}
-
-static struct containers_query exited_query(const struct kit *kit)
-{
-	return (struct containers_query){ .watch = CONTAINERS_EXITED,
-		                          .selector = &kit->all,
-		                          .codes = &kit->nonzero };
-}
-
-static struct container unhealthy(const char *id, const char *name)
-{
-	struct container container = kit_container(id, name);
-
-	container.health = CONTAINER_HEALTH_UNHEALTHY;
-	container.n_streak = 3;
-	container.check_exit_code = 7;
-	container.output = "no answer";
-	return container;
-}
-
-static struct container exited(const struct kit *kit, const char *id,
-                               const char *name, int64_t code)
-{
-	struct container container = kit_container(id, name);
-
-	container.status = CONTAINER_EXITED;
-	container.health = CONTAINER_HEALTH_UNSAID;
-	container.started_wall_ms = kit->now_ms - 9000;
-	container.finished_wall_ms = kit->now_ms - 4000;
-	container.exit_code = code;
-	return container;
-}
 
 /* --- lists ---------------------------------------------------------------------- */
 
@@ -56,7 +17,7 @@ static void test_healthy_needs_no_look(void **state)
 	struct container web = kit_container("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	container_table_list_begin(kit.table, true);
 	kit_element(&kit, &web);
@@ -83,11 +44,12 @@ static void test_list_waits_for_its_looks(void **state)
 {
 	struct kit kit;
 	struct containers_query query;
-	struct container sick[2] = { unhealthy("1", "a"), unhealthy("2", "b") };
+	struct container sick[2] = { kit_unhealthy("1", "a"),
+		                     kit_unhealthy("2", "b") };
 	unsigned n_begun;
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	container_table_list_begin(kit.table, true);
 	kit_element(&kit, &sick[0]);
@@ -151,7 +113,7 @@ static void test_which_elements_need_a_look(void **state)
 		struct container container = kit_container("1", "a");
 
 		kit_init(&kit);
-		query = exited_query(&kit);
+		query = kit_exited_query(&kit);
 		query.watch = rows[i].watch;
 		kit_subscribe(&kit, 0, &query);
 		container.status = rows[i].status;
@@ -173,9 +135,9 @@ static void test_known_ends_are_not_looked_at(void **state)
 	struct container gone;
 
 	kit_init(&kit);
-	query = exited_query(&kit);
+	query = kit_exited_query(&kit);
 	kit_subscribe(&kit, 0, &query);
-	gone = exited(&kit, "1", "job", 1);
+	gone = kit_exited(&kit, "1", "job", 1);
 	kit_list(&kit, &gone, 1);
 	gone.started_wall_ms = gone.finished_wall_ms = 0; /* as lists are */
 	container_table_list_begin(kit.table, false);
@@ -199,7 +161,7 @@ static void test_list_that_fails(void **state)
 		                   .detail = "nobody there" };
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	container_table_list_begin(kit.table, true);
@@ -226,9 +188,10 @@ static void test_events_during_a_list(void **state)
 	struct container web = kit_container("1", "web");
 	struct container db = kit_container("2", "db");
 	struct container new = kit_container("3", "new");
+	struct container never = kit_container("4", "never");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	container_table_list_begin(kit.table, true);
 	kit_element(&kit, &web);
@@ -242,8 +205,10 @@ static void test_events_during_a_list(void **state)
 	kit_event(&kit, RUNTIME_EVENT_REMOVED, "2");
 	assert_null(kit_member(&kit, 0, "db"));
 	kit_event(&kit, RUNTIME_EVENT_CREATED, "3");
+	kit_event(&kit, RUNTIME_EVENT_REMOVED, "4"); /* not even known yet */
 	kit_element(&kit, &web);
 	kit_element(&kit, &db); /* it is not resurrected */
+	kit_element(&kit, &never);
 	container_table_list_end(kit.table, true);
 	assert_true(container_table_ready(kit.table));
 	container_table_publish(kit.table, &(struct reading){ 0 }, kit.now_ms);
@@ -264,7 +229,7 @@ static void test_same_id_again_during_a_list(void **state)
 	struct container c1 = kit_container("default/c1", "c1");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &c1, 1);
 	container_table_list_begin(kit.table, false);
@@ -288,17 +253,17 @@ static void test_event_is_told_at_once(void **state)
 	struct kit kit;
 	struct containers_query query;
 	struct container web = kit_container("1", "web");
-	struct container sick = unhealthy("1", "web");
+	struct container sick = kit_unhealthy("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	kit_health_event(&kit, "1", CONTAINER_HEALTH_UNHEALTHY);
 	HEALTH(&kit, "web", GOOD); /* nobody has looked */
-	kit_expect_look(&kit, "1");
 	/* Podman says it with each check */
 	kit_health_event(&kit, "1", CONTAINER_HEALTH_UNHEALTHY);
+	kit_expect_look(&kit, "1");
 	kit_expect_look(&kit, "");
 	sick.started_wall_ms = kit.now_ms - 60000;
 	kit_found(&kit, &sick);
@@ -319,10 +284,10 @@ static void test_a_restart(void **state)
 {
 	struct kit kit;
 	struct containers_query query;
-	struct container web = unhealthy("1", "web");
+	struct container web = kit_unhealthy("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	HEALTH(&kit, "web", BAD);
@@ -383,7 +348,7 @@ static void test_what_is_bad(void **state)
 		struct container container = kit_container("1", "web");
 
 		kit_init(&kit);
-		query = health_query(&kit);
+		query = kit_health_query(&kit);
 		kit_subscribe(&kit, 0, &query);
 		container.status = rows[i].status;
 		container.health = rows[i].health;
@@ -394,6 +359,30 @@ static void test_what_is_bad(void **state)
 	}
 }
 
+/* What is said while somebody looks may be younger than what is seen. */
+static void test_same_health_during_a_look(void **state)
+{
+	struct kit kit;
+	struct containers_query query;
+	struct container web = kit_container("1", "web");
+	struct container resumed = kit_container("1", "web");
+
+	kit_init(&kit);
+	query = kit_health_query(&kit);
+	kit_subscribe(&kit, 0, &query);
+	kit_list(&kit, &web, 1);
+	kit_event(&kit, RUNTIME_EVENT_PAUSED, "1");
+	kit_event(&kit, RUNTIME_EVENT_RESUMED, "1");
+	kit_expect_look(&kit, "1");
+	kit_health_event(&kit, "1", CONTAINER_HEALTH_HEALTHY); /* as before */
+	resumed.health = CONTAINER_HEALTH_UNHEALTHY;
+	kit_found(&kit, &resumed);
+	kit_expect_look(&kit, "1");
+	kit_found(&kit, &web);
+	HEALTH(&kit, "web", GOOD);
+	kit_fini(&kit);
+}
+
 /* Paused for a backup while healthy: Docker calls it unhealthy. */
 static void test_paused(void **state)
 {
@@ -402,7 +391,7 @@ static void test_paused(void **state)
 	struct container web = kit_container("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	kit_event(&kit, RUNTIME_EVENT_PAUSED, "1");
@@ -428,10 +417,10 @@ static void test_asked_is_not_for_ever(void **state)
 {
 	struct kit kit;
 	struct containers_query query;
-	struct container web = unhealthy("1", "web");
+	struct container web = kit_unhealthy("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
@@ -454,7 +443,7 @@ static void test_urgent_first(void **state)
 		                    kit_container("3", "c") };
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, all, 3);
 	kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
@@ -475,10 +464,10 @@ static void test_look_that_is_too_old(void **state)
 	struct kit kit;
 	struct containers_query query;
 	struct container web = kit_container("1", "web");
-	struct container sick = unhealthy("1", "web");
+	struct container sick = kit_unhealthy("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	kit_health_event(&kit, "1", CONTAINER_HEALTH_UNHEALTHY);
@@ -503,7 +492,7 @@ static void test_looks_that_fail(void **state)
 	struct container web = kit_container("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	container_table_check(kit.table, kit_member(&kit, 0, "web"));
@@ -538,7 +527,7 @@ static void test_unknown_ids(void **state)
 	struct container web = kit_container("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, NULL, 0);
 	kit_health_event(&kit, "1", CONTAINER_HEALTH_HEALTHY);
@@ -569,7 +558,7 @@ static void test_repeated_event(void **state)
 		                       .exit_code = -1 };
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
@@ -599,7 +588,7 @@ static void test_renamed(void **state)
 	struct container web = kit_container("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	kit_event(&kit, RUNTIME_EVENT_RENAMED, "1");
@@ -611,37 +600,18 @@ static void test_renamed(void **state)
 	kit_fini(&kit);
 }
 
-static const struct container_label compose_labels[] = {
-	{ CONTAINER_COMPOSE_PROJECT, "shop" },
-	{ CONTAINER_COMPOSE_SERVICE, "web" },
-	{ CONTAINER_COMPOSE_NUMBER, "1" },
-	{ CONTAINER_COMPOSE_DEPENDS, "db:service_started:true" },
-	{ "else", "x" },
-};
-
-static struct container of_compose(const char *id, const char *name,
-                                   int64_t created_ms)
-{
-	struct container container = kit_container(id, name);
-
-	container.labels = compose_labels;
-	container.n_labels = ARRAY_SIZE(compose_labels);
-	container.created_wall_ms = created_ms;
-	return container;
-}
-
 /* "compose up" makes the new one under another name, stops and removes the
  * old one, renames and starts the new one. */
 static void test_recreated(void **state)
 {
 	struct kit kit;
 	struct containers_query query;
-	struct container old = of_compose("1", "shop-web-1", 1000);
-	struct container new = of_compose("2", "1_shop-web-1", 2000);
+	struct container old = kit_of_compose("1", "shop-web-1", 1000);
+	struct container new = kit_of_compose("2", "1_shop-web-1", 2000);
 	const struct container *known;
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &old, 1);
 	HEALTH(&kit, "shop/web/1", GOOD);
@@ -679,11 +649,11 @@ static void test_younger_one_goes(void **state)
 {
 	struct kit kit;
 	struct containers_query query;
-	struct container both[2] = { of_compose("2", "b", 2000),
-		                     of_compose("1", "a", 1000) };
+	struct container both[2] = { kit_of_compose("2", "b", 2000),
+		                     kit_of_compose("1", "a", 1000) };
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, both, 2);
 	assert_int_equal(kit.n_appeared, 1);
@@ -704,7 +674,7 @@ static void test_left_out_after_a_look(void **state)
 	struct container web = kit_container("1", "web");
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit_list(&kit, &web, 1);
 	HEALTH(&kit, "web", GOOD);
@@ -729,7 +699,7 @@ static void test_refused_and_forgotten(void **state)
 		                    kit_container("2", "b") };
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	kit_subscribe(&kit, 0, &query);
 	kit.max_members = 1;
 	kit_list(&kit, all, 2);
@@ -766,7 +736,7 @@ static void test_bounded(void **state)
 	char id[16];
 
 	kit_init(&kit);
-	query = health_query(&kit);
+	query = kit_health_query(&kit);
 	query.selector = &nobody;
 	kit_subscribe(&kit, 0, &query);
 	container_table_list_begin(kit.table, true);
@@ -783,315 +753,6 @@ static void test_bounded(void **state)
 	kit_fini(&kit);
 }
 
-/* --- ends ------------------------------------------------------------------------------ */
-
-static void test_which_ends_count(void **state)
-{
-	static const struct {
-		const char *codes;
-		int64_t code;
-		bool any_end, codes_given;
-		bool seen, asked, by_hand;
-		bool counts;
-	} rows[] = {
-		/* crashed before our eyes, and otherwise */
-		{ "nonzero", 1, false, false, true, false, false, true },
-		{ "nonzero", 0, false, false, true, false, false, false },
-		{ "nonzero", 1, false, false, false, false, false, false },
-		/* stopped by a person */
-		{ "nonzero", 137, false, false, true, true, false, false },
-		{ "nonzero", 137, false, false, true, false, true, false },
-		/* clean-up, and codes that somebody wrote */
-		{ "0", 0, true, false, false, false, false, true },
-		{ "0", 0, true, false, true, true, true, true },
-		{ "0", 143, true, false, true, true, false, false },
-		{ "0,143", 143, false, true, true, true, false, true },
-		{ "any", 143, false, true, false, false, true, true },
-		/* an engine that tells no codes */
-		{ "any", -1, false, true, false, false, false, true },
-		{ "nonzero", -1, false, false, true, false, false, false },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct kit kit;
-		struct containers_query query;
-		struct exit_codes codes;
-		struct container job = kit_container("1", "job");
-		bool counts;
-
-		assert_int_equal(exit_codes_parse(slice_from(rows[i].codes),
-		                                  &codes, NULL),
-		                 0);
-		kit_init(&kit);
-		query = exited_query(&kit);
-		query.codes = &codes;
-		query.any_end = rows[i].any_end;
-		query.codes_given = rows[i].codes_given;
-		kit_subscribe(&kit, 0, &query);
-		kit_list(&kit, &job, 1);
-		HEALTH(&kit, "job", GOOD);
-		job = exited(&kit, "1", "job", rows[i].code);
-		job.finished_wall_ms = kit.now_ms + 2000;
-		job.stopped_by_hand = rows[i].by_hand;
-		if (rows[i].asked)
-			kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
-		else
-			kit.now_ms += 1000;
-		if (rows[i].seen) {
-			kit_ended(&kit, "1", rows[i].code, false);
-			kit_expect_look(&kit, "1");
-			kit_found(&kit, &job);
-		} else {
-			kit_list(&kit, &job, 1);
-		}
-		counts = kit_member(&kit, 0, "job")->last.kind ==
-		         OBSERVATION_EXITED;
-		if (counts != rows[i].counts)
-			fail_msg("row %zu", i);
-		kit_fini(&kit);
-	}
-}
-
-/* It is told what ended, when, and that it runs again. */
-static void test_ended_and_started(void **state)
-{
-	struct kit kit;
-	struct containers_query query;
-	struct container job = kit_container("1", "job");
-
-	kit_init(&kit);
-	query = exited_query(&kit);
-	kit_subscribe(&kit, 0, &query);
-	kit_list(&kit, &job, 1);
-	kit_ended(&kit, "1", 3, false);
-	HEALTH(&kit, "job", GOOD); /* until it was looked at */
-	kit_expect_look(&kit, "1");
-	job = exited(&kit, "1", "job", 3);
-	job.finished_wall_ms = kit.now_ms - 1;
-	kit.now_ms += 9;
-	kit_found(&kit, &job);
-	kit_expect(&kit, 0, "job", OBSERVATION_EXITED, HEALTH_IDLE);
-	assert_int_equal(kit_member(&kit, 0, "job")->last.age_ms, 10);
-	assert_int_equal(kit_member(&kit, 0, "job")->last.exit_code, 3);
-	/* the engine brings it back by itself */
-	job.status = CONTAINER_RESTARTING;
-	container_table_check(kit.table, kit_member(&kit, 0, "job"));
-	kit_expect_look(&kit, "1");
-	kit_found(&kit, &job);
-	HEALTH(&kit, "job", IDLE);
-	kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
-	kit_expect_look(&kit, "1");
-	job = kit_container("1", "job");
-	job.started_wall_ms = kit.now_ms - 5;
-	kit_found(&kit, &job);
-	HEALTH(&kit, "job", GOOD);
-	kit_event(&kit, RUNTIME_EVENT_PAUSED, "1");
-	HEALTH(&kit, "job", IDLE);
-	kit_fini(&kit);
-}
-
-/* Docker may tell of a kill only after the end that it caused. */
-static void test_asked_after_the_end(void **state)
-{
-	struct kit kit;
-	struct containers_query query;
-	struct container job = kit_container("1", "job");
-
-	kit_init(&kit);
-	query = exited_query(&kit);
-	kit_subscribe(&kit, 0, &query);
-	kit_list(&kit, &job, 1);
-	kit_ended(&kit, "1", 137, false);
-	kit_expect_look(&kit, "1");
-	job = exited(&kit, "1", "job", 137);
-	job.finished_wall_ms = kit.now_ms;
-	kit_found(&kit, &job);
-	kit_expect(&kit, 0, "job", OBSERVATION_EXITED, HEALTH_IDLE);
-	kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
-	HEALTH(&kit, "job", IDLE);
-	/* and that stays so */
-	kit_list(&kit, &job, 1);
-	HEALTH(&kit, "job", IDLE);
-	/* a later end, of which nobody heard, is another one */
-	job.started_wall_ms = kit.now_ms + 1000;
-	job.finished_wall_ms = kit.now_ms + 9000;
-	kit.now_ms += 10000;
-	kit_list(&kit, &job, 1);
-	HEALTH(&kit, "job", IDLE);
-	kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
-	kit_expect_look(&kit, "1");
-	job.status = CONTAINER_RUNNING;
-	job.started_wall_ms = kit.now_ms;
-	kit_found(&kit, &job);
-	kit_ended(&kit, "1", 137, false);
-	kit_expect_look(&kit, "1");
-	job.status = CONTAINER_EXITED;
-	job.finished_wall_ms = kit.now_ms;
-	kit_found(&kit, &job);
-	kit_expect(&kit, 0, "job", OBSERVATION_EXITED, HEALTH_IDLE);
-	kit_fini(&kit);
-}
-
-static void expect_kept(struct kit *kit, const char *name, bool kept)
-{
-	const struct kit_member *member = kit_member(kit, 0, name);
-
-	assert_non_null(member);
-	if ((member->last.kind != OBSERVATION_EXITED) != kept)
-		fail_msg("%s is %skept", name, kept ? "not " : "");
-}
-
-static void test_keep_last(void **state)
-{
-	static const char *const names[] = { "a", "b", "c", "d" };
-	static const char *const ids[] = { "1", "2", "3", "4" };
-	struct kit kit;
-	struct containers_query query;
-	struct container jobs[4];
-
-	kit_init(&kit);
-	query = exited_query(&kit);
-	query.codes = &kit.any;
-	query.any_end = true;
-	query.keep_last = 2;
-	kit_subscribe(&kit, 0, &query);
-	for (size_t i = 0; i < 4; i++) {
-		jobs[i] = exited(&kit, ids[i], names[i], 0);
-		jobs[i].finished_wall_ms -= (int64_t)i * 1000;
-	}
-	jobs[3] = kit_container("4", "d"); /* it still runs */
-	kit_list(&kit, jobs, 4);
-	expect_kept(&kit, "a", true);
-	expect_kept(&kit, "b", true);
-	expect_kept(&kit, "c", false);
-	HEALTH(&kit, "d", GOOD);
-	/* another one ends */
-	kit_ended(&kit, "4", 0, false);
-	kit_expect_look(&kit, "4");
-	jobs[3] = exited(&kit, "4", "d", 0);
-	kit_found(&kit, &jobs[3]);
-	expect_kept(&kit, "d", true);
-	expect_kept(&kit, "a", true);
-	expect_kept(&kit, "b", false);
-	expect_kept(&kit, "c", false);
-	/* one is removed */
-	kit_event(&kit, RUNTIME_EVENT_REMOVED, "1");
-	expect_kept(&kit, "d", true);
-	expect_kept(&kit, "b", true);
-	expect_kept(&kit, "c", false);
-	/* one runs again */
-	kit_event(&kit, RUNTIME_EVENT_STARTED, "4");
-	kit_expect_look(&kit, "4");
-	jobs[3] = kit_container("4", "d");
-	jobs[3].started_wall_ms = kit.now_ms;
-	kit_found(&kit, &jobs[3]);
-	HEALTH(&kit, "d", GOOD);
-	expect_kept(&kit, "b", true);
-	expect_kept(&kit, "c", true);
-	kit_fini(&kit);
-}
-
-/* --- memory ------------------------------------------------------------------------------ */
-
-static void some_life(struct kit *kit, const struct container *all, size_t n)
-{
-	struct runtime_event events[] = {
-		{ .kind = RUNTIME_EVENT_CREATED, .id = "9" },
-		{ .kind = RUNTIME_EVENT_HEALTH,
-		  .id = "1",
-		  .health = CONTAINER_HEALTH_HEALTHY },
-		{ .kind = RUNTIME_EVENT_RENAMED, .id = "2" },
-	};
-	const struct container *next;
-
-	container_table_list_begin(kit->table, true);
-	for (size_t i = 0; i < n; i++)
-		(void)!container_table_list_element(kit->table, &all[i],
-		                                    kit->now_ms);
-	container_table_list_end(kit->table, true);
-	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
-		events[i].name = events[i].project = "";
-		events[i].exit_code = -1;
-		events[i].time_ns = ++kit->now_ms * 1000000;
-		(void)!container_table_event(kit->table, &events[i],
-		                             kit->now_ms);
-	}
-	while ((next = container_table_next_look(kit->table))) {
-		struct container found = { .id = next->id };
-		bool there = strcmp(next->id, "9") != 0;
-
-		for (size_t i = 0; i < n; i++)
-			if (strcmp(all[i].id, next->id) == 0)
-				found = all[i];
-		found.detailed = true;
-		(void)!container_table_looked(
-			kit->table, there ? found.id : "9",
-			there ? CONTAINER_LOOK_FOUND : CONTAINER_LOOK_GONE,
-			there ? &found : NULL, kit->now_ms);
-	}
-	container_table_publish(kit->table, &(struct reading){ 0 },
-	                        kit->now_ms);
-}
-
-enum { BORN, LIVED, REPAIRED }; /* how far it goes */
-
-/* Whatever could not be taken over is made up for by the next list. */
-static void live(int how_far)
-{
-	struct kit kit;
-	struct containers_query health, ends;
-	struct container all[4];
-
-	kit_init(&kit);
-	health = health_query(&kit);
-	ends = exited_query(&kit);
-	ends.codes = &kit.any;
-	ends.any_end = true;
-	ends.keep_last = 1;
-	ends.dependents_label = "else";
-	kit_subscribe(&kit, 0, &health);
-	kit_subscribe(&kit, 1, &ends);
-	all[0] = unhealthy("1", "a");
-	all[1] = of_compose("2", "b", 1000);
-	all[2] = exited(&kit, "3", "c", 1);
-	all[3] = exited(&kit, "4", "d", 1);
-	all[3].finished_wall_ms -= 1000;
-	if (how_far >= LIVED)
-		some_life(&kit, all, 4);
-	if (how_far >= REPAIRED) {
-		kit_list(&kit, all, 4);
-		HEALTH(&kit, "a", BAD);
-		HEALTH(&kit, "shop/web/1", GOOD);
-		kit_expect(&kit, 1, "c", OBSERVATION_HEALTH, HEALTH_IDLE);
-		kit_expect(&kit, 1, "d", OBSERVATION_EXITED, HEALTH_IDLE);
-		assert_string_equal(
-			container_label(container_table_find(kit.table, "2"),
-		                        "else"),
-			"x");
-	}
-	kit_fini(&kit);
-}
-
-static size_t count(int how_far)
-{
-	faults_count();
-	live(how_far);
-	return faults_end();
-}
-
-static void test_memory(void **state)
-{
-	size_t n_born = count(BORN);
-	size_t n_lived = count(LIVED);
-
-	assert_true(n_lived > n_born + 20);
-	for (size_t k = n_born + 1; k <= n_lived; k++) {
-		faults_fail(k);
-		live(REPAIRED);
-		(void)faults_end();
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1105,6 +766,7 @@ int main(void)
 		cmocka_unit_test(test_event_is_told_at_once),
 		cmocka_unit_test(test_a_restart),
 		cmocka_unit_test(test_what_is_bad),
+		cmocka_unit_test(test_same_health_during_a_look),
 		cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_asked_is_not_for_ever),
 		cmocka_unit_test(test_urgent_first),
@@ -1118,13 +780,7 @@ int main(void)
 		cmocka_unit_test(test_left_out_after_a_look),
 		cmocka_unit_test(test_refused_and_forgotten),
 		cmocka_unit_test(test_bounded),
-		cmocka_unit_test(test_which_ends_count),
-		cmocka_unit_test(test_ended_and_started),
-		cmocka_unit_test(test_asked_after_the_end),
-		cmocka_unit_test(test_keep_last),
-		cmocka_unit_test(test_memory),
 	};
 
-	faults_install_mem();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -412,10 +412,11 @@ static const struct {
 static void test_events(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
-		struct json_t *root = parse(events[i].text);
 		struct docker_event found;
 
-		docker_event_read(root, &found);
+		assert_int_equal(
+			docker_event_parse(slice_from(events[i].text), &found),
+			0);
 		if (found.kind != events[i].kind ||
 		    found.health != events[i].health ||
 		    found.exit_code != events[i].exit_code)
@@ -425,7 +426,6 @@ static void test_events(void **state)
 		assert_string_equal(found.id, "c0ffee");
 		assert_string_equal(found.name, "web");
 		assert_int_equal(found.time_ns, 1795241904464315520);
-		json_free(root);
 	}
 }
 
@@ -453,22 +453,68 @@ static void test_odd_events(void **state)
 		  DOCKER_EVENT_OTHER, 0 },
 		{ "{\"Action\":[\"start\"],\"id\":\"c0ffee\"}",
 		  DOCKER_EVENT_OTHER, 0 },
+		/* where it does not belong */
+		{ "[{\"Action\":\"start\",\"id\":\"c0ffee\"}]",
+		  DOCKER_EVENT_OTHER, 0 },
+		{ "{\"Actor\":[{\"ID\":\"c0ffee\"}],\"Action\":\"start\"}",
+		  DOCKER_EVENT_OTHER, 0 },
+		{ "{\"Action\":\"start\",\"Actor\":{\"ID\":\"c0ffee\","
+		  "\"Attributes\":{\"Action\":\"die\",\"a\":{\"name\":"
+		  "\"x\"}}},\"x\":{\"Action\":\"die\",\"id\":\"y\"}}",
+		  DOCKER_EVENT_STARTED, 0 },
+		/* the last one counts; null is nothing */
+		{ "{\"Action\":\"die\",\"id\":\"c0ffee\",\"Action\":"
+		  "\"start\"}",
+		  DOCKER_EVENT_STARTED, 0 },
+		{ "{\"Action\":null,\"status\":\"start\",\"id\":\"c0ffee\"}",
+		  DOCKER_EVENT_STARTED, 0 },
 		{ "{}", DOCKER_EVENT_OTHER, 0 },
 		{ "[]", DOCKER_EVENT_OTHER, 0 },
 		{ "null", DOCKER_EVENT_OTHER, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
-		struct json_t *root = parse(odd[i].text);
 		struct docker_event found;
 
-		docker_event_read(root, &found);
+		assert_int_equal(
+			docker_event_parse(slice_from(odd[i].text), &found), 0);
 		if (found.kind != odd[i].kind ||
 		    found.time_ns != odd[i].time_ns)
 			fail_msg("%s: %d", odd[i].text, (int)found.kind);
 		assert_string_equal(found.name, "");
-		json_free(root);
 	}
+}
+
+static void test_no_events(void **state)
+{
+	static const char *const texts[] = { "", "{", "{\"Action\":}", "x",
+		                             "{\"a\":\"\xff\"}" };
+	struct docker_event found;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		assert_int_equal(
+			docker_event_parse(slice_from(texts[i]), &found),
+			-EINVAL);
+}
+
+/* What no engine has as a name is none; a label may be as long as it likes. */
+static void test_long_texts(void **state)
+{
+	struct docker_event found;
+	char text[2048];
+
+	(void)snprintf(text, sizeof(text),
+	               "{\"Action\":\"start\",\"Actor\":{\"ID\":\"c0ffee\","
+	               "\"Attributes\":{\"label\":\"%01000d\",\"name\":"
+	               "\"%0400d\"}}}",
+	               0, 0);
+	assert_int_equal(docker_event_parse(slice_from(text), &found), 0);
+	assert_int_equal(found.kind, DOCKER_EVENT_STARTED);
+	assert_string_equal(found.name, "");
+	(void)snprintf(text, sizeof(text),
+	               "{\"Action\":\"start\",\"id\":\"%0100d\"}", 7);
+	assert_int_equal(docker_event_parse(slice_from(text), &found), 0);
+	assert_int_equal(found.kind, DOCKER_EVENT_OTHER);
 }
 
 /* "health_status" makes prefixes of all actions: none may be one of exec_…,
@@ -519,6 +565,8 @@ int main(void)
 		cmocka_unit_test(test_podmans_own_action),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_odd_events),
+		cmocka_unit_test(test_no_events),
+		cmocka_unit_test(test_long_texts),
 		cmocka_unit_test(test_what_is_asked_for),
 	};
 

@@ -367,6 +367,19 @@ static void test_autoheal_tls(void **state)
 	config_free(config);
 }
 
+static void test_deunhealth(void **state)
+{
+	struct config *config =
+		enter(door_autoheal, "DOCKER_HOST=tcp://h:1", "");
+
+	assert_string_equal(config->global.socket_docker, "tcp://h:1");
+	config_free(config);
+	config = enter(door_autoheal, "DOCKER_HOST=tcp://h:1 DOCKER_SOCK=/s",
+	               "");
+	assert_string_equal(config->global.socket_docker, "/s");
+	config_free(config);
+}
+
 /* --- tmknight's ------------------------------------------------------------- */
 
 static void test_tmknight(void **state)
@@ -515,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_autoheal_values),
 		cmocka_unit_test(test_autoheal_notices),
 		cmocka_unit_test(test_autoheal_tls),
+		cmocka_unit_test(test_deunhealth),
 		cmocka_unit_test(test_tmknight),
 		cmocka_unit_test(test_tmknight_flags),
 		cmocka_unit_test(test_autoheal_refuses),

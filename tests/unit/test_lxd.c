@@ -244,7 +244,7 @@ static void test_requests(void **state)
 	                    "{\"action\":\"start\",\"timeout\":5,"
 	                    "\"force\":true}");
 	buf_reset(&buf);
-	lxd_write_exec(&buf, argv, env);
+	lxd_write_exec(&buf, argv, env, true);
 	assert_string_equal(
 		buf_text(&buf),
 		"{\"command\":[\"/bin/echo\",\"a \\\"b\\\"\",\"\"],"
@@ -252,7 +252,7 @@ static void test_requests(void **state)
 		"\"interactive\":false,\"wait-for-websocket\":false,"
 		"\"record-output\":true}");
 	buf_reset(&buf);
-	lxd_write_exec(&buf, argv, NULL);
+	lxd_write_exec(&buf, argv, NULL, true);
 	assert_non_null(strstr(buf_text(&buf), "\"environment\":{},"));
 	buf_fini(&buf);
 }

@@ -70,7 +70,7 @@ def mirror(codename):
     raise Unavailable(f"apt has no source for {codename} main")
 
 
-def _proxies():
+def proxies():
     found = {}
     for scheme in ("http", "https"):
         done = subprocess.run(
@@ -108,7 +108,7 @@ class Debian:
             try:
                 done = subprocess.run(
                     [program, *options, codename, self.root, address],
-                    env={**os.environ, **_proxies(), "PATH": SEARCH_PATH},
+                    env={**os.environ, **proxies(), "PATH": SEARCH_PATH},
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     timeout=BOOTSTRAP_SECONDS)
             except subprocess.TimeoutExpired:

@@ -5,8 +5,9 @@ import os
 import urllib.parse
 
 from .http import Client, Refused
-from .process import (Process, Unavailable, end_leftovers, find_program,
-                      need_root, unmount_below, wait_until)
+from .machine import Here
+from .process import (Process, Unavailable, end_leftovers, need_root,
+                      unmount_below, wait_until)
 from .rootfs import docker_image
 
 READY_SECONDS = 60
@@ -165,25 +166,26 @@ class Engine:
 
 
 class Docker(Engine):
-    def __init__(self, directory):
+    def __init__(self, directory, machine=None):
         need_root("dockerd")
         os.makedirs(directory, exist_ok=True)
         super().__init__(os.path.join(directory, "docker.sock"))
         self._directory = directory
-        self._program = find_program("dockerd", "docker.io")
+        self._machine = machine or Here()
+        self._program = self._machine.program("dockerd", "docker.io")
         self._storage = STORAGE_DRIVERS[0]
         self.options = []   # more of dockerd's, before it is started
         self.log = os.path.join(directory, "log")
         self._process = None
 
     def start_daemon(self):
-        self._process = Process(
-            [self._program, "--data-root", f"{self._directory}/data",
-             "--exec-root", f"{self._directory}/exec",
-             "--pidfile", f"{self._directory}/pid",
-             "--host", f"unix://{self.socket}",
-             "--bridge=none", "--iptables=false", "--ip6tables=false",
-             *self._storage, *self.options], self.log,
+        self._process = Process(self._machine.argv(
+            self._directory, self._program, "--data-root", f"{self._directory}/data",
+            "--exec-root", f"{self._directory}/exec",
+            "--pidfile", f"{self._directory}/pid",
+            "--host", f"unix://{self.socket}",
+            "--bridge=none", "--iptables=false", "--ip6tables=false",
+            *self._storage, *self.options), self.log,
             # Nothing of the machine's own dockerd is to be read.
             cwd=self._directory)
         self._process.wait_ready(lambda: self.client.answers("/_ping"),

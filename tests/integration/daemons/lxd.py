@@ -4,8 +4,9 @@
 import os
 
 from .http import Client, Refused
-from .process import (Process, Unavailable, end_leftovers, find_program,
-                      need_root, unmount_below, wait_until)
+from .machine import Here
+from .process import (Process, Unavailable, end_leftovers, need_root,
+                      unmount_below, wait_until)
 from .rootfs import lxd_image
 
 READY_SECONDS = 60
@@ -19,11 +20,17 @@ GRACEFUL = {"raw.lxc": "lxc.signal.halt = SIGUSR2"}
 
 
 class Lxd:
-    def __init__(self, directory):
-        need_root("lxd")
+    kind = "lxd"
+    package = "lxd"
+    program = "lxd"
+    directory_variable = "LXD_DIR"
+
+    def __init__(self, directory, machine=None):
+        need_root(self.kind)
         os.makedirs(directory, exist_ok=True)
         self._directory = directory
-        self._program = find_program("lxd", "lxd")
+        self._machine = machine or Here()
+        self._program = self._machine.program(self.program, self.package)
         self.socket = os.path.join(directory, "unix.socket")
         self.client = Client("unix:" + self.socket)
         self.log = os.path.join(directory, "daemon.log")
@@ -48,8 +55,10 @@ class Lxd:
         return done["metadata"]["metadata"]
 
     def start_daemon(self):
-        self._process = Process([self._program, "--group", "root"], self.log,
-                                env={"LXD_DIR": self._directory})
+        self._process = Process(
+            self._machine.argv(self._directory, self._program, "--group",
+                               "root"), self.log,
+            env={self.directory_variable: self._directory})
         # Answers are given before everything is up; the last part to come up
         # is what `lxd waitready` asks for.
         self._process.wait_ready(
@@ -75,7 +84,7 @@ class Lxd:
             self.remove_all()
         except (Unavailable, Refused, OSError, KeyError) as error:
             self.stop()
-            raise Unavailable("lxd cannot run an instance here: "
+            raise Unavailable(f"{self.kind} cannot run an instance here: "
                               f"{error!r}") from error
 
     def restart_daemon(self, hard=False):
@@ -165,3 +174,11 @@ class Lxd:
 
     def log_tail(self):
         return self._process.log_tail() if self._process else ""
+
+
+class Incus(Lxd):
+    """LXD's descendant: the same API from another place."""
+    kind = "incus"
+    package = "incus"
+    program = "incusd"
+    directory_variable = "INCUS_DIR"

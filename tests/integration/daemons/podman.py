@@ -11,8 +11,9 @@ import subprocess
 
 from .docker import Engine
 from .http import Refused
-from .process import (Process, Unavailable, end_leftovers, find_program,
-                      need_root, unmount_below)
+from .machine import Here
+from .process import (Process, Unavailable, end_leftovers, need_root,
+                      unmount_below)
 
 READY_SECONDS = 60
 CHECK_SECONDS = 60
@@ -29,24 +30,27 @@ lock_type = "file"
 
 
 class Podman(Engine):
-    def __init__(self, directory):
+    def __init__(self, directory, machine=None):
         need_root("podman")
         os.makedirs(directory, exist_ok=True)
         super().__init__(os.path.join(directory, "podman.sock"))
         self._directory = directory
-        self._program = find_program("podman", "podman")
+        self._machine = machine or Here()
+        self._program = self._machine.program("podman", "podman")
         self.log = os.path.join(directory, "log")
         self._conf = os.path.join(directory, "containers.conf")
         self._process = None
 
     def _argv(self, *args):
-        return [self._program, "--root", f"{self._directory}/root",
-                "--runroot", f"{self._directory}/run",
-                "--tmpdir", f"{self._directory}/tmp", *args]
+        return self._machine.argv(
+            self._directory, self._program,
+            "--root", f"{self._directory}/root",
+            "--runroot", f"{self._directory}/run",
+            "--tmpdir", f"{self._directory}/tmp", *args)
 
     def start_daemon(self):
         with open(self._conf, "w", encoding="utf-8") as out:
-            out.write(CONTAINERS_CONF)
+            out.write(CONTAINERS_CONF + self._machine.podman_settings)
         self._process = Process(
             self._argv("system", "service", "--time=0",
                        f"unix://{self.socket}"),

@@ -41,7 +41,7 @@ class Container:
         self.health = health        # None: it has no check
         self.streak = 3 if health == "unhealthy" else 0
         self.exit_code = 0
-        self.started = time.time()
+        self.started = time.time() - 3600
         self.finished = None
         self.restart = restart or {}    # of Engine.on_restart()
 

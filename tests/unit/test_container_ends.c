@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container_table: which ends are told of, and what happens without memory. */
+#include "container_kit.h"
+
+#include "base/macros.h"
+#include "base/slice.h"
+#include "support/faults.h"
+
+#define HEALTH(kit, identity, health) \
+	kit_expect(kit, 0, identity, OBSERVATION_HEALTH, HEALTH_##health)
+
+/* --- ends ------------------------------------------------------------------------------ */
+
+static void test_which_ends_count(void **state)
+{
+	static const struct {
+		const char *codes;
+		int64_t code;
+		bool any_end, codes_given;
+		bool seen, asked, by_hand;
+		bool counts;
+	} rows[] = {
+		/* crashed before our eyes, and otherwise */
+		{ "nonzero", 1, false, false, true, false, false, true },
+		{ "nonzero", 0, false, false, true, false, false, false },
+		{ "nonzero", 1, false, false, false, false, false, false },
+		/* stopped by a person */
+		{ "nonzero", 137, false, false, true, true, false, false },
+		{ "nonzero", 137, false, false, true, false, true, false },
+		/* clean-up, and codes that somebody wrote */
+		{ "0", 0, true, false, false, false, false, true },
+		{ "0", 0, true, false, true, true, true, true },
+		{ "0", 143, true, false, true, true, false, false },
+		{ "0,143", 143, false, true, true, true, false, true },
+		{ "any", 143, false, true, false, false, true, true },
+		/* an engine that tells no codes */
+		{ "any", -1, false, true, false, false, false, true },
+		{ "nonzero", -1, false, false, true, false, false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct kit kit;
+		struct containers_query query;
+		struct exit_codes codes;
+		struct container job = kit_container("1", "job");
+		bool counts;
+
+		assert_int_equal(exit_codes_parse(slice_from(rows[i].codes),
+		                                  &codes, NULL),
+		                 0);
+		kit_init(&kit);
+		query = kit_exited_query(&kit);
+		query.codes = &codes;
+		query.any_end = rows[i].any_end;
+		query.codes_given = rows[i].codes_given;
+		kit_subscribe(&kit, 0, &query);
+		kit_list(&kit, &job, 1);
+		HEALTH(&kit, "job", GOOD);
+		job = kit_exited(&kit, "1", "job", rows[i].code);
+		job.finished_wall_ms = kit.now_ms + 2000;
+		job.stopped_by_hand = rows[i].by_hand;
+		if (rows[i].asked)
+			kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+		else
+			kit.now_ms += 1000;
+		if (rows[i].seen) {
+			kit_ended(&kit, "1", rows[i].code, false);
+			kit_expect_look(&kit, "1");
+			kit_found(&kit, &job);
+		} else {
+			kit_list(&kit, &job, 1);
+		}
+		counts = kit_member(&kit, 0, "job")->last.kind ==
+		         OBSERVATION_EXITED;
+		if (counts != rows[i].counts)
+			fail_msg("row %zu", i);
+		kit_fini(&kit);
+	}
+}
+
+/* It is told what ended, when, and that it runs again. */
+static void test_ended_and_started(void **state)
+{
+	struct kit kit;
+	struct containers_query query;
+	struct container job = kit_container("1", "job");
+
+	kit_init(&kit);
+	query = kit_exited_query(&kit);
+	kit_subscribe(&kit, 0, &query);
+	kit_list(&kit, &job, 1);
+	kit_ended(&kit, "1", 3, false);
+	HEALTH(&kit, "job", GOOD); /* until it was looked at */
+	kit_expect_look(&kit, "1");
+	job = kit_exited(&kit, "1", "job", 3);
+	job.finished_wall_ms = kit.now_ms - 1;
+	kit.now_ms += 9;
+	kit_found(&kit, &job);
+	kit_expect(&kit, 0, "job", OBSERVATION_EXITED, HEALTH_IDLE);
+	assert_int_equal(kit_member(&kit, 0, "job")->last.age_ms, 10);
+	assert_int_equal(kit_member(&kit, 0, "job")->last.exit_code, 3);
+	/* the engine brings it back by itself */
+	job.status = CONTAINER_RESTARTING;
+	container_table_check(kit.table, kit_member(&kit, 0, "job"));
+	kit_expect_look(&kit, "1");
+	kit_found(&kit, &job);
+	HEALTH(&kit, "job", IDLE);
+	kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
+	kit_expect_look(&kit, "1");
+	job = kit_container("1", "job");
+	job.started_wall_ms = kit.now_ms - 5;
+	kit_found(&kit, &job);
+	HEALTH(&kit, "job", GOOD);
+	kit_event(&kit, RUNTIME_EVENT_PAUSED, "1");
+	HEALTH(&kit, "job", IDLE);
+	kit_fini(&kit);
+}
+
+/* Docker may tell of a kill only after the end that it caused. */
+static void test_asked_after_the_end(void **state)
+{
+	struct kit kit;
+	struct containers_query query;
+	struct container job = kit_container("1", "job");
+
+	kit_init(&kit);
+	query = kit_exited_query(&kit);
+	kit_subscribe(&kit, 0, &query);
+	kit_list(&kit, &job, 1);
+	kit_ended(&kit, "1", 137, false);
+	kit_expect_look(&kit, "1");
+	job = kit_exited(&kit, "1", "job", 137);
+	job.finished_wall_ms = kit.now_ms;
+	kit_found(&kit, &job);
+	kit_expect(&kit, 0, "job", OBSERVATION_EXITED, HEALTH_IDLE);
+	kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+	HEALTH(&kit, "job", IDLE);
+	/* and that stays so */
+	kit_list(&kit, &job, 1);
+	HEALTH(&kit, "job", IDLE);
+	/* a later end, of which nobody heard, is another one */
+	job.started_wall_ms = kit.now_ms + 1000;
+	job.finished_wall_ms = kit.now_ms + 9000;
+	kit.now_ms += 10000;
+	kit_list(&kit, &job, 1);
+	HEALTH(&kit, "job", IDLE);
+	kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
+	kit_expect_look(&kit, "1");
+	job.status = CONTAINER_RUNNING;
+	job.started_wall_ms = kit.now_ms;
+	kit_found(&kit, &job);
+	kit_ended(&kit, "1", 137, false);
+	kit_expect_look(&kit, "1");
+	job.status = CONTAINER_EXITED;
+	job.finished_wall_ms = kit.now_ms;
+	kit_found(&kit, &job);
+	kit_expect(&kit, 0, "job", OBSERVATION_EXITED, HEALTH_IDLE);
+	kit_fini(&kit);
+}
+
+static void expect_kept(struct kit *kit, const char *name, bool kept)
+{
+	const struct kit_member *member = kit_member(kit, 0, name);
+
+	assert_non_null(member);
+	if ((member->last.kind != OBSERVATION_EXITED) != kept)
+		fail_msg("%s is %skept", name, kept ? "not " : "");
+}
+
+static void test_keep_last(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d" };
+	static const char *const ids[] = { "1", "2", "3", "4" };
+	struct kit kit;
+	struct containers_query query;
+	struct container jobs[4];
+
+	kit_init(&kit);
+	query = kit_exited_query(&kit);
+	query.codes = &kit.any;
+	query.any_end = true;
+	query.keep_last = 2;
+	kit_subscribe(&kit, 0, &query);
+	for (size_t i = 0; i < 4; i++) {
+		jobs[i] = kit_exited(&kit, ids[i], names[i], 0);
+		jobs[i].finished_wall_ms -= (int64_t)i * 1000;
+	}
+	jobs[3] = kit_container("4", "d"); /* it still runs */
+	kit_list(&kit, jobs, 4);
+	expect_kept(&kit, "a", true);
+	expect_kept(&kit, "b", true);
+	expect_kept(&kit, "c", false);
+	HEALTH(&kit, "d", GOOD);
+	/* another one ends */
+	kit_ended(&kit, "4", 0, false);
+	kit_expect_look(&kit, "4");
+	jobs[3] = kit_exited(&kit, "4", "d", 0);
+	kit_found(&kit, &jobs[3]);
+	expect_kept(&kit, "d", true);
+	expect_kept(&kit, "a", true);
+	expect_kept(&kit, "b", false);
+	expect_kept(&kit, "c", false);
+	/* one is removed */
+	kit_event(&kit, RUNTIME_EVENT_REMOVED, "1");
+	expect_kept(&kit, "d", true);
+	expect_kept(&kit, "b", true);
+	expect_kept(&kit, "c", false);
+	/* one runs again */
+	kit_event(&kit, RUNTIME_EVENT_STARTED, "4");
+	kit_expect_look(&kit, "4");
+	jobs[3] = kit_container("4", "d");
+	jobs[3].started_wall_ms = kit.now_ms;
+	kit_found(&kit, &jobs[3]);
+	HEALTH(&kit, "d", GOOD);
+	expect_kept(&kit, "b", true);
+	expect_kept(&kit, "c", true);
+	kit_fini(&kit);
+}
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+static void some_life(struct kit *kit, const struct container *all, size_t n)
+{
+	struct runtime_event events[] = {
+		{ .kind = RUNTIME_EVENT_CREATED, .id = "9" },
+		{ .kind = RUNTIME_EVENT_HEALTH,
+		  .id = "1",
+		  .health = CONTAINER_HEALTH_HEALTHY },
+		{ .kind = RUNTIME_EVENT_RENAMED, .id = "2" },
+	};
+	const struct container *next;
+
+	container_table_list_begin(kit->table, true);
+	for (size_t i = 0; i < n; i++)
+		(void)!container_table_list_element(kit->table, &all[i],
+		                                    kit->now_ms);
+	container_table_list_end(kit->table, true);
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+		events[i].name = events[i].project = "";
+		events[i].exit_code = -1;
+		events[i].time_ns = ++kit->now_ms * 1000000;
+		(void)!container_table_event(kit->table, &events[i],
+		                             kit->now_ms);
+	}
+	while ((next = container_table_next_look(kit->table))) {
+		struct container found = { .id = next->id };
+		bool there = strcmp(next->id, "9") != 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(all[i].id, next->id) == 0)
+				found = all[i];
+		found.detailed = true;
+		(void)!container_table_looked(
+			kit->table, there ? found.id : "9",
+			there ? CONTAINER_LOOK_FOUND : CONTAINER_LOOK_GONE,
+			there ? &found : NULL, kit->now_ms);
+	}
+	container_table_publish(kit->table, &(struct reading){ 0 },
+	                        kit->now_ms);
+}
+
+enum { BORN, LIVED, REPAIRED }; /* how far it goes */
+
+/* Whatever could not be taken over is made up for by the next list. */
+static void live(int how_far)
+{
+	struct kit kit;
+	struct containers_query health, ends;
+	struct container all[4];
+
+	kit_init(&kit);
+	health = kit_health_query(&kit);
+	ends = kit_exited_query(&kit);
+	ends.codes = &kit.any;
+	ends.any_end = true;
+	ends.keep_last = 1;
+	ends.dependents_label = "else";
+	kit_subscribe(&kit, 0, &health);
+	kit_subscribe(&kit, 1, &ends);
+	all[0] = kit_unhealthy("1", "a");
+	all[1] = kit_of_compose("2", "b", 1000);
+	all[2] = kit_exited(&kit, "3", "c", 1);
+	all[3] = kit_exited(&kit, "4", "d", 1);
+	all[3].finished_wall_ms -= 1000;
+	if (how_far >= LIVED)
+		some_life(&kit, all, 4);
+	if (how_far >= REPAIRED) {
+		kit_list(&kit, all, 4);
+		HEALTH(&kit, "a", BAD);
+		HEALTH(&kit, "shop/web/1", GOOD);
+		kit_expect(&kit, 1, "c", OBSERVATION_HEALTH, HEALTH_IDLE);
+		kit_expect(&kit, 1, "d", OBSERVATION_EXITED, HEALTH_IDLE);
+		assert_string_equal(
+			container_label(container_table_find(kit.table, "2"),
+		                        "else"),
+			"x");
+	}
+	kit_fini(&kit);
+}
+
+static size_t count(int how_far)
+{
+	faults_count();
+	live(how_far);
+	return faults_end();
+}
+
+static void test_memory(void **state)
+{
+	size_t n_born = count(BORN);
+	size_t n_lived = count(LIVED);
+
+	assert_true(n_lived > n_born + 20);
+	for (size_t k = n_born + 1; k <= n_lived; k++) {
+		faults_fail(k);
+		live(REPAIRED);
+		(void)faults_end();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_which_ends_count),
+		cmocka_unit_test(test_ended_and_started),
+		cmocka_unit_test(test_asked_after_the_end),
+		cmocka_unit_test(test_keep_last),
+		cmocka_unit_test(test_memory),
+	};
+
+	faults_install_mem();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
