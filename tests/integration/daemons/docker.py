@@ -180,7 +180,8 @@ class Docker(Engine):
 
     def start_daemon(self):
         self._process = Process(self._machine.argv(
-            self._directory, self._program, "--data-root", f"{self._directory}/data",
+            self._directory, self._program,
+            "--data-root", f"{self._directory}/data",
             "--exec-root", f"{self._directory}/exec",
             "--pidfile", f"{self._directory}/pid",
             "--host", f"unix://{self.socket}",
