@@ -224,6 +224,7 @@ static struct member *member_alloc(struct cover *cover, const char *name)
 	list_init(&member->node);
 	list_init(&member->feed_node);
 	member->cover = cover;
+	member->stop_timeout_ms = -1;
 	cover->n_refs++;
 	return member;
 }

@@ -280,7 +280,7 @@ struct daemon {
 
 	struct list dependents; /* of containers that were restarted, … */
 	uv_timer_t dependents_timer; /* … as long as these are waited for */
-	struct notifier *notifier; /* NULL: we end */
+	struct notifier *notifier;   /* NULL: we end */
 	struct hooks hooks;
 	char host_name[UV_MAXHOSTNAMESIZE];
 

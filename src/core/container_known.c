@@ -148,8 +148,6 @@ static void keep_run(const struct container *old, struct container *out)
 {
 	if (!out->started_wall_ms)
 		out->started_wall_ms = old->started_wall_ms;
-	if (!out->finished_wall_ms)
-		out->finished_wall_ms = old->finished_wall_ms;
 	if (out->exit_code < 0)
 		out->exit_code = old->exit_code;
 	out->oom_killed = old->oom_killed;
@@ -169,11 +167,16 @@ static void keep_run(const struct container *old, struct container *out)
 void container_known_merge(const struct container_known *known,
                            const struct container *given, struct container *out)
 {
+	bool same = given->status == known->container.status;
+
 	*out = *given;
+	/* some engines do not say when it ended; an event did */
+	if (same && !out->finished_wall_ms)
+		out->finished_wall_ms = known->container.finished_wall_ms;
 	if (given->detailed)
 		return;
 	keep_nature(&known->container, out);
-	if (given->status == known->container.status)
+	if (same)
 		keep_run(&known->container, out);
 }
 
@@ -444,13 +447,21 @@ static bool has_code(const struct container *container,
 	return exit_codes_has(ends->codes, container->exit_code);
 }
 
+/* Of one that had ended before anybody looked, perhaps only that it had. */
+static int64_t end_of(const struct container_known *known)
+{
+	return known->container.finished_wall_ms
+	               ? known->container.finished_wall_ms
+	               : known->since_ms;
+}
+
 static bool is_end(const struct container_known *known,
                    const struct container_ends *ends)
 {
 	const struct container *container = &known->container;
 
-	return container->status == CONTAINER_EXITED &&
-	       container->finished_wall_ms && has_code(container, ends) &&
+	return container->status == CONTAINER_EXITED && end_of(known) &&
+	       has_code(container, ends) &&
 	       (ends->of_any_cause || ended_by_itself(known));
 }
 
@@ -470,7 +481,7 @@ struct observation container_known_exited(const struct container_known *known,
 
 	if (is_end(known, ends)) {
 		observation.kind = OBSERVATION_EXITED;
-		observation.age_ms = span(container->finished_wall_ms, now_ms);
+		observation.age_ms = span(end_of(known), now_ms);
 	}
 	return observation;
 }

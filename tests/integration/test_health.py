@@ -33,7 +33,7 @@ def compose(project, service, number=1):
             "com.docker.compose.container-number": str(number)}
 
 
-# --- health -------------------------------------------------------------------
+# --- health ---------------------------------
 
 def test_restarts_what_is_unhealthy(dockerd, bouncer):
     dockerd.run_checked("web")
@@ -288,7 +288,7 @@ def test_brings_back_what_could_not_start(dockerd, bouncer, directory):
     assert running.steps("exited/web") == []
 
 
-# --- identity -------------------------------------------------------------------
+# --- identity ---------------------------------
 
 def test_history_survives_recreation(dockerd, bouncer):
     dockerd.run_checked("web")
@@ -384,7 +384,7 @@ def test_forgets_who_is_gone(dockerd, bouncer):
                      "only one left")
 
 
-# --- ends -------------------------------------------------------------------------
+# --- ends ---------------------------------
 
 def test_starts_what_crashed(dockerd, bouncer):
     for name in ("crashes", "stopped", "done"):
@@ -449,7 +449,7 @@ def test_dry_run_of_a_cleanup(dockerd, bouncer):
     assert "good" in dockerd.names()
 
 
-# --- what happens to the engine ---------------------------------------------------
+# --- what happens to the engine ---------------------------------
 
 @pytest.fixture
 def own_dockerd(directory):

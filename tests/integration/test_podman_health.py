@@ -15,21 +15,29 @@ def seen(running, name, state="good"):
         f"{name} {state}")
 
 
+def check_twice(podman, name):
+    """As a timer would, again and again: the event of a check comes before its
+    result is kept, and says what the one before it had found."""
+    good = [podman.check_health(name) for _ in range(2)]
+    assert good[0] == good[1]
+    return good[1]
+
+
 def test_restarts_what_is_unhealthy(podman, bouncer):
     podman.run_checked("web", interval=3600)
     podman.run_checked("other", interval=3600)
     for name in ("web", "other"):
-        assert podman.check_health(name)
+        assert check_twice(podman, name)
     before = {name: podman.started_at(name) for name in ("web", "other")}
     running = bouncer(watching(podman, rule(type="podman")))
     seen(running, "health/web")
     seen(running, "health/other")
 
     podman.make_sick("web")
-    assert not podman.check_health("web")
+    assert not check_twice(podman, "web")
     step = running.wait_step("health/web", "ok")
     assert step["step"] == "restart"
-    assert podman.check_health("web")
+    assert check_twice(podman, "web")
     running.wait_recovered("health/web")
     assert podman.started_at("web") != before["web"]
     assert podman.started_at("other") == before["other"]
@@ -41,13 +49,13 @@ def test_leaves_those_alone_that_podman_looks_after(podman, bouncer):
     podman.run_checked("web", interval=3600)
     podman.run_checked("shy", interval=3600,
                        Labels={"bouncer.ignore": "yes"})
-    assert podman.check_health("web")
+    assert check_twice(podman, "web")
     running = bouncer(watching(podman, rule(type="podman")))
     seen(running, "health/web")
     podman.make_sick("shy")
-    assert not podman.check_health("shy")
+    assert not check_twice(podman, "shy")
     podman.make_sick("web")
-    assert not podman.check_health("web")
+    assert not check_twice(podman, "web")
     running.wait_step("health/web", "ok")
     assert "health/shy" not in running.monitors()
 

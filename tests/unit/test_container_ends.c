@@ -33,7 +33,9 @@ static void test_which_ends_count(void **state)
 		{ "0", 143, true, false, true, true, false, false },
 		{ "0,143", 143, false, true, true, true, false, true },
 		{ "any", 143, false, true, false, false, true, true },
-		{ "any", -1, false, true, false, false, false, false },
+		/* an engine that tells no codes */
+		{ "any", -1, false, true, false, false, false, true },
+		{ "nonzero", -1, false, false, true, false, false, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -28,7 +28,7 @@ def checked_command(stubborn=False):
 def checked(interval=0.3, retries=1, start_period=0):
     """A HEALTHCHECK of busybox, times in seconds."""
     second = 1000000000
-    return {"Test": ["CMD", "/bin/sh", "-c",
+    return {"Test": ["CMD-SHELL",
                      "! test -e /root/sick && ! test -e /root/for-ever || "
                      "{ echo feeling sick; exit 1; }"],
             "Interval": int(interval * second), "Timeout": 5 * second,
