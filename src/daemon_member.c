@@ -38,7 +38,8 @@ static const char *put_text(char **at, const char *text)
 static struct member_text *text_new(const struct container *container)
 {
 	const char *id = text_or_empty(container->id);
-	const char *name = text_or_empty(container->name);
+	const char *called = text_or_empty(container->name);
+	const char *name = called[0] ? called : id; /* dead ones have none */
 	const char *project = project_of(container);
 	const char *image = text_or_empty(container->image);
 	size_t n =
@@ -49,7 +50,7 @@ static struct member_text *text_new(const struct container *container)
 	if (!text)
 		return NULL;
 	text->id = put_text(&at, id);
-	text->container = put_text(&at, name[0] ? name : id);
+	text->container = put_text(&at, name);
 	text->project = put_text(&at, project);
 	text->image = put_text(&at, image);
 	return text;

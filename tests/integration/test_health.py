@@ -199,6 +199,24 @@ def test_waits_for_the_containers_own_stop_timeout(dockerd, bouncer):
     running.wait_recovered("health/web")
 
 
+def test_twenty_that_ignore_sigterm(dockerd, bouncer):
+    """One after the other that would be two minutes."""
+    names = [f"web{i}" for i in range(20)]
+    for name in names:
+        dockerd.run_checked(name, stubborn=True, StopTimeout=6)
+    running = bouncer(watching(dockerd, rule(), max_parallel=20))
+    for name in names:
+        seen(running, f"health/{name}")
+    for name in names:
+        dockerd.make_sick(name)
+    begun = time.monotonic()
+    for name in names:
+        running.wait_recovered(f"health/{name}", timeout=60)
+    assert time.monotonic() - begun < 60
+    for name in names:
+        assert len(running.steps(f"health/{name}")) == 1
+
+
 def test_dry_run(dockerd, bouncer):
     dockerd.run_checked("web")
     running = bouncer(watching(dockerd, rule(dry_run=True)))
