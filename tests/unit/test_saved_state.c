@@ -27,7 +27,7 @@ static void test_there_and_back(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, OFFSET, NULL);
+	saved_write_begin(&writer, &buf, OFFSET, 0, NULL);
 	saved_write_monitor(&writer, "API Exporter", &saved, WALL - 50000,
 	                    NULL);
 	saved_write_stopped(&writer, &stopped);
@@ -58,7 +58,7 @@ static void test_nothing_to_save(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, OFFSET, NULL);
+	saved_write_begin(&writer, &buf, OFFSET, 0, NULL);
 	saved_write_end(&writer);
 	assert_int_equal(saved_state_parse(buf_slice(&buf), &read, NULL), 0);
 	assert_int_equal(saved_state_n_stopped(read), 0);
@@ -95,7 +95,7 @@ static void test_pauses(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, OFFSET, all);
+	saved_write_begin(&writer, &buf, OFFSET, 0, all);
 	saved_write_monitor(&writer, "timed", &nothing, 0, timed);
 	saved_write_monitor(&writer, "over", &nothing, 0, over);
 	saved_write_monitor(&writer, "none", &nothing, 0, NULL);
