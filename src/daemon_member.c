@@ -155,6 +155,7 @@ void daemon_member_note(struct member *member,
 	note_seen(member, container, now_ms);
 	note_stop_timeout(member, container);
 	member->finished_wall_ms = container->finished_wall_ms;
+	member->ended_by_us = container->ended_by_us;
 	member->exit_code =
 		unhealthy ? container->check_exit_code : container->exit_code;
 	daemon_member_sync(member);

@@ -125,6 +125,7 @@ struct member {
 	int64_t finished_wall_ms;
 	int64_t exit_code;       /* of the container, or of the check */
 	int64_t stop_timeout_ms; /* that its label says; -1: none */
+	bool ended_by_us;        /* see core/container.h */
 
 	char name[]; /* "RULE/IDENTITY" */
 };
@@ -409,6 +410,9 @@ int daemon_feed_add(struct feed *feed, struct watched *watched,
 /* The same of a rule, once for each source. */
 int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
                          const struct config_monitor *config) MUST_CHECK;
+/* The source of the engine of that name; NULL: there is none. */
+struct containers *daemon_feed_containers(const struct list *feeds,
+                                          const char *url);
 /* Its monitors are its own from now on. */
 void daemon_feed_start(struct feed *feed);
 /* A fresh observation of this one is wanted. */

@@ -120,6 +120,16 @@ int container_table_event(struct container_table *table,
 /* The time of the youngest event, Unix ns; 0: none yet. */
 int64_t container_table_last_event(const struct container_table *table);
 
+/* A step of ours kills it; see container_known_own_kill(). */
+void container_table_own_kill(struct container_table *table, const char *id,
+                              bool begins, bool ok, int64_t now_ms);
+
+/* Before anything else: what another table of the same engine, whose place this
+ * one takes, has heard of ends and requests. What memory does not suffice for
+ * is as for those who begin. */
+void container_table_inherit(struct container_table *table,
+                             const struct container_table *from);
+
 /* --- looking -------------------------------------------------------------- */
 
 /* Whom to look at next, and that will be done; NULL: nobody. Valid until the
