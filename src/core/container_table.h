@@ -35,8 +35,9 @@
 #define CONTAINERS_MAX 20000 /* known at one engine */
 
 enum containers_watch {
-	CONTAINERS_HEALTH, /* its check, or a probe */
-	CONTAINERS_EXITED, /* whether it has ended */
+	CONTAINERS_HEALTH,   /* its check, or a probe */
+	CONTAINERS_EXITED,   /* whether it has ended */
+	CONTAINERS_PRESENCE, /* whether it is there */
 };
 
 /* What one subscription is about; borrowed until the source is closed. */
@@ -54,6 +55,8 @@ struct containers_query {
 	uint32_t keep_last; /* … but not the last so many to end, of those that
 	                       the subscription covers */
 	const struct probe *probe; /* for those without a check; NULL: none */
+	bool anew; /* who takes the place of another appears anew: the labels of
+	              each count */
 	const char *wanted_label; /* of a container, for who is told; or NULL */
 	const char *dependents_label; /* see core/dependents.h; or NULL */
 };
