@@ -269,7 +269,10 @@ static void changed(void *context)
 
 static void promise_save(void *context, struct promise_wait *wait)
 {
-	daemon_state_save(context, wait);
+	if (wait && wait->begun)
+		daemon_begun_save(context, wait);
+	else
+		daemon_state_save(context, wait);
 }
 
 static struct runtime *promise_runtime(void *context, const char *name)

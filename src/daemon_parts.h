@@ -276,6 +276,8 @@ struct daemon {
 	uv_timer_t state_timer;         /* the next write */
 	uint64_t state_hash;            /* of what was written last */
 	bool state_failing;
+	struct append_file *begun; /* beside it; NULL: not used */
+	uint64_t n_begun;          /* lines of it, ever */
 	struct saved_state *saved; /* read at start */
 
 	struct list dependents; /* of containers that were restarted, … */
@@ -549,6 +551,21 @@ void daemon_state_save(struct daemon *daemon, struct promise_wait *wait);
 /* Writes what is left to write and closes; daemon_closed_one() for each close
  * that it counts in n_pending. */
 void daemon_state_close(struct daemon *daemon);
+
+/* --- daemon_begun.c ------------------------------------------------------ */
+
+/* Reads the record into what was saved; without it if that fails. 0, or
+ * -ENOMEM. */
+int daemon_begun_open(struct daemon *daemon) MUST_CHECK;
+/* Something of the last run is in it that the state file does not say. */
+bool daemon_begun_left(const struct daemon *daemon);
+/* As daemon_state_save(), as soon as our own death cannot undo it: of a wait
+ * that says what began. */
+void daemon_begun_save(struct daemon *daemon, struct promise_wait *wait);
+/* The state file with so many lines in it is on disk. */
+void daemon_begun_known(struct daemon *daemon, uint64_t n_begun);
+/* daemon_closed_one() if counted in n_pending. */
+void daemon_begun_close(struct daemon *daemon);
 
 /* --- daemon_notify.c ----------------------------------------------------- */
 

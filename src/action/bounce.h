@@ -5,9 +5,10 @@
  * The happy path of one: wait in line until fewer than `max_parallel` run;
  * look at the target (it exists, it is the one that is meant, nobody paused or
  * stopped it), unless that has just been done; ask the command that may veto,
- * and then look again; put on disk that the bounce begins and, if the step may
+ * and then look again; write down that the bounce begins and, if the step may
  * leave the target stopped, the promise to bring it back; act; say how it
- * ended.
+ * ended. What is written outlives us at once; before a command or a webhook,
+ * which may end more than us, it is on disk.
  * Policies and journals are not known here, nor how an engine does it.
  *
  * Each kind of step is a row of the table in step_kinds.c.

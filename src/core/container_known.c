@@ -403,6 +403,25 @@ static enum health health_of(const struct container_known *known,
 	return HEALTH_IDLE;
 }
 
+int64_t container_known_doubt_ms(const struct container_known *known,
+                                 unsigned n_looks, int64_t now_ms)
+{
+	const struct container *container = &known->container;
+	int64_t ms = CONTAINER_DOUBT_MS;
+
+	if (container->status != CONTAINER_RUNNING)
+		return 0;
+	if (is_stopping(known, now_ms))
+		return MAX(known->asked_ms + CONTAINER_STOPPING_MS - now_ms,
+		           ms);
+	if (container->health != CONTAINER_HEALTH_UNHEALTHY ||
+	    container->n_streak)
+		return 0;
+	while (n_looks-- && ms < CONTAINER_DOUBT_MAX_MS)
+		ms *= 2;
+	return MIN(ms, CONTAINER_DOUBT_MAX_MS);
+}
+
 struct observation container_known_health(const struct container_known *known,
                                           int64_t now_ms)
 {

@@ -127,6 +127,14 @@ int64_t container_table_last_event(const struct container_table *table);
 const struct container *container_table_next_look(
 	struct container_table *table);
 
+/* When container_table_wake() has something to do, Unix ms; never:
+ * CONTAINER_NO_DOUBT. Changes with everything that the table is given. */
+int64_t container_table_doubt(const struct container_table *table);
+/* Those whose health is not decided, although no event will say more, and
+ * whose time has come, are to be looked at. */
+void container_table_wake(struct container_table *table, int64_t now_ms);
+#define CONTAINER_NO_DOUBT INT64_MAX
+
 enum container_look {
 	CONTAINER_LOOK_FOUND,
 	CONTAINER_LOOK_GONE,

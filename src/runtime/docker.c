@@ -151,14 +151,24 @@ static void PRINTF_LIKE(4, 0)
 	(void)err_wrap(&call->err, "%s: %s", work->docker->name, work->target);
 }
 
+bool docker_is_denied(const struct docker_work *work)
+{
+	return work->status == 403 || work->status == 404 ||
+	       work->status == 405 || work->status == 501;
+}
+
 static void PRINTF_LIKE(4, 0)
 	settle_watch(struct docker_work *work, struct runtime_watch *watch,
                      enum runtime_result result, const char *format,
                      va_list args)
 {
+	int code = result == RUNTIME_FAILED && docker_is_denied(work)
+	                   ? UV_ENOTSUP
+	                   : result_code(result);
+
 	work->watch = NULL;
 	watch->work = NULL;
-	(void)err_vset(&watch->err, result_code(result), format, args);
+	(void)err_vset(&watch->err, code, format, args);
 	(void)err_wrap(&watch->err, "%s: %s", work->docker->name, work->target);
 }
 
