@@ -20,8 +20,9 @@
 #define CONTAINER_STOPPING_MS 60000 /* a stop that was asked for may take */
 /* … and an end this long after it is still its work: stop timeouts are long */
 #define CONTAINER_ASKED_MS   600000
-#define CONTAINER_SLACK_MS   2000 /* between an event's time and the state's */
-#define CONTAINER_OUTPUT_MAX 1024 /* bytes of a check's output that are kept */
+#define CONTAINER_SLACK_MS   2000  /* between an event's time and the state's */
+#define CONTAINER_CLOCK_MS   60000 /* so much earlier: the clock was set back */
+#define CONTAINER_OUTPUT_MAX 1024  /* bytes of a check's output that are kept */
 
 struct container_known {
 	struct container container; /* its text lies in `block`; of its labels
