@@ -117,7 +117,10 @@ static void note_seen(struct member *member, const struct container *container,
 	member->seen = (struct runtime_target){
 		.status = status_of(container),
 		.exit_code = container->exit_code,
-		.stop_timeout_ms = -1,
+		.stop_timeout_ms = container->has_stop_timeout
+		                           ? container->stop_timeout_ms
+		                           : -1,
+		.started_wall_ms = container->started_wall_ms,
 		.stopped_by_hand = container->stopped_by_hand,
 		.ephemeral = container->auto_remove,
 	};

@@ -138,6 +138,13 @@ static void on_acted(struct runtime_call *call)
 		complete_call(bounce, step_result_of(call->result));
 }
 
+/* Where recording took its time, the runtime looks again. */
+static bool is_fresh(const struct bounce *bounce)
+{
+	return bounce->seen_ms && uv_now(bounce->bouncer->loop) <=
+	                                  bounce->seen_ms + BOUNCE_SEEN_MS;
+}
+
 static void act(struct bounce *bounce)
 {
 	const struct step_action *action = step_action_of(bounce->step->kind);
@@ -151,6 +158,7 @@ static void act(struct bounce *bounce)
 	bounce->call.signal = bounce->step->signal;
 	bounce->call.argv = bounce->step->argv;
 	bounce->call.container = NULL;
+	bounce->call.seen = is_fresh(bounce) ? &bounce->seen : NULL;
 	if (action->begin(bounce, on_acted) == 0)
 		return;
 
@@ -318,6 +326,13 @@ static void on_found(struct runtime_call *call,
 	};
 }
 
+static void judge_found(struct bounce *bounce)
+{
+	bounce->seen = bounce->call.found;
+	bounce->seen_ms = uv_now(bounce->bouncer->loop);
+	judge(bounce, &bounce->seen);
+}
+
 static void on_looked(struct runtime_call *call)
 {
 	struct bounce *bounce = container_of(call, struct bounce, call);
@@ -331,7 +346,7 @@ static void on_looked(struct runtime_call *call)
 		complete_with(bounce, step_result_of(call->result), "%s",
 		              call->err.message);
 	else
-		judge(bounce, &call->found);
+		judge_found(bounce);
 }
 
 /* Somebody has looked just now? A removal cannot be taken back, and a command

@@ -73,7 +73,7 @@ struct bounce {
 	/* What an inspection has just found: there is no need to look again.
 	 * seen_ms (the loop's time) 0: nothing. */
 	struct runtime_target seen;
-	uint64_t seen_ms;
+	uint64_t seen_ms; /* the bounce's own look takes its place */
 	int64_t finished_wall_ms; /* remove: it must still be this end of it;
 	                             0: any */
 	bool own_stop_timeout;    /* restart, stop: the next instead of the

@@ -345,7 +345,7 @@ static int begin_on_target(struct runtime *runtime, struct runtime_call *call,
 static int docker_begin(struct runtime *runtime, struct runtime_call *call,
                         docker_step_cb looked)
 {
-	return begin_on_target(runtime, call, docker_look, looked);
+	return begin_on_target(runtime, call, docker_look_unless_seen, looked);
 }
 
 static int docker_inspect(struct runtime *runtime, struct runtime_call *call)
@@ -389,7 +389,9 @@ static int docker_list(struct runtime *runtime, struct runtime_call *call)
 
 static int docker_remove(struct runtime *runtime, struct runtime_call *call)
 {
-	return docker_begin(runtime, call, docker_remove_looked);
+	/* what cannot be taken back is looked at */
+	return begin_on_target(runtime, call, docker_look,
+	                       docker_remove_looked);
 }
 
 static void docker_cancel(struct runtime_call *call)

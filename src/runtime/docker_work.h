@@ -132,7 +132,8 @@ struct docker_work {
 
 	/* what the operation knows */
 	struct docker_container before; /* when it began */
-	struct docker_container now;    /* at the last look */
+	int64_t before_ms; /* its start, if that was seen by the caller */
+	struct docker_container now; /* at the last look */
 	struct buf query;               /* of stop and restart */
 	uint64_t stop_ms;               /* how long stopping may take */
 	uint64_t asked_ms; /* when the engine was asked to restart */
@@ -214,6 +215,12 @@ void docker_finish_refused(struct docker_work *work, const char *what);
 
 /* Looks at the container by name and continues with work->looked, or ends. */
 void docker_look(struct docker_work *work);
+
+/* The same, unless its caller has just looked, and told us. */
+void docker_look_unless_seen(struct docker_work *work);
+
+/* Its last start in Unix ms, 0: not known, or never. */
+int64_t docker_started_ms(const struct docker_container *container);
 
 /* Asks about the container by its id. */
 void docker_look_again(struct docker_work *work, docker_step_cb answered);
