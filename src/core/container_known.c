@@ -193,6 +193,18 @@ static int64_t since_when(const struct container *next, int64_t now_ms)
 	return since_ms ? since_ms : now_ms;
 }
 
+/* When it began, 0 if that cannot be: the clock was set back before its end. */
+static int64_t began_of(const struct container *container)
+{
+	bool ended = container->status == CONTAINER_EXITED &&
+	             container->finished_wall_ms;
+
+	if (ended && container->started_wall_ms >
+	                     container->finished_wall_ms + CONTAINER_CLOCK_MS)
+		return 0;
+	return container->started_wall_ms;
+}
+
 /* Another run has begun, or ended, than the one of which events told. */
 static void forget_past(struct container_known *known,
                         const struct container *next)
@@ -202,13 +214,15 @@ static void forget_past(struct container_known *known,
 	                  !next->started_wall_ms &&
 	                  known->container.status == CONTAINER_EXITED;
 
-	if (runs_again || next->started_wall_ms > known->asked_ms)
+	int64_t started_ms = began_of(next);
+
+	if (runs_again || started_ms > known->asked_ms)
 		known->asked_ms = 0;
 	if (runs_again ||
 	    (known->container.started_wall_ms &&
 	     next->started_wall_ms > known->container.started_wall_ms))
 		known->own_asked_ms = 0;
-	if (runs_again || next->started_wall_ms > known->ended_ms ||
+	if (runs_again || started_ms > known->ended_ms ||
 	    next->finished_wall_ms > known->ended_ms + CONTAINER_SLACK_MS)
 		known->ended_ms = 0;
 }
@@ -365,12 +379,30 @@ static enum container_news take_over(struct container_known *known,
 	return CONTAINER_LOOK;
 }
 
+/* Where the clock was set back, what was noted before is in the future, and
+ * would outdo all that happens from now on. */
+static void follow_clock(struct container_known *known, int64_t at_ms)
+{
+	struct container *container = &known->container;
+	int64_t noted_ms =
+		MAX(known->event_ns / NS_PER_MS, container->started_wall_ms);
+
+	if (!at_ms || at_ms + CONTAINER_CLOCK_MS >= noted_ms)
+		return;
+	known->event_ns = 0;
+	known->since_ms = MIN(known->since_ms, at_ms);
+	known->asked_ms = 0;
+	known->ended_ms = 0;
+	container->started_wall_ms = MIN(container->started_wall_ms, at_ms);
+}
+
 enum container_news container_known_event(struct container_known *known,
                                           const struct runtime_event *event,
                                           int64_t now_ms)
 {
 	int64_t at_ms = event->time_ns / NS_PER_MS;
 
+	follow_clock(known, at_ms);
 	/* the one by which a stream is taken up again comes twice */
 	if (event->time_ns && event->time_ns == known->event_ns &&
 	    (uint8_t)event->kind == known->event)
@@ -426,7 +458,8 @@ static uint64_t running_ms(const struct container_known *known, int64_t now_ms)
 	const struct container *container = &known->container;
 
 	if (container->status != CONTAINER_RUNNING ||
-	    !container->started_wall_ms)
+	    !container->started_wall_ms ||
+	    container->started_wall_ms > now_ms + CONTAINER_CLOCK_MS)
 		return 0;
 	return MAX(span(container->started_wall_ms, now_ms), 1);
 }

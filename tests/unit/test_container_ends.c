@@ -79,6 +79,94 @@ static void test_which_ends_count(void **state)
 	}
 }
 
+/* --- a clock that is set ------------------------------------------------------------ */
+
+/* What was noted before lies in the future now: what happens next counts none
+ * the less. */
+static void test_clock_set_back(void **state)
+{
+	struct kit kit;
+	struct containers_query health, ends;
+	struct container web = kit_container("1", "web");
+
+	kit_init(&kit);
+	health = kit_health_query(&kit);
+	ends = kit_exited_query(&kit);
+	web.started_wall_ms = kit.now_ms - 1000;
+	kit_subscribe(&kit, 0, &health);
+	kit_subscribe(&kit, 1, &ends);
+	kit_list(&kit, &web, 1);
+	kit_health_event(&kit, "1", CONTAINER_HEALTH_HEALTHY);
+	HEALTH(&kit, "web", GOOD);
+
+	kit.now_ms -= 3600000;
+	kit_health_event(&kit, "1", CONTAINER_HEALTH_UNHEALTHY);
+	kit_expect_look(&kit, "1");
+	web.health = CONTAINER_HEALTH_UNHEALTHY;
+	web.n_streak = 1;
+	kit_found(&kit, &web);
+	HEALTH(&kit, "web", BAD);
+	/* how long it runs cannot be said */
+	assert_int_equal(kit_member(&kit, 0, "web")->last.running_ms, 0);
+
+	kit_ended(&kit, "1", 3, false);
+	kit_expect_look(&kit, "1");
+	web = kit_exited(&kit, "1", "web", 3);
+	web.finished_wall_ms = kit.now_ms;
+	web.started_wall_ms = kit.now_ms + 3599000;
+	kit.now_ms += 10;
+	kit_found(&kit, &web);
+	kit_expect(&kit, 1, "web", OBSERVATION_EXITED, HEALTH_IDLE);
+	assert_int_equal(kit_member(&kit, 1, "web")->last.age_ms, 10);
+	/* since then the stream is taken up again, not since the future */
+	assert_true(container_table_last_event(kit.table) / 1000000 <=
+	            kit.now_ms);
+	kit_fini(&kit);
+}
+
+/* … and so is what somebody stopped left alone. */
+static void test_stopped_after_the_clock_was_set_back(void **state)
+{
+	struct kit kit;
+	struct containers_query ends;
+	struct container web = kit_container("1", "web");
+
+	kit_init(&kit);
+	ends = kit_exited_query(&kit);
+	web.started_wall_ms = kit.now_ms - 1000;
+	kit_subscribe(&kit, 1, &ends);
+	kit_list(&kit, &web, 1);
+	kit.now_ms -= 3600000;
+	kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+	kit_ended(&kit, "1", 143, false);
+	kit_expect_look(&kit, "1");
+	web = kit_exited(&kit, "1", "web", 143);
+	web.finished_wall_ms = kit.now_ms;
+	kit_found(&kit, &web);
+	kit_expect(&kit, 1, "web", OBSERVATION_HEALTH, HEALTH_IDLE);
+	kit_fini(&kit);
+}
+
+/* An end in the future is no age below nothing. */
+static void test_ended_in_the_future(void **state)
+{
+	struct kit kit;
+	struct containers_query ends;
+	struct container job;
+
+	kit_init(&kit);
+	ends = kit_exited_query(&kit);
+	ends.any_end = true;
+	ends.codes = &kit.any;
+	kit_subscribe(&kit, 1, &ends);
+	job = kit_exited(&kit, "1", "job", 0);
+	job.finished_wall_ms = kit.now_ms + 3600000;
+	kit_list(&kit, &job, 1);
+	kit_expect(&kit, 1, "job", OBSERVATION_EXITED, HEALTH_IDLE);
+	assert_int_equal(kit_member(&kit, 1, "job")->last.age_ms, 0);
+	kit_fini(&kit);
+}
+
 /* It is told what ended, when, and that it runs again. */
 static void test_ended_and_started(void **state)
 {
@@ -420,6 +508,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_which_ends_count),
+		cmocka_unit_test(test_clock_set_back),
+		cmocka_unit_test(test_stopped_after_the_clock_was_set_back),
+		cmocka_unit_test(test_ended_in_the_future),
 		cmocka_unit_test(test_ended_and_started),
 		cmocka_unit_test(test_asked_after_the_end),
 		cmocka_unit_test(test_killed_by_us),
