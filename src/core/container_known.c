@@ -204,9 +204,20 @@ static void forget_past(struct container_known *known,
 
 	if (runs_again || next->started_wall_ms > known->asked_ms)
 		known->asked_ms = 0;
+	if (runs_again ||
+	    (known->container.started_wall_ms &&
+	     next->started_wall_ms > known->container.started_wall_ms))
+		known->own_asked_ms = 0;
 	if (runs_again || next->started_wall_ms > known->ended_ms ||
 	    next->finished_wall_ms > known->ended_ms + CONTAINER_SLACK_MS)
 		known->ended_ms = 0;
+}
+
+static void note_own_end(struct container_known *known)
+{
+	known->container.ended_by_us =
+		known->own_asked_ms &&
+		known->container.status == CONTAINER_EXITED;
 }
 
 int container_known_update(struct container_known *known,
@@ -226,6 +237,8 @@ int container_known_update(struct container_known *known,
 		return r;
 	known->asked_ms = past.asked_ms;
 	known->ended_ms = past.ended_ms;
+	known->own_asked_ms = past.own_asked_ms;
+	note_own_end(known);
 	if (changed)
 		known->since_ms = since_when(&next, now_ms);
 	/* LXD does not say when: when we first saw it so */
@@ -259,30 +272,49 @@ static enum container_news on_started(struct container_known *known,
 	if (known->asked_ms <= at_ms)
 		known->asked_ms = 0;
 	known->ended_ms = 0;
+	known->own_asked_ms = 0;
+	note_own_end(known);
 	known->since_ms = at_ms;
 	return CONTAINER_LOOK;
 }
 
+/* Is it a step of ours that asks? Either way: a clock may have been set. */
+static bool is_own(const struct container_known *known, int64_t now_ms)
+{
+	return known->own_kill ||
+	       (known->own_done_ms &&
+	        llabs(now_ms - known->own_done_ms) < CONTAINER_SLACK_MS);
+}
+
 /* Docker tells of a kill sometimes only after the end that it caused. */
 static enum container_news on_asked(struct container_known *known,
-                                    int64_t at_ms)
+                                    int64_t at_ms, int64_t now_ms)
 {
 	if (at_ms < known->container.started_wall_ms ||
 	    at_ms <= known->asked_ms)
 		return CONTAINER_NO_NEWS;
+	if (is_own(known, now_ms)) {
+		known->own_asked_ms = at_ms;
+		note_own_end(known);
+		return CONTAINER_LOOK;
+	}
 	known->asked_ms = at_ms;
+	known->own_asked_ms = 0;
+	note_own_end(known);
 	return CONTAINER_CERTAIN;
 }
 
 static enum container_news on_ended(struct container_known *known,
                                     const struct runtime_event *event,
-                                    int64_t at_ms)
+                                    int64_t at_ms, int64_t now_ms)
 {
 	struct container *container = &known->container;
 
 	if (at_ms < container->started_wall_ms)
 		return CONTAINER_NO_NEWS;
-	if (event->asked)
+	if (event->asked && is_own(known, now_ms))
+		known->own_asked_ms = at_ms;
+	else if (event->asked)
 		known->asked_ms = at_ms;
 	if (container->status != CONTAINER_EXITED) {
 		container->status = CONTAINER_EXITED;
@@ -292,6 +324,7 @@ static enum container_news on_ended(struct container_known *known,
 	container->finished_wall_ms = at_ms;
 	container->exit_code = event->exit_code;
 	known->ended_ms = at_ms;
+	note_own_end(known);
 	return CONTAINER_LOOK;
 }
 
@@ -306,7 +339,7 @@ static enum container_news on_health(struct container_known *known,
 
 static enum container_news take_over(struct container_known *known,
                                      const struct runtime_event *event,
-                                     int64_t at_ms)
+                                     int64_t at_ms, int64_t now_ms)
 {
 	switch (event->kind) {
 	case RUNTIME_EVENT_STARTED:
@@ -314,7 +347,7 @@ static enum container_news take_over(struct container_known *known,
 	case RUNTIME_EVENT_HEALTH:
 		return on_health(known, event->health);
 	case RUNTIME_EVENT_ENDED:
-		return on_ended(known, event, at_ms);
+		return on_ended(known, event, at_ms, now_ms);
 	case RUNTIME_EVENT_PAUSED:
 		known->container.status = CONTAINER_PAUSED;
 		known->since_ms = at_ms;
@@ -333,7 +366,8 @@ static enum container_news take_over(struct container_known *known,
 }
 
 enum container_news container_known_event(struct container_known *known,
-                                          const struct runtime_event *event)
+                                          const struct runtime_event *event,
+                                          int64_t now_ms)
 {
 	int64_t at_ms = event->time_ns / NS_PER_MS;
 
@@ -342,12 +376,37 @@ enum container_news container_known_event(struct container_known *known,
 	    (uint8_t)event->kind == known->event)
 		return CONTAINER_NO_NEWS;
 	if (event->kind == RUNTIME_EVENT_ASKED)
-		return on_asked(known, at_ms);
+		return on_asked(known, at_ms, now_ms);
 	if (event->time_ns < known->event_ns)
 		return CONTAINER_LOOK;
 	known->event_ns = event->time_ns;
 	known->event = (uint8_t)event->kind;
-	return take_over(known, event, at_ms);
+	return take_over(known, event, at_ms, now_ms);
+}
+
+void container_known_own_kill(struct container_known *known, bool begins,
+                              bool ok, int64_t now_ms)
+{
+	known->own_kill = begins;
+	known->own_done_ms = begins || !ok ? 0 : now_ms;
+	/* it was somebody else, then */
+	if (begins || ok || !known->own_asked_ms)
+		return;
+	known->asked_ms = MAX(known->asked_ms, known->own_asked_ms);
+	known->own_asked_ms = 0;
+	note_own_end(known);
+}
+
+void container_known_inherit(struct container_known *known,
+                             const struct container_known *from)
+{
+	known->asked_ms = from->asked_ms;
+	known->ended_ms = from->ended_ms;
+	known->own_asked_ms = from->own_asked_ms;
+	known->own_done_ms = from->own_done_ms;
+	known->own_kill = from->own_kill;
+	known->event_ns = from->event_ns;
+	known->event = from->event;
 }
 
 /* --- what it means ------------------------------------------------------------ */
@@ -422,6 +481,25 @@ static enum health health_of(const struct container_known *known,
 	return HEALTH_IDLE;
 }
 
+int64_t container_known_doubt_ms(const struct container_known *known,
+                                 unsigned n_looks, int64_t now_ms)
+{
+	const struct container *container = &known->container;
+	int64_t ms = CONTAINER_DOUBT_MS;
+
+	if (container->status != CONTAINER_RUNNING)
+		return 0;
+	if (is_stopping(known, now_ms))
+		return MAX(known->asked_ms + CONTAINER_STOPPING_MS - now_ms,
+		           ms);
+	if (container->health != CONTAINER_HEALTH_UNHEALTHY ||
+	    container->n_streak)
+		return 0;
+	while (n_looks-- && ms < CONTAINER_DOUBT_MAX_MS)
+		ms *= 2;
+	return MIN(ms, CONTAINER_DOUBT_MAX_MS);
+}
+
 struct observation container_known_health(const struct container_known *known,
                                           int64_t now_ms)
 {
@@ -455,7 +533,7 @@ static bool was_asked(const struct container_known *known)
 static bool ended_by_itself(const struct container_known *known)
 {
 	return known->ended_ms && !was_asked(known) &&
-	       !known->container.stopped_by_hand;
+	       (known->own_asked_ms || !known->container.stopped_by_hand);
 }
 
 /* A label that makes no sense says nothing. */

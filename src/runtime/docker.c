@@ -167,14 +167,24 @@ static void PRINTF_LIKE(4, 0)
 	               shown_length(work->target), work->target);
 }
 
+bool docker_is_denied(const struct docker_work *work)
+{
+	return work->status == 403 || work->status == 404 ||
+	       work->status == 405 || work->status == 501;
+}
+
 static void PRINTF_LIKE(4, 0)
 	settle_watch(struct docker_work *work, struct runtime_watch *watch,
                      enum runtime_result result, const char *format,
                      va_list args)
 {
+	int code = result == RUNTIME_FAILED && docker_is_denied(work)
+	                   ? UV_ENOTSUP
+	                   : result_code(result);
+
 	work->watch = NULL;
 	watch->work = NULL;
-	(void)err_vset(&watch->err, result_code(result), format, args);
+	(void)err_vset(&watch->err, code, format, args);
 	(void)err_wrap(&watch->err, "%s: %s", work->docker->name, work->target);
 }
 
@@ -361,7 +371,7 @@ static int begin_on_target(struct runtime *runtime, struct runtime_call *call,
 static int docker_begin(struct runtime *runtime, struct runtime_call *call,
                         docker_step_cb looked)
 {
-	return begin_on_target(runtime, call, docker_look, looked);
+	return begin_on_target(runtime, call, docker_look_unless_seen, looked);
 }
 
 static int docker_inspect(struct runtime *runtime, struct runtime_call *call)
@@ -405,7 +415,9 @@ static int docker_list(struct runtime *runtime, struct runtime_call *call)
 
 static int docker_remove(struct runtime *runtime, struct runtime_call *call)
 {
-	return docker_begin(runtime, call, docker_remove_looked);
+	/* what cannot be taken back is looked at */
+	return begin_on_target(runtime, call, docker_look,
+	                       docker_remove_looked);
 }
 
 static void docker_cancel(struct runtime_call *call)

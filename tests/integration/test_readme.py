@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README's tables against the program and its sources."""
 
+import json
 import os
 import re
 import subprocess
 
-from daemons.bouncer import ROOT, monitor, program, settings
+from daemons.bouncer import ROOT, monitor, program, rule, settings
 
 
 def text(*path):
@@ -27,10 +28,13 @@ def first_cells(title):
     return {word for row in rows for word in re.findall(r"`([^`]+)`", row)}
 
 
-def test_metrics(bouncer):
-    one = bouncer(settings(
+def test_metrics(bouncer, tmp_path):
+    config = json.loads(settings(
         monitor("a", type="host", steps=[{"type": "log", "message": "a"}]),
-        push_gw="builtin"))
+        rule(), push_gw="builtin",
+        socket_docker=f"unix://{tmp_path}/not_there.sock"))
+    config["notifications"] = [{"name": "a", "url": "http://127.0.0.1:9"}]
+    one = bouncer(json.dumps(config))
     shown = set(re.findall(r"^# TYPE (bouncer_\w+) ",
                            one.client.call("GET", "/metrics").text, re.M))
     assert len(shown) > 25

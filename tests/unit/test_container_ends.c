@@ -4,6 +4,7 @@
 
 #include "base/macros.h"
 #include "base/slice.h"
+#include "core/container_known.h"
 #include "support/faults.h"
 
 #define HEALTH(kit, identity, health) \
@@ -161,6 +162,103 @@ static void test_asked_after_the_end(void **state)
 	job.finished_wall_ms = kit.now_ms;
 	kit_found(&kit, &job);
 	kit_expect(&kit, 0, "job", OBSERVATION_EXITED, HEALTH_IDLE);
+	kit_fini(&kit);
+}
+
+/* Whom a step of ours kills, nobody has stopped, whatever its engine infers
+ * from that; a person who comes in between has. */
+static void test_killed_by_us(void **state)
+{
+	struct kit kit;
+	struct containers_query query;
+	struct container job = kit_container("1", "job");
+
+	kit_init(&kit);
+	query = kit_exited_query(&kit);
+	kit_subscribe(&kit, 0, &query);
+	for (int how = 0; how < 4; how++) {
+		bool late = how == 1, failed = how == 2, person = how == 3;
+
+		job = kit_container("1", "job");
+		job.started_wall_ms = kit.now_ms;
+		kit_list(&kit, &job, 1);
+		HEALTH(&kit, "job", GOOD);
+		container_table_own_kill(kit.table, "1", true, false,
+		                         kit.now_ms);
+		if (!late)
+			kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+		kit_ended(&kit, "1", 137, late);
+		if (late)
+			kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+		container_table_own_kill(kit.table, "1", false, !failed,
+		                         kit.now_ms);
+		if (person) {
+			kit.now_ms += CONTAINER_SLACK_MS;
+			kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+		}
+		kit_expect_look(&kit, "1");
+		job = kit_exited(&kit, "1", "job", 137);
+		job.started_wall_ms = kit.now_ms - 9000;
+		job.finished_wall_ms = kit.now_ms;
+		job.stopped_by_hand = true;
+		kit_found(&kit, &job);
+		if (failed || person)
+			HEALTH(&kit, "job", IDLE);
+		else
+			kit_expect(&kit, 0, "job", OBSERVATION_EXITED,
+			           HEALTH_IDLE);
+		assert_int_equal(
+			container_table_find(kit.table, "1")->ended_by_us,
+			!failed && !person);
+		/* and that is over with the run */
+		kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
+		assert_false(container_table_find(kit.table, "1")->ended_by_us);
+		kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+		kit_ended(&kit, "1", 137, false);
+		job.finished_wall_ms = kit.now_ms;
+		kit_expect_look(&kit, "1");
+		kit_found(&kit, &job);
+		HEALTH(&kit, "job", IDLE);
+		kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
+	}
+	container_table_own_kill(kit.table, "nobody", true, false, 0);
+	kit_fini(&kit);
+}
+
+/* A table that takes the place of another goes on where that one was: who
+ * crashed before is still to be started, who was stopped is not. */
+static void test_taking_the_place_of_another(void **state)
+{
+	struct kit before, kit;
+	struct containers_query query;
+	struct container two[] = { kit_container("1", "crashed"),
+		                   kit_container("2", "stopped") };
+
+	kit_init(&before);
+	query = kit_exited_query(&before);
+	kit_subscribe(&before, 0, &query);
+	kit_list(&before, two, 2);
+	kit_ended(&before, "1", 1, false);
+	kit_event(&before, RUNTIME_EVENT_ASKED, "2");
+	kit_ended(&before, "2", 137, false);
+
+	kit_init(&kit);
+	kit_subscribe(&kit, 0, &query);
+	container_table_inherit(kit.table, before.table);
+	assert_int_equal(container_table_last_event(kit.table),
+	                 container_table_last_event(before.table));
+	two[0] = kit_exited(&before, "1", "crashed", 1);
+	two[0].finished_wall_ms = before.now_ms - 2000;
+	two[1] = kit_exited(&before, "2", "stopped", 137);
+	two[1].finished_wall_ms = before.now_ms;
+	kit.now_ms = before.now_ms + 10;
+	kit_fini(&before);
+	kit_list(&kit, two, 2);
+	kit_expect(&kit, 0, "crashed", OBSERVATION_EXITED, HEALTH_IDLE);
+	HEALTH(&kit, "stopped", IDLE);
+	/* who is gone meanwhile, is gone */
+	kit_list(&kit, two, 1);
+	assert_int_equal(container_table_count(kit.table), 1);
 	kit_fini(&kit);
 }
 
@@ -330,6 +428,8 @@ int main(void)
 		cmocka_unit_test(test_which_ends_count),
 		cmocka_unit_test(test_ended_and_started),
 		cmocka_unit_test(test_asked_after_the_end),
+		cmocka_unit_test(test_killed_by_us),
+		cmocka_unit_test(test_taking_the_place_of_another),
 		cmocka_unit_test(test_keep_last),
 		cmocka_unit_test(test_memory),
 	};
