@@ -471,6 +471,26 @@ static bool is_stopping(const struct container_known *known, int64_t now_ms)
 	       llabs(now_ms - known->asked_ms) < CONTAINER_STOPPING_MS;
 }
 
+/* Whatever its check may say. */
+static enum idle_reason rests(const struct container_known *known,
+                              int64_t now_ms)
+{
+	switch (known->container.status) {
+	case CONTAINER_RUNNING:
+		return is_stopping(known, now_ms) ? IDLE_STOPPING : IDLE_UNSAID;
+	case CONTAINER_PAUSED:
+		return IDLE_PAUSED;
+	case CONTAINER_RESTARTING:
+		return IDLE_RESTARTING;
+	case CONTAINER_STOPPING:
+		return IDLE_STOPPING;
+	case CONTAINER_EXITED:
+	case CONTAINER_OTHER:
+		break;
+	}
+	return IDLE_NOT_RUNNING;
+}
+
 /* An engine says "unhealthy" also of those that are paused, and of those whose
  * first check is still to come. */
 static enum health health_of(const struct container_known *known,
@@ -478,8 +498,7 @@ static enum health health_of(const struct container_known *known,
 {
 	const struct container *container = &known->container;
 
-	if (container->status != CONTAINER_RUNNING ||
-	    is_stopping(known, now_ms))
+	if (rests(known, now_ms))
 		return HEALTH_IDLE;
 	switch (container->health) {
 	case CONTAINER_HEALTH_HEALTHY:
@@ -517,13 +536,21 @@ int64_t container_known_doubt_ms(const struct container_known *known,
 struct observation container_known_health(const struct container_known *known,
                                           int64_t now_ms)
 {
+	enum health health = health_of(known, now_ms);
+	bool bad = health == HEALTH_BAD;
+	enum idle_reason idle = rests(known, now_ms);
+
 	return (struct observation){
 		.kind = OBSERVATION_HEALTH,
-		.health = health_of(known, now_ms),
+		.health = health,
+		.idle = idle                    ? idle
+		        : health == HEALTH_IDLE ? IDLE_NO_CHECK
+		                                : IDLE_UNSAID,
 		.age_ms = span(known->since_ms, now_ms),
 		.running_ms = running_ms(known, now_ms),
-		.n_streak = known->container.n_streak,
-		.exit_code = small_code(known->container.check_exit_code),
+		.n_streak = bad ? known->container.n_streak : 0,
+		.exit_code =
+			bad ? small_code(known->container.check_exit_code) : -1,
 	};
 }
 
@@ -566,14 +593,23 @@ static int64_t end_of(const struct container_known *known)
 	               : known->since_ms;
 }
 
-static bool is_end(const struct container_known *known,
-                   const struct container_ends *ends)
+/* IDLE_UNSAID: it ended in a way that is meant. */
+static enum idle_reason excuse_of(const struct container_known *known,
+                                  const struct container_ends *ends,
+                                  int64_t now_ms)
 {
 	const struct container *container = &known->container;
 
-	return container->status == CONTAINER_EXITED && end_of(known) &&
-	       has_code(container, ends) &&
-	       (ends->of_any_cause || ended_by_itself(known));
+	if (container->status != CONTAINER_EXITED)
+		return rests(known, now_ms);
+	if (!end_of(known))
+		return IDLE_UNSEEN;
+	if (!has_code(container, ends))
+		return IDLE_EXIT_CODE;
+	if (ends->of_any_cause || ended_by_itself(known))
+		return IDLE_UNSAID;
+	return known->ended_ms || container->stopped_by_hand ? IDLE_STOPPED
+	                                                     : IDLE_UNSEEN;
 }
 
 struct observation container_known_exited(const struct container_known *known,
@@ -581,16 +617,19 @@ struct observation container_known_exited(const struct container_known *known,
                                           int64_t now_ms)
 {
 	const struct container *container = &known->container;
+	bool ended = container->status == CONTAINER_EXITED;
 	struct observation observation = {
 		.kind = OBSERVATION_HEALTH,
 		.health = container->status == CONTAINER_RUNNING ? HEALTH_GOOD
 		                                                 : HEALTH_IDLE,
+		.idle = excuse_of(known, ends, now_ms),
+		.unchecked = true,
 		.age_ms = span(known->since_ms, now_ms),
 		.running_ms = running_ms(known, now_ms),
-		.exit_code = small_code(container->exit_code),
+		.exit_code = ended ? small_code(container->exit_code) : -1,
 	};
 
-	if (is_end(known, ends)) {
+	if (ended && !observation.idle) {
 		observation.kind = OBSERVATION_EXITED;
 		observation.age_ms = span(end_of(known), now_ms);
 	}

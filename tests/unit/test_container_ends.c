@@ -19,24 +19,29 @@ static void test_which_ends_count(void **state)
 		int64_t code;
 		bool any_end, codes_given;
 		bool seen, asked, by_hand;
-		bool counts;
+		enum idle_reason why; /* it is left */
 	} rows[] = {
 		/* crashed before our eyes, and otherwise */
-		{ "nonzero", 1, false, false, true, false, false, true },
-		{ "nonzero", 0, false, false, true, false, false, false },
-		{ "nonzero", 1, false, false, false, false, false, false },
+		{ "nonzero", 1, false, false, true, false, false, IDLE_UNSAID },
+		{ "nonzero", 0, false, false, true, false, false,
+		  IDLE_EXIT_CODE },
+		{ "nonzero", 1, false, false, false, false, false,
+		  IDLE_UNSEEN },
 		/* stopped by a person */
-		{ "nonzero", 137, false, false, true, true, false, false },
-		{ "nonzero", 137, false, false, true, false, true, false },
+		{ "nonzero", 137, false, false, true, true, false,
+		  IDLE_STOPPED },
+		{ "nonzero", 137, false, false, true, false, true,
+		  IDLE_STOPPED },
 		/* clean-up, and codes that somebody wrote */
-		{ "0", 0, true, false, false, false, false, true },
-		{ "0", 0, true, false, true, true, true, true },
-		{ "0", 143, true, false, true, true, false, false },
-		{ "0,143", 143, false, true, true, true, false, true },
-		{ "any", 143, false, true, false, false, true, true },
+		{ "0", 0, true, false, false, false, false, IDLE_UNSAID },
+		{ "0", 0, true, false, true, true, true, IDLE_UNSAID },
+		{ "0", 143, true, false, true, true, false, IDLE_EXIT_CODE },
+		{ "0,143", 143, false, true, true, true, false, IDLE_UNSAID },
+		{ "any", 143, false, true, false, false, true, IDLE_UNSAID },
 		/* an engine that tells no codes */
-		{ "any", -1, false, true, false, false, false, true },
-		{ "nonzero", -1, false, false, true, false, false, false },
+		{ "any", -1, false, true, false, false, false, IDLE_UNSAID },
+		{ "nonzero", -1, false, false, true, false, false,
+		  IDLE_EXIT_CODE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -44,7 +49,7 @@ static void test_which_ends_count(void **state)
 		struct containers_query query;
 		struct exit_codes codes;
 		struct container job = kit_container("1", "job");
-		bool counts;
+		const struct observation *last;
 
 		assert_int_equal(exit_codes_parse(slice_from(rows[i].codes),
 		                                  &codes, NULL),
@@ -71,10 +76,11 @@ static void test_which_ends_count(void **state)
 		} else {
 			kit_list(&kit, &job, 1);
 		}
-		counts = kit_member(&kit, 0, "job")->last.kind ==
-		         OBSERVATION_EXITED;
-		if (counts != rows[i].counts)
+		last = &kit_member(&kit, 0, "job")->last;
+		if ((last->kind == OBSERVATION_EXITED) !=
+		    (rows[i].why == IDLE_UNSAID))
 			fail_msg("row %zu", i);
+		assert_int_equal(last->idle, rows[i].why);
 		kit_fini(&kit);
 	}
 }
