@@ -107,6 +107,7 @@ static void note_output(struct member *member,
 	if (output.n && unhealthy)
 		member->output =
 			mem_strndup(output.p, MIN(output.n, OUTPUT_MAX));
+	member->watched->monitor.output = member->output;
 }
 
 static void note_seen(struct member *member, const struct container *container,

@@ -23,6 +23,7 @@
 #define CONTAINER_DOUBT_MS     1000 /* until the first look again, doubles … */
 #define CONTAINER_DOUBT_MAX_MS 30000
 #define CONTAINER_SLACK_MS     2000 /* between an event's time and the state's */
+#define CONTAINER_CLOCK_MS     60000 /* so much earlier: the clock was set back */
 #define CONTAINER_OUTPUT_MAX   1024 /* bytes of a check's output that are kept */
 
 struct container_known {

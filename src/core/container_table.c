@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "core/container_table_private.h"
 
+#define CLOCK_NS         (CONTAINER_CLOCK_MS * INT64_C(1000000))
 #define WATCH_BIT(watch) (1u << (watch))
 
 /* Kept of every container, for identities and dependents. */
@@ -392,6 +393,15 @@ static void on_removed(struct container_table *table, const char *id,
 	cover_end(table);
 }
 
+/* The last one; those that overtook it a little do not count, but a clock that
+ * was set back is followed. */
+static void follow_events(struct container_table *table, int64_t time_ns)
+{
+	if (time_ns > table->last_event_ns ||
+	    (time_ns && time_ns + CLOCK_NS < table->last_event_ns))
+		table->last_event_ns = time_ns;
+}
+
 int container_table_event(struct container_table *table,
                           const struct runtime_event *event, int64_t now_ms)
 {
@@ -399,7 +409,7 @@ int container_table_event(struct container_table *table,
 	enum container_news news;
 	int r;
 
-	table->last_event_ns = MAX(table->last_event_ns, event->time_ns);
+	follow_events(table, event->time_ns);
 	if (event->kind == RUNTIME_EVENT_REMOVED) {
 		on_removed(table, event->id, now_ms);
 		return 0;

@@ -7,6 +7,7 @@
 
 /* A step that does nothing costs nothing, and must not be tried in a circle. */
 #define NOTHING_WAIT_MS 1000
+#define DRY_RUN_WAIT_MS 60000 /* until it is said again */
 
 #define BIT(state) (1u << POLICY_##state)
 
@@ -440,6 +441,10 @@ static void step_was_nothing(struct turn *turn, const char *reason,
 	turn_move(turn, POLICY_COOLING, reason);
 	turn_hold(turn, guard);
 	policy->deadline_ms = policy->cool_until_ms;
+	/* what would be done has been said */
+	if (guard == GUARD_DRY_RUN)
+		policy->deadline_ms = MAX(policy->deadline_ms,
+		                          turn->now_ms + DRY_RUN_WAIT_MS);
 }
 
 /* Unless a step before this one did. */
