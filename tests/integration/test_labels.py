@@ -2,8 +2,6 @@
 """What containers ask for by labels of their own, against a real dockerd: they
 get it, for themselves and within limits, and only where that is allowed."""
 
-import json
-
 from daemons.bouncer import rule, settings
 from test_health import compose, seen
 
@@ -21,6 +19,10 @@ def asking(dockerd, *monitors, **keys):
 def refusals(running):
     return [entry["detail"] for entry in running.journal()
             if entry.get("reason") == REFUSED]
+
+
+def detail(running, name):
+    return running.monitors().get(name, {"max_bounces": None})
 
 
 def push(running, job, **labels):
@@ -101,9 +103,9 @@ def test_a_reload_switches_it_on_and_off(dockerd, bouncer):
     running.reload(asking(dockerd, plain))
     seen(running, "label:health/web")
     running.reload(asking(dockerd, plain, max_bounces=3))
-    running.wait_for(lambda b: b.monitors().get("label:health/web", {})
-                     .get("rules", {}).get("max_bounces", 3) == 3, 20,
-                     "what the file says now")
+    running.wait_for(
+        lambda b: detail(b, "label:health/web")["max_bounces"] == 3, 20,
+        "what the file says now")
     dockerd.make_sick("web")
     running.wait_recovered("label:health/web")
     running.reload(off)
@@ -189,20 +191,18 @@ def test_made_anew_with_other_labels(dockerd, bouncer):
                      != "good", 20, "it asks for nothing")
 
 
-def detail(running, name):
-    return running.monitors()[name]
-
-
 # --- those that have ended ------------------
 
 def test_a_container_asks_to_be_started_or_removed(dockerd, bouncer):
-    dockerd.run("job", ["/bin/sh", "-c", "sleep 1; exit 3"],
-                Labels={"bouncer.exited": "start",
-                        "bouncer.exit_codes": "3"})
     dockerd.run("done", ["/bin/true"], Labels={"bouncer.exited": "remove"})
     dockerd.run("failed", ["/bin/false"], Labels={"bouncer.exited": "remove"})
     running = bouncer(asking(dockerd))
+    for name, codes in (("other", "4"), ("job", "3")):
+        dockerd.run(name, ["/bin/sh", "-c", "sleep 1; exit 3"],
+                    Labels={"bouncer.exited": "start",
+                            "bouncer.exit_codes": codes})
     running.wait_step("label:exited/job", "ok", timeout=20)
+    assert running.steps("label:exited/other") == []
     running.wait_for(lambda b: "done" not in dockerd.names(), 20, "removal")
     assert "failed" in dockerd.names()
 
