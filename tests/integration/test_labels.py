@@ -31,7 +31,7 @@ def push(running, job, **labels):
 
 
 def sleeper(dockerd, name, **labels):
-    return dockerd.run(name, ["/bin/sleep", "1000"], Labels={
+    return dockerd.run(name, ["/bin/sleep", "1000"], StopTimeout=0, Labels={
         key.replace("__", "."): value for key, value in labels.items()})
 
 
@@ -120,7 +120,13 @@ def test_opt_out_and_auto_remove_are_heeded(dockerd, bouncer):
                         host_config={"AutoRemove": True})
     running = bouncer(asking(dockerd))
     seen(running, "label:health/web")
-    assert list(running.monitors()) == ["label:health/web"]
+    for name in ("shy", "fleeting", "web"):
+        dockerd.make_sick(name)
+    running.wait_recovered("label:health/web")
+    for name in ("shy", "fleeting"):
+        dockerd.wait_health(name, "unhealthy")
+        assert running.steps(f"label:health/{name}") == []
+    assert "label:health/shy" not in running.monitors()
 
 
 # --- labels that are wrong ------------------
@@ -231,8 +237,6 @@ def test_a_container_asks_about_its_pushes(dockerd, bouncer):
                      "the second")
     push(running, "later")
     seen(running, "label:push/later")
-    push(running, "backup", instance="db1")
-    seen(running, name)
 
 
 def test_pushes_survive_reload_and_removal(dockerd, bouncer):
