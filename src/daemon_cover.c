@@ -381,6 +381,7 @@ static void member_gone(struct member *member)
 	static const struct observation idle = {
 		.kind = OBSERVATION_HEALTH,
 		.health = HEALTH_IDLE,
+		.idle = IDLE_GONE,
 		.exit_code = -1,
 	};
 	struct daemon *daemon = daemon_of(member);

@@ -394,21 +394,11 @@ static int take_links(struct chain *chain, const struct dependent *found,
 	return 0;
 }
 
-static struct containers *source_of(const struct chain *chain)
-{
-	LIST_FOR_EACH (node, &chain->daemon->feeds) {
-		const struct feed *feed = container_of(node, struct feed, node);
-
-		if (feed->containers && strcmp(feed->url, chain->url) == 0)
-			return feed->containers;
-	}
-	return NULL;
-}
-
 /* Who depends on it now: the engine is asked only for what changes. */
 static int find_links(struct chain *chain)
 {
-	struct containers *source = source_of(chain);
+	struct containers *source =
+		daemon_feed_containers(&chain->daemon->feeds, chain->url);
 	const struct container **all;
 	struct dependent *found;
 	size_t n;

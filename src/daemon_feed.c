@@ -305,6 +305,18 @@ int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
 	                            &rule->query);
 }
 
+struct containers *daemon_feed_containers(const struct list *feeds,
+                                          const char *url)
+{
+	LIST_FOR_EACH (node, feeds) {
+		const struct feed *feed = container_of(node, struct feed, node);
+
+		if (feed->containers && strcmp(feed->url, url) == 0)
+			return feed->containers;
+	}
+	return NULL;
+}
+
 /* --- any of them --------------------------------------------------------- */
 
 static void feed_free(struct feed *feed)

@@ -38,7 +38,8 @@ static const char *put_text(char **at, const char *text)
 static struct member_text *text_new(const struct container *container)
 {
 	const char *id = text_or_empty(container->id);
-	const char *name = text_or_empty(container->name);
+	const char *called = text_or_empty(container->name);
+	const char *name = called[0] ? called : id; /* dead ones have none */
 	const char *project = project_of(container);
 	const char *image = text_or_empty(container->image);
 	size_t n =
@@ -49,7 +50,7 @@ static struct member_text *text_new(const struct container *container)
 	if (!text)
 		return NULL;
 	text->id = put_text(&at, id);
-	text->container = put_text(&at, name[0] ? name : id);
+	text->container = put_text(&at, name);
 	text->project = put_text(&at, project);
 	text->image = put_text(&at, image);
 	return text;
@@ -106,6 +107,7 @@ static void note_output(struct member *member,
 	if (output.n && unhealthy)
 		member->output =
 			mem_strndup(output.p, MIN(output.n, OUTPUT_MAX));
+	member->watched->monitor.output = member->output;
 }
 
 static void note_seen(struct member *member, const struct container *container,
@@ -116,7 +118,10 @@ static void note_seen(struct member *member, const struct container *container,
 	member->seen = (struct runtime_target){
 		.status = status_of(container),
 		.exit_code = container->exit_code,
-		.stop_timeout_ms = -1,
+		.stop_timeout_ms = container->has_stop_timeout
+		                           ? container->stop_timeout_ms
+		                           : -1,
+		.started_wall_ms = container->started_wall_ms,
 		.stopped_by_hand = container->stopped_by_hand,
 		.ephemeral = container->auto_remove,
 	};
@@ -150,6 +155,7 @@ void daemon_member_note(struct member *member,
 	note_seen(member, container, now_ms);
 	note_stop_timeout(member, container);
 	member->finished_wall_ms = container->finished_wall_ms;
+	member->ended_by_us = container->ended_by_us;
 	member->exit_code =
 		unhealthy ? container->check_exit_code : container->exit_code;
 	daemon_member_sync(member);

@@ -136,6 +136,7 @@ struct member {
 	int64_t finished_wall_ms;
 	int64_t exit_code;       /* of the container, or of the check */
 	int64_t stop_timeout_ms; /* that its label says; -1: none */
+	bool ended_by_us;        /* see core/container.h */
 
 	char name[]; /* "RULE/IDENTITY" */
 };
@@ -290,6 +291,8 @@ struct daemon {
 	uv_timer_t state_timer;         /* the next write */
 	uint64_t state_hash;            /* of what was written last */
 	bool state_failing;
+	struct append_file *begun; /* beside it; NULL: not used */
+	uint64_t n_begun;          /* lines of it, ever */
 	struct saved_state *saved; /* read at start */
 
 	struct list dependents; /* of containers that were restarted, … */
@@ -425,6 +428,9 @@ int daemon_feed_add(struct feed *feed, struct watched *watched,
 /* The same of a rule, once for each source. */
 int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
                          const struct config_monitor *config) MUST_CHECK;
+/* The source of the engine of that name; NULL: there is none. */
+struct containers *daemon_feed_containers(const struct list *feeds,
+                                          const char *url);
 /* Its monitors are its own from now on. */
 void daemon_feed_start(struct feed *feed);
 /* A fresh observation of this one is wanted. */
@@ -585,6 +591,21 @@ void daemon_state_save(struct daemon *daemon, struct promise_wait *wait);
 /* Writes what is left to write and closes; daemon_closed_one() for each close
  * that it counts in n_pending. */
 void daemon_state_close(struct daemon *daemon);
+
+/* --- daemon_begun.c ------------------------------------------------------ */
+
+/* Reads the record into what was saved; without it if that fails. 0, or
+ * -ENOMEM. */
+int daemon_begun_open(struct daemon *daemon) MUST_CHECK;
+/* Something of the last run is in it that the state file does not say. */
+bool daemon_begun_left(const struct daemon *daemon);
+/* As daemon_state_save(), as soon as our own death cannot undo it: of a wait
+ * that says what began. */
+void daemon_begun_save(struct daemon *daemon, struct promise_wait *wait);
+/* The state file with so many lines in it is on disk. */
+void daemon_begun_known(struct daemon *daemon, uint64_t n_begun);
+/* daemon_closed_one() if counted in n_pending. */
+void daemon_begun_close(struct daemon *daemon);
 
 /* --- daemon_notify.c ----------------------------------------------------- */
 

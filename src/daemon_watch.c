@@ -547,11 +547,25 @@ static void commit_covers(struct plan *plan)
 		daemon_cover_commit(daemon->covers[i]);
 }
 
+/* What the sources that go have heard, those that come are not told again. */
+static void inherit(struct plan *plan)
+{
+	LIST_FOR_EACH (node, &plan->feeds) {
+		struct feed *feed = container_of(node, struct feed, node);
+		const struct containers *before =
+			daemon_feed_containers(&plan->daemon->feeds, feed->url);
+
+		if (feed->containers && before)
+			containers_inherit(feed->containers, before);
+	}
+}
+
 static void commit(struct plan *plan)
 {
 	struct daemon *daemon = plan->daemon;
 	struct daemon_config *old_config = daemon->config;
 
+	inherit(plan);
 	close_feeds(&daemon->feeds);
 	daemon->config = plan->config;
 	commit_watched(plan);

@@ -390,6 +390,7 @@ static struct observation observe(struct cover *cover, int64_t now_ms)
 	if (observation.kind == OBSERVATION_EXITED && cover->kept) {
 		observation.kind = OBSERVATION_HEALTH;
 		observation.health = HEALTH_IDLE;
+		observation.idle = IDLE_KEPT;
 	}
 	return observation;
 }
