@@ -134,15 +134,15 @@ struct docker_work {
 	struct docker_container before; /* when it began */
 	int64_t before_ms; /* its start, if that was seen by the caller */
 	struct docker_container now; /* at the last look */
-	struct buf query;               /* of stop and restart */
-	uint64_t stop_ms;               /* how long stopping may take */
-	uint64_t asked_ms; /* when the engine was asked to restart */
-	uint32_t wait_ms;  /* before the next try */
-	uint8_t n_asked;   /* restarts asked for */
-	uint8_t n_starts;  /* starts of our own */
-	uint8_t n_looks;   /* since the engine said it was done */
-	bool claimed;      /* the engine says that it is done */
-	bool refused;      /* the engine says that it cannot */
+	struct buf query;            /* of stop and restart */
+	uint64_t stop_ms;            /* how long stopping may take */
+	uint64_t asked_ms;           /* when the engine was asked to restart */
+	uint32_t wait_ms;            /* before the next try */
+	uint8_t n_asked;             /* restarts asked for */
+	uint8_t n_starts;            /* starts of our own */
+	uint8_t n_looks;             /* since the engine said it was done */
+	bool claimed;                /* the engine says that it is done */
+	bool refused;                /* the engine says that it cannot */
 	char trouble[DOCKER_MESSAGE_MAX]; /* the last one, for the words */
 	struct docker_memo *memo;         /* exec */
 	struct docker_frames frames;      /* exec */
@@ -203,6 +203,8 @@ void docker_ping_cancel(struct docker *docker);
 
 /* Keeps the words for the end of the work. */
 void docker_note(struct docker_work *work, const struct err *err);
+/* … the answer that has just come. */
+void docker_note_trouble(struct docker_work *work);
 
 /* Ends the work: there was no answer. @what: "list its containers". */
 void docker_finish_unreachable(struct docker_work *work, const char *what);
