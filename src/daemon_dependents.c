@@ -440,23 +440,11 @@ static int take_links(struct chain *chain, const struct dependent *found,
 	return 0;
 }
 
-static struct containers *source_of(const struct daemon *daemon,
-                                    const char *url)
-{
-	LIST_FOR_EACH (node, &daemon->feeds) {
-		const struct feed *feed = container_of(node, struct feed, node);
-
-		if (feed->containers && strcmp(feed->url, url) == 0)
-			return feed->containers;
-	}
-	return NULL;
-}
-
 /* All that the engine has (mem_free); NULL: out of memory, or no such engine. */
 static const struct container **all_of(const struct daemon *daemon,
                                        const char *url, size_t *np)
 {
-	struct containers *source = source_of(daemon, url);
+	struct containers *source = daemon_feed_containers(&daemon->feeds, url);
 	size_t n = source ? containers_stats(source).n_containers : 0;
 	const struct container **all =
 		source ? mem_calloc(n + 1, sizeof(*all)) : NULL;
@@ -499,7 +487,8 @@ static int find_links(struct chain *chain)
 	const struct container **all = all_of(chain->daemon, chain->url, &n);
 	struct dependent *found = mem_calloc(DEPENDENTS_MAX, sizeof(*found));
 	size_t n_found;
-	int r = source_of(chain->daemon, chain->url) ? -1 : 0;
+	int r = daemon_feed_containers(&chain->daemon->feeds, chain->url) ? -1
+	                                                                  : 0;
 
 	if (all && found) {
 		n_found =
@@ -552,7 +541,7 @@ static struct chain *chain_new(struct watched *watched)
 {
 	const struct member_text *text = watched->member->text;
 	const struct monitor *monitor = &watched->monitor;
-	const char *url = daemon_group_url(monitor->group);
+	const char *url = daemon_group_url(watched->member->engine);
 	struct chain *chain = mem_calloc(1, sizeof(*chain));
 	char *at =
 		chain ? mem_alloc(strlen(monitor->name) +
@@ -625,7 +614,7 @@ void daemon_dependents_begin(struct watched *watched, const struct bounce *done)
 		return;
 	if (done->result == STEP_FAILED)
 		tell_why_not(watched);
-	if (!config->containers->dependents ||
+	if (watched->member->own || !config->containers->dependents ||
 	    (done->result != STEP_OK && done->result != STEP_DRY_RUN))
 		return;
 	end_earlier(daemon, watched->member->text->id);

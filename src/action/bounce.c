@@ -199,7 +199,7 @@ static void promise(struct bounce *bounce)
 	bounce->promise = promise_make(
 		bounce->bouncer->promises, bounce->runtime_name, bounce->target,
 		bounce->project, now.tv_sec * 1000 + now.tv_usec / 1000,
-		on_durable, bounce);
+		bounce->monitor, on_durable, bounce);
 	if (!bounce->promise)
 		complete_with(bounce, STEP_FAILED,
 		              "cannot promise to bring the target back: out "
@@ -207,15 +207,21 @@ static void promise(struct bounce *bounce)
 }
 
 /* Whatever the step does, to the target or to us: that it was begun is known
- * to the next run. */
+ * to the next run. What only an engine does leaves the machine as it is;
+ * another step may be its reboot, and is on disk. */
 static void record_then_act(struct bounce *bounce)
 {
+	const struct step_action *action = step_action_of(bounce->step->kind);
+
 	bounce->stage = BOUNCE_RECORDING;
-	if (step_action_of(bounce->step->kind)->promises) {
+	if (action->promises) {
 		promise(bounce);
 		return;
 	}
-	bounce->wait.durable = on_recorded;
+	bounce->wait = (struct promise_wait){
+		.begun = action->on_disk ? NULL : bounce->monitor,
+		.durable = on_recorded,
+	};
 	promises_save(bounce->bouncer->promises, &bounce->wait);
 }
 
@@ -294,7 +300,9 @@ static void proceed(struct bounce *bounce)
 		complete(bounce, STEP_DRY_RUN);
 	} else if (bounce->before && !bounce->asked) {
 		bounce->stage = BOUNCE_RECORDING;
-		bounce->wait.durable = on_recorded_to_ask;
+		bounce->wait = (struct promise_wait){
+			.durable = on_recorded_to_ask,
+		};
 		promises_save(bounce->bouncer->promises, &bounce->wait);
 	} else if (bounce->step->kind == STEP_LOG) {
 		write_log(bounce);

@@ -88,6 +88,7 @@ static void entry_free(struct container_table *table, struct entry *entry)
 	list_unlink(&entry->node);
 	list_unlink(&entry->waiting);
 	list_look_done(table, entry);
+	doubt_end(table, entry);
 	(void)map_remove(&table->by_id, slice_from(entry->id));
 	container_known_fini(&entry->known);
 	mem_free(entry);
@@ -103,6 +104,7 @@ static void entry_remove(struct container_table *table, struct entry *entry)
 	}
 	list_unlink(&entry->waiting);
 	list_look_done(table, entry);
+	doubt_end(table, entry);
 	entry->wanted = entry->urgent = entry->looking = false;
 	entry->gone = true;
 }
@@ -117,6 +119,9 @@ static int entry_new(struct container_table *table, const char *id,
 
 	if (table->by_id.n >= CONTAINERS_MAX)
 		return -E2BIG;
+	r = deadlines_reserve(&table->doubts, (uint32_t)table->by_id.n + 1);
+	if (r < 0)
+		return r;
 	entry = mem_calloc(1, sizeof(*entry) + n);
 	if (!entry)
 		return -ENOMEM;
@@ -341,6 +346,7 @@ static void act_on(struct container_table *table, struct entry *entry,
 	    !entry->identity || entry->looking ||
 	    (news == CONTAINER_LOOK && is_worth_a_look(watches, kind)))
 		table_want(table, entry, kind == RUNTIME_EVENT_HEALTH);
+	doubt_event(table, entry, kind, now_ms);
 	cover_ends_changed(entry);
 	/* that it runs no more, or not for long, needs no look */
 	if (kind != RUNTIME_EVENT_ENDED && kind != RUNTIME_EVENT_PAUSED &&
@@ -412,7 +418,7 @@ int container_table_event(struct container_table *table,
 	if (r < 0 || !entry)
 		return r;
 	entry->touched = table->list_number;
-	news = container_known_event(&entry->known, event);
+	news = container_known_event(&entry->known, event, now_ms);
 	if (news != CONTAINER_NO_NEWS || !entry->identity) {
 		act_on(table, entry, event->kind, news, now_ms);
 		cover_settle(table, now_ms);
@@ -426,16 +432,57 @@ int64_t container_table_last_event(const struct container_table *table)
 	return table->last_event_ns;
 }
 
+void container_table_own_kill(struct container_table *table, const char *id,
+                              bool begins, bool ok, int64_t now_ms)
+{
+	struct entry *entry = find(table, id);
+
+	if (!entry || entry->gone)
+		return;
+	container_known_own_kill(&entry->known, begins, ok, now_ms);
+	/* the end was perhaps told of as somebody else's */
+	if (!begins && entry->identity)
+		table_want(table, entry, true);
+}
+
+void container_table_inherit(struct container_table *table,
+                             const struct container_table *from)
+{
+	table->last_event_ns = from->last_event_ns;
+	LIST_FOR_EACH (node, &from->entries) {
+		const struct entry *old =
+			container_of(node, struct entry, node);
+		struct entry *entry;
+
+		if (old->gone)
+			continue;
+		if (entry_new(table, old->id, old->known.container.name,
+		              old->known.container.project, &entry) < 0)
+			return;
+		container_known_inherit(&entry->known, &old->known);
+	}
+}
+
 /* --- how a look went --------------------------------------------------------------- */
+
+static bool is_same(const struct container *known,
+                    const struct container *found)
+{
+	return found->status == known->status &&
+	       found->health == known->health &&
+	       found->n_streak == known->n_streak;
+}
 
 static int take_look(struct container_table *table, struct entry *entry,
                      const struct container *container, bool held,
                      int64_t now_ms)
 {
 	struct container merged;
+	bool same;
 	int r;
 
 	container_known_merge(&entry->known, container, &merged);
+	same = is_same(&entry->known.container, &merged);
 	r = entry_update(table, entry, &merged, now_ms);
 	if (r == 0)
 		r = select_by(table, entry, container);
@@ -445,6 +492,7 @@ static int take_look(struct container_table *table, struct entry *entry,
 		return r;
 	}
 	entry->unsure = false;
+	doubt_looked(table, entry, same, now_ms);
 	if (!held)
 		cover_tell(table, entry, ~0u, true, now_ms);
 	return 0;
@@ -574,6 +622,7 @@ struct container_table *container_table_new(
 	map_init(&table->by_id, rng_next(&rng));
 	map_init(&table->by_identity, rng_next(&rng));
 	map_init(&table->by_member, rng_next(&rng));
+	deadlines_init(&table->doubts);
 	list_init(&table->entries);
 	list_init(&table->subscriptions);
 	list_init(&table->urgent);
@@ -628,6 +677,7 @@ void container_table_free(struct container_table *table)
 	map_fini(&table->by_id);
 	map_fini(&table->by_identity);
 	map_fini(&table->by_member);
+	deadlines_fini(&table->doubts);
 	mem_free(table->kept_names);
 	mem_free(table->self_id);
 	mem_free(table);

@@ -119,7 +119,8 @@ struct runtime_watch {
 	 * stream has ended, or could not be opened; `err` has the words. The
 	 * memory is the caller's again. err.code UV_ECANCELED after
 	 * runtime_unwatch(); UV_ENOTSUP: this build has no way to hear of
-	 * events, list from time to time instead. */
+	 * events, or the engine, or a proxy before it, does not allow it: list
+	 * from time to time instead. */
 	void (*closed)(struct runtime_watch *watch);
 
 	/* valid in `closed` */
