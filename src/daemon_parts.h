@@ -556,7 +556,8 @@ void daemon_act_cancel(struct daemon *daemon);
 /* --- daemon_dependents.c ------------------------------------------------- */
 
 /* A step of a member has ended so: if it was a restart, and its rule wants it,
- * those that depend on the container are restarted after it. */
+ * those that depend on the container are restarted after it. If it failed
+ * because the container must be made anew, the journal says so. */
 void daemon_dependents_begin(struct watched *watched,
                              const struct bounce *done);
 /* Begins nothing more, and cancels what can be. */

@@ -314,12 +314,27 @@ static void on_start_seen(struct docker_work *work)
 		              docker_describe(&work->now, state));
 }
 
+/* 404: it is gone, or the one whose network it shares. */
+static void on_start_missed(struct docker_work *work)
+{
+	if (work->err.code || work->status != 200 || docker_read_look(work) < 0)
+		docker_finish_refused(work, "start");
+	else
+		docker_finish(work, RUNTIME_FAILED,
+		              "the engine would not start it: %s",
+		              work->trouble);
+}
+
 static void on_started(struct docker_work *work)
 {
-	if (docker_was_done(work))
+	if (docker_was_done(work)) {
 		docker_look_again(work, on_start_seen);
-	else
+	} else if (!work->err.code && work->status == 404) {
+		docker_note_trouble(work);
+		docker_look_again(work, on_start_missed);
+	} else {
 		docker_finish_refused(work, "start");
+	}
 }
 
 void docker_start_looked(struct docker_work *work)

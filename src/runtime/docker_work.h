@@ -203,6 +203,8 @@ void docker_ping_cancel(struct docker *docker);
 
 /* Keeps the words for the end of the work. */
 void docker_note(struct docker_work *work, const struct err *err);
+/* … the answer that has just come. */
+void docker_note_trouble(struct docker_work *work);
 
 /* Ends the work: there was no answer. @what: "list its containers". */
 void docker_finish_unreachable(struct docker_work *work, const char *what);

@@ -348,7 +348,9 @@ class ScriptedDocker:
     def _start_asked(self, one):
         if one.running:
             return 304, None
-        if one.restart.get("fails", 0) > 0 or self._orphaned(one):
+        if self._orphaned(one):     # as Docker 20.10 does
+            return 404, {"message": f"No such container: {one.parent}"}
+        if one.restart.get("fails", 0) > 0:
             one.restart["fails"] = one.restart.get("fails", 0) - 1
             return 500, {"message": "joining network namespace of container: "
                          "No such container"}
