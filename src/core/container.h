@@ -86,6 +86,7 @@ struct container {
 	bool auto_remove;     /* stopping it deletes it; ephemeral, too */
 	bool own_action;      /* its engine acts on its health by itself */
 	bool stopped_by_hand; /* as runtime_target says it */
+	bool opted_out; /* its label says so, to a rule: see core/selector.h */
 	bool ended_by_us; /* a step of ours killed it: no engine says so, see
 	                         core/container_known.h */
 };

@@ -32,11 +32,12 @@ class Container:
     """The engine's idea of one; to be changed through the engine."""
 
     def __init__(self, number, name, labels=None, parent=None,
-                 health="healthy", restart=None):
+                 health="healthy", restart=None, policy="no"):
         self.id = f"{number:064x}"
         self.name = name
         self.labels = labels or {}
         self.parent = parent        # id of whose network it shares
+        self.policy = policy        # when the engine itself restarts it
         self.status = "running"
         self.health = health        # None: it has no check
         self.streak = 3 if health == "unhealthy" else 0
@@ -108,6 +109,14 @@ class ScriptedDocker:
         async def end():
             self._end(self._find(name), code)
         self._do(end())
+
+    def stop_by_hand(self, name):
+        async def stop():
+            one = self._find(name)
+            self._emit(one, "kill", signal="15")
+            self._end(one, 143)
+            self._emit(one, "stop")
+        self._do(stop())
 
     def remove(self, name):
         async def remove():
@@ -285,6 +294,12 @@ class ScriptedDocker:
                 self._end(one, 143)
                 self._emit(one, "stop")
             return 204, None
+        if verb == ("POST", "kill"):
+            if not one.running:
+                return 409, {"message": "container is not running"}
+            self._emit(one, "kill", signal="9")
+            self._end(one, 137)
+            return 204, None
         if verb == ("POST", "start"):
             return self._start_asked(one)
         if verb == ("DELETE", None):
@@ -364,7 +379,7 @@ class ScriptedDocker:
         return {"Id": one.id, "Name": "/" + one.name, "State": state,
                 "Created": _rfc3339(one.started),
                 "HostConfig": {"NetworkMode": network, "AutoRemove": False,
-                               "RestartPolicy": {"Name": "no"}},
+                               "RestartPolicy": {"Name": one.policy}},
                 "Config": {"Image": "bb", "Labels": one.labels}}
 
     # --- the stream of events -----------------------------------------------
