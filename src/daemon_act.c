@@ -74,7 +74,7 @@ static int brief(struct daemon_step *step)
 
 	if (bounce->step->kind != STEP_RUN &&
 	    bounce->step->kind != STEP_WEBHOOK && !bounce->before &&
-	    step->config->config->n_notifications == 0)
+	    step->watched->daemon->config->config->n_notifications == 0)
 		return 0;
 	daemon_notice_of(&step->told.notice, step->watched, NOTICE_STEP);
 	r = daemon_notice_keep(&step->told);
@@ -103,7 +103,9 @@ static struct daemon_step *step_new(struct watched *watched,
 	if (!step)
 		return NULL;
 	step->watched = watched;
-	step->config = watched->daemon->config;
+	step->config = watched->member && watched->member->own
+	                       ? watched->member->own
+	                       : watched->daemon->config;
 	daemon_config_ref(step->config);
 	step->bounce = (struct bounce){
 		.step = &monitor->steps[monitor->policy.step],
@@ -128,7 +130,8 @@ static struct daemon_step *step_new(struct watched *watched,
 	    monitor->last.kind == OBSERVATION_FAILED)
 		step->bounce.age_ms = monitor->last.age_ms;
 	if (watched->member) {
-		step->bounce.runtime_name = daemon_group_url(monitor->group);
+		step->bounce.runtime_name =
+			daemon_group_url(watched->member->engine);
 		aim(step, watched);
 	}
 	if (brief(step) == 0)
@@ -157,7 +160,7 @@ static struct runtime *runtime_of(const struct watched *watched)
 
 	if (watched->member)
 		return daemon_runtime_called(
-			daemon, daemon_group_url(watched->monitor.group));
+			daemon, daemon_group_url(watched->member->engine));
 	return daemon_runtime(daemon, &daemon->config->config->global,
 	                      watched->monitor.config->type, NULL);
 }
@@ -287,7 +290,10 @@ static void changed(void *context)
 
 static void promise_save(void *context, struct promise_wait *wait)
 {
-	daemon_state_save(context, wait);
+	if (wait && wait->begun)
+		daemon_begun_save(context, wait);
+	else
+		daemon_state_save(context, wait);
 }
 
 static struct runtime *promise_runtime(void *context, const char *name)

@@ -454,7 +454,7 @@ static struct chain *chain_new(struct watched *watched)
 {
 	const struct member_text *text = watched->member->text;
 	const struct monitor *monitor = &watched->monitor;
-	const char *url = daemon_group_url(monitor->group);
+	const char *url = daemon_group_url(watched->member->engine);
 	struct chain *chain = mem_calloc(1, sizeof(*chain));
 	char *at =
 		chain ? mem_alloc(strlen(monitor->name) +
@@ -501,8 +501,8 @@ void daemon_dependents_begin(struct watched *watched, const struct bounce *done)
 	struct daemon *daemon = watched->daemon;
 	struct chain *chain;
 
-	if (!watched->member || watched->removed || daemon->stopping ||
-	    !config->containers->dependents || !starts ||
+	if (!watched->member || watched->member->own || watched->removed ||
+	    daemon->stopping || !config->containers->dependents || !starts ||
 	    (done->result != STEP_OK && done->result != STEP_DRY_RUN))
 		return;
 	end_earlier(daemon, watched->member->text->id);

@@ -108,7 +108,7 @@ static void forget_judgements(struct container_table *table,
 		struct coverage *cover =
 			container_of(node, struct coverage, node);
 
-		if (!cover->member)
+		if (!cover->member || cover->subscription->query->anew)
 			cover_free(table, cover);
 	}
 }
@@ -386,7 +386,7 @@ static struct observation observe(struct coverage *cover, int64_t now_ms)
 	struct subscription *subscription = cover->subscription;
 	struct observation observation;
 
-	if (subscription->query->watch == CONTAINERS_HEALTH)
+	if (subscription->query->watch != CONTAINERS_EXITED)
 		return container_known_health(&cover->identity->front->known,
 		                              now_ms);
 	if (subscription->rank)
@@ -395,6 +395,7 @@ static struct observation observe(struct coverage *cover, int64_t now_ms)
 	if (observation.kind == OBSERVATION_EXITED && cover->kept) {
 		observation.kind = OBSERVATION_HEALTH;
 		observation.health = HEALTH_IDLE;
+		observation.idle = IDLE_KEPT;
 	}
 	return observation;
 }

@@ -194,6 +194,18 @@ static int64_t since_when(const struct container *next, int64_t now_ms)
 	return since_ms ? since_ms : now_ms;
 }
 
+/* When it began, 0 if that cannot be: the clock was set back before its end. */
+static int64_t began_of(const struct container *container)
+{
+	bool ended = container->status == CONTAINER_EXITED &&
+	             container->finished_wall_ms;
+
+	if (ended && container->started_wall_ms >
+	                     container->finished_wall_ms + CONTAINER_CLOCK_MS)
+		return 0;
+	return container->started_wall_ms;
+}
+
 /* Another run has begun, or ended, than the one of which events told. */
 static void forget_past(struct container_known *known,
                         const struct container *next)
@@ -203,13 +215,15 @@ static void forget_past(struct container_known *known,
 	                  !next->started_wall_ms &&
 	                  known->container.status == CONTAINER_EXITED;
 
-	if (runs_again || next->started_wall_ms > known->asked_ms)
+	int64_t started_ms = began_of(next);
+
+	if (runs_again || started_ms > known->asked_ms)
 		known->asked_ms = 0;
 	if (runs_again ||
 	    (known->container.started_wall_ms &&
 	     next->started_wall_ms > known->container.started_wall_ms))
 		known->own_asked_ms = 0;
-	if (runs_again || next->started_wall_ms > known->ended_ms ||
+	if (runs_again || started_ms > known->ended_ms ||
 	    next->finished_wall_ms > known->ended_ms + CONTAINER_SLACK_MS)
 		known->ended_ms = 0;
 }
@@ -366,12 +380,30 @@ static enum container_news take_over(struct container_known *known,
 	return CONTAINER_LOOK;
 }
 
+/* Where the clock was set back, what was noted before is in the future, and
+ * would outdo all that happens from now on. */
+static void follow_clock(struct container_known *known, int64_t at_ms)
+{
+	struct container *container = &known->container;
+	int64_t noted_ms =
+		MAX(known->event_ns / NS_PER_MS, container->started_wall_ms);
+
+	if (!at_ms || at_ms + CONTAINER_CLOCK_MS >= noted_ms)
+		return;
+	known->event_ns = 0;
+	known->since_ms = MIN(known->since_ms, at_ms);
+	known->asked_ms = 0;
+	known->ended_ms = 0;
+	container->started_wall_ms = MIN(container->started_wall_ms, at_ms);
+}
+
 enum container_news container_known_event(struct container_known *known,
                                           const struct runtime_event *event,
                                           int64_t now_ms)
 {
 	int64_t at_ms = event->time_ns / NS_PER_MS;
 
+	follow_clock(known, at_ms);
 	/* the one by which a stream is taken up again comes twice */
 	if (event->time_ns && event->time_ns == known->event_ns &&
 	    (uint8_t)event->kind == known->event)
@@ -427,7 +459,8 @@ static uint64_t running_ms(const struct container_known *known, int64_t now_ms)
 	const struct container *container = &known->container;
 
 	if (container->status != CONTAINER_RUNNING ||
-	    !container->started_wall_ms)
+	    !container->started_wall_ms ||
+	    container->started_wall_ms > now_ms + CONTAINER_CLOCK_MS)
 		return 0;
 	return MAX(span(container->started_wall_ms, now_ms), 1);
 }
@@ -439,6 +472,26 @@ static bool is_stopping(const struct container_known *known, int64_t now_ms)
 	       llabs(now_ms - known->asked_ms) < CONTAINER_STOPPING_MS;
 }
 
+/* Whatever its check may say. */
+static enum idle_reason rests(const struct container_known *known,
+                              int64_t now_ms)
+{
+	switch (known->container.status) {
+	case CONTAINER_RUNNING:
+		return is_stopping(known, now_ms) ? IDLE_STOPPING : IDLE_UNSAID;
+	case CONTAINER_PAUSED:
+		return IDLE_PAUSED;
+	case CONTAINER_RESTARTING:
+		return IDLE_RESTARTING;
+	case CONTAINER_STOPPING:
+		return IDLE_STOPPING;
+	case CONTAINER_EXITED:
+	case CONTAINER_OTHER:
+		break;
+	}
+	return IDLE_NOT_RUNNING;
+}
+
 /* An engine says "unhealthy" also of those that are paused, and of those whose
  * first check is still to come. */
 static enum health health_of(const struct container_known *known,
@@ -446,8 +499,7 @@ static enum health health_of(const struct container_known *known,
 {
 	const struct container *container = &known->container;
 
-	if (container->status != CONTAINER_RUNNING ||
-	    is_stopping(known, now_ms))
+	if (rests(known, now_ms))
 		return HEALTH_IDLE;
 	switch (container->health) {
 	case CONTAINER_HEALTH_HEALTHY:
@@ -463,16 +515,43 @@ static enum health health_of(const struct container_known *known,
 	return HEALTH_IDLE;
 }
 
+int64_t container_known_doubt_ms(const struct container_known *known,
+                                 unsigned n_looks, int64_t now_ms)
+{
+	const struct container *container = &known->container;
+	int64_t ms = CONTAINER_DOUBT_MS;
+
+	if (container->status != CONTAINER_RUNNING)
+		return 0;
+	if (is_stopping(known, now_ms))
+		return MAX(known->asked_ms + CONTAINER_STOPPING_MS - now_ms,
+		           ms);
+	if (container->health != CONTAINER_HEALTH_UNHEALTHY ||
+	    container->n_streak)
+		return 0;
+	while (n_looks-- && ms < CONTAINER_DOUBT_MAX_MS)
+		ms *= 2;
+	return MIN(ms, CONTAINER_DOUBT_MAX_MS);
+}
+
 struct observation container_known_health(const struct container_known *known,
                                           int64_t now_ms)
 {
+	enum health health = health_of(known, now_ms);
+	bool bad = health == HEALTH_BAD;
+	enum idle_reason idle = rests(known, now_ms);
+
 	return (struct observation){
 		.kind = OBSERVATION_HEALTH,
-		.health = health_of(known, now_ms),
+		.health = health,
+		.idle = idle                    ? idle
+		        : health == HEALTH_IDLE ? IDLE_NO_CHECK
+		                                : IDLE_UNSAID,
 		.age_ms = span(known->since_ms, now_ms),
 		.running_ms = running_ms(known, now_ms),
-		.n_streak = known->container.n_streak,
-		.exit_code = small_code(known->container.check_exit_code),
+		.n_streak = bad ? known->container.n_streak : 0,
+		.exit_code =
+			bad ? small_code(known->container.check_exit_code) : -1,
 	};
 }
 
@@ -515,14 +594,23 @@ static int64_t end_of(const struct container_known *known)
 	               : known->since_ms;
 }
 
-static bool is_end(const struct container_known *known,
-                   const struct container_ends *ends)
+/* IDLE_UNSAID: it ended in a way that is meant. */
+static enum idle_reason excuse_of(const struct container_known *known,
+                                  const struct container_ends *ends,
+                                  int64_t now_ms)
 {
 	const struct container *container = &known->container;
 
-	return container->status == CONTAINER_EXITED && end_of(known) &&
-	       has_code(container, ends) &&
-	       (ends->of_any_cause || ended_by_itself(known));
+	if (container->status != CONTAINER_EXITED)
+		return rests(known, now_ms);
+	if (!end_of(known))
+		return IDLE_UNSEEN;
+	if (!has_code(container, ends))
+		return IDLE_EXIT_CODE;
+	if (ends->of_any_cause || ended_by_itself(known))
+		return IDLE_UNSAID;
+	return known->ended_ms || container->stopped_by_hand ? IDLE_STOPPED
+	                                                     : IDLE_UNSEEN;
 }
 
 struct observation container_known_exited(const struct container_known *known,
@@ -530,16 +618,19 @@ struct observation container_known_exited(const struct container_known *known,
                                           int64_t now_ms)
 {
 	const struct container *container = &known->container;
+	bool ended = container->status == CONTAINER_EXITED;
 	struct observation observation = {
 		.kind = OBSERVATION_HEALTH,
 		.health = container->status == CONTAINER_RUNNING ? HEALTH_GOOD
 		                                                 : HEALTH_IDLE,
+		.idle = excuse_of(known, ends, now_ms),
+		.unchecked = true,
 		.age_ms = span(known->since_ms, now_ms),
 		.running_ms = running_ms(known, now_ms),
-		.exit_code = small_code(container->exit_code),
+		.exit_code = ended ? small_code(container->exit_code) : -1,
 	};
 
-	if (is_end(known, ends)) {
+	if (ended && !observation.idle) {
 		observation.kind = OBSERVATION_EXITED;
 		observation.age_ms = span(end_of(known), now_ms);
 	}

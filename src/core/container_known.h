@@ -19,9 +19,12 @@
 
 #define CONTAINER_STOPPING_MS 60000 /* a stop that was asked for may take */
 /* … and an end this long after it is still its work: stop timeouts are long */
-#define CONTAINER_ASKED_MS   600000
-#define CONTAINER_SLACK_MS   2000 /* between an event's time and the state's */
-#define CONTAINER_OUTPUT_MAX 1024 /* bytes of a check's output that are kept */
+#define CONTAINER_ASKED_MS     600000
+#define CONTAINER_DOUBT_MS     1000 /* until the first look again, doubles … */
+#define CONTAINER_DOUBT_MAX_MS 30000
+#define CONTAINER_SLACK_MS     2000 /* between an event's time and the state's */
+#define CONTAINER_CLOCK_MS     60000 /* so much earlier: the clock was set back */
+#define CONTAINER_OUTPUT_MAX   1024 /* bytes of a check's output that are kept */
 
 struct container_known {
 	struct container container; /* its text lies in `block`; of its labels
@@ -87,6 +90,13 @@ void container_known_inherit(struct container_known *known,
 /* How it is with its health. */
 struct observation container_known_health(const struct container_known *known,
                                           int64_t now_ms);
+
+/* In how many ms it should be looked at again although nothing is told of it,
+ * after @n_looks such looks; 0: its health is decided. One that was paused is
+ * "unhealthy", and when its check then really fails there is no event; one
+ * that was asked to end may go on. */
+int64_t container_known_doubt_ms(const struct container_known *known,
+                                 unsigned n_looks, int64_t now_ms);
 
 /* Which ends count; see struct containers_query. */
 struct container_ends {

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "core/container_table_private.h"
 
+#define CLOCK_NS         (CONTAINER_CLOCK_MS * INT64_C(1000000))
 #define WATCH_BIT(watch) (1u << (watch))
 
 /* Kept of every container, for identities and dependents. */
@@ -87,6 +88,7 @@ static void entry_free(struct container_table *table, struct entry *entry)
 	list_unlink(&entry->node);
 	list_unlink(&entry->waiting);
 	list_look_done(table, entry);
+	doubt_end(table, entry);
 	(void)map_remove(&table->by_id, slice_from(entry->id));
 	container_known_fini(&entry->known);
 	mem_free(entry);
@@ -102,6 +104,7 @@ static void entry_remove(struct container_table *table, struct entry *entry)
 	}
 	list_unlink(&entry->waiting);
 	list_look_done(table, entry);
+	doubt_end(table, entry);
 	entry->wanted = entry->urgent = entry->looking = false;
 	entry->gone = true;
 }
@@ -116,6 +119,9 @@ static int entry_new(struct container_table *table, const char *id,
 
 	if (table->by_id.n >= CONTAINERS_MAX)
 		return -E2BIG;
+	r = deadlines_reserve(&table->doubts, (uint32_t)table->by_id.n + 1);
+	if (r < 0)
+		return r;
 	entry = mem_calloc(1, sizeof(*entry) + n);
 	if (!entry)
 		return -ENOMEM;
@@ -357,6 +363,7 @@ static void act_on(struct container_table *table, struct entry *entry,
 	    !entry->identity || entry->looking ||
 	    (news == CONTAINER_LOOK && is_worth_a_look(watches, kind)))
 		table_want(table, entry, kind == RUNTIME_EVENT_HEALTH);
+	doubt_event(table, entry, kind, now_ms);
 	cover_ends_changed(entry);
 	/* that it runs no more, or not for long, needs no look */
 	if (kind != RUNTIME_EVENT_ENDED && kind != RUNTIME_EVENT_PAUSED &&
@@ -403,6 +410,15 @@ static void on_removed(struct container_table *table, const char *id,
 	cover_end(table);
 }
 
+/* The last one; those that overtook it a little do not count, but a clock that
+ * was set back is followed. */
+static void follow_events(struct container_table *table, int64_t time_ns)
+{
+	if (time_ns > table->last_event_ns ||
+	    (time_ns && time_ns + CLOCK_NS < table->last_event_ns))
+		table->last_event_ns = time_ns;
+}
+
 int container_table_event(struct container_table *table,
                           const struct runtime_event *event, int64_t now_ms)
 {
@@ -410,7 +426,7 @@ int container_table_event(struct container_table *table,
 	enum container_news news;
 	int r;
 
-	table->last_event_ns = MAX(table->last_event_ns, event->time_ns);
+	follow_events(table, event->time_ns);
 	if (event->kind == RUNTIME_EVENT_REMOVED) {
 		on_removed(table, event->id, now_ms);
 		return 0;
@@ -466,14 +482,24 @@ void container_table_inherit(struct container_table *table,
 
 /* --- how a look went --------------------------------------------------------------- */
 
+static bool is_same(const struct container *known,
+                    const struct container *found)
+{
+	return found->status == known->status &&
+	       found->health == known->health &&
+	       found->n_streak == known->n_streak;
+}
+
 static int take_look(struct container_table *table, struct entry *entry,
                      const struct container *container, bool held,
                      int64_t now_ms)
 {
 	struct container merged;
+	bool same;
 	int r;
 
 	container_known_merge(&entry->known, container, &merged);
+	same = is_same(&entry->known.container, &merged);
 	r = entry_update(table, entry, &merged, now_ms);
 	if (r == 0)
 		r = select_by(table, entry, container);
@@ -483,6 +509,7 @@ static int take_look(struct container_table *table, struct entry *entry,
 		return r;
 	}
 	entry->unsure = false;
+	doubt_looked(table, entry, same, now_ms);
 	if (!held)
 		cover_tell(table, entry, ~0u, true, now_ms);
 	return 0;
@@ -612,6 +639,7 @@ struct container_table *container_table_new(
 	map_init(&table->by_id, rng_next(&rng));
 	map_init(&table->by_identity, rng_next(&rng));
 	map_init(&table->by_member, rng_next(&rng));
+	deadlines_init(&table->doubts);
 	list_init(&table->entries);
 	list_init(&table->subscriptions);
 	list_init(&table->urgent);
@@ -666,6 +694,7 @@ void container_table_free(struct container_table *table)
 	map_fini(&table->by_id);
 	map_fini(&table->by_identity);
 	map_fini(&table->by_member);
+	deadlines_fini(&table->doubts);
 	mem_free(table->kept_names);
 	mem_free(table->self_id);
 	mem_free(table);

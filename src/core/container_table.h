@@ -35,8 +35,9 @@
 #define CONTAINERS_MAX 20000 /* known at one engine */
 
 enum containers_watch {
-	CONTAINERS_HEALTH, /* its check, or a probe */
-	CONTAINERS_EXITED, /* whether it has ended */
+	CONTAINERS_HEALTH,   /* its check, or a probe */
+	CONTAINERS_EXITED,   /* whether it has ended */
+	CONTAINERS_PRESENCE, /* whether it is there */
 };
 
 /* What one subscription is about; borrowed until the source is closed. */
@@ -54,6 +55,8 @@ struct containers_query {
 	uint32_t keep_last; /* … but not the last so many to end, of those that
 	                       the subscription covers */
 	const struct probe *probe; /* for those without a check; NULL: none */
+	bool anew; /* who takes the place of another appears anew: the labels of
+	              each count */
 	const char *wanted_label; /* of a container, for who is told; or NULL */
 	const char *dependents_label; /* see core/dependents.h; or NULL */
 };
@@ -136,6 +139,14 @@ void container_table_inherit(struct container_table *table,
  * table changes. */
 const struct container *container_table_next_look(
 	struct container_table *table);
+
+/* When container_table_wake() has something to do, Unix ms; never:
+ * CONTAINER_NO_DOUBT. Changes with everything that the table is given. */
+int64_t container_table_doubt(const struct container_table *table);
+/* Those whose health is not decided, although no event will say more, and
+ * whose time has come, are to be looked at. */
+void container_table_wake(struct container_table *table, int64_t now_ms);
+#define CONTAINER_NO_DOUBT INT64_MAX
 
 enum container_look {
 	CONTAINER_LOOK_FOUND,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * container_table's insides: entries (one per id) in container_table.c,
- * identities and who covers them in container_cover.c.
+ * identities and who covers them in container_cover.c, who is to be looked at
+ * again in container_doubt.c.
  */
 #pragma once
 
@@ -9,6 +10,7 @@
 #include "base/map.h"
 #include "core/container_known.h"
 #include "core/container_table.h"
+#include "core/deadlines.h"
 
 struct entry;
 
@@ -53,6 +55,10 @@ struct entry {
 	struct list waiting;       /* in table.urgent or table.later */
 	struct identity *identity; /* NULL: not looked at yet */
 	uint64_t sequence;         /* of becoming known */
+	struct deadline doubt;     /* when to look again unasked, Unix ms */
+	uint8_t n_doubts;          /* … which was done so often */
+	bool hinted;      /* an event spoke of its health: the look that
+	                          follows should find something new */
 	uint64_t listed;  /* the number of the list that had it last … */
 	uint64_t touched; /* … and during or after which an event came */
 	bool wanted;      /* to be looked at */
@@ -76,6 +82,7 @@ struct container_table {
 	const char **kept_names;
 	struct list urgent; /* to be looked at, first these */
 	struct list later;
+	struct deadlines doubts;
 	uint64_t sequence;
 	uint64_t list_number;
 	size_t n_list_looks; /* entries with of_list */
@@ -120,6 +127,16 @@ void cover_settle(struct container_table *table, int64_t now_ms);
 
 void cover_begin(struct container_table *table, const struct reading *reading);
 void cover_end(struct container_table *table);
+
+/* --- container_doubt.c ------------------------------------------------------ */
+
+/* An event was taken over. */
+void doubt_event(struct container_table *table, struct entry *entry,
+                 enum runtime_event_kind kind, int64_t now_ms);
+/* A look was; @same: it found what was known already. */
+void doubt_looked(struct container_table *table, struct entry *entry, bool same,
+                  int64_t now_ms);
+void doubt_end(struct container_table *table, struct entry *entry);
 
 /* --- container_table.c ------------------------------------------------------ */
 

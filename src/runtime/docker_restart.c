@@ -133,6 +133,8 @@ static void start(struct docker_work *work)
 
 static bool started_anew(const struct docker_work *work)
 {
+	if (work->before_ms)
+		return docker_started_ms(&work->now) != work->before_ms;
 	return strcmp(work->now.started_at, work->before.started_at) != 0;
 }
 

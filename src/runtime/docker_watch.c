@@ -125,8 +125,11 @@ static void on_stream_ended(struct docker_work *work)
 	else if (work->status != 200)
 		docker_finish(work, RUNTIME_FAILED,
 		              "the engine would not tell of its events: HTTP "
-		              "%u: %s",
-		              work->status, work->message);
+		              "%u: %s%s",
+		              work->status, work->message,
+		              docker_is_denied(work)
+		                      ? "; a proxy must let /events pass"
+		                      : "");
 	else
 		docker_finish(work, RUNTIME_UNAVAILABLE,
 		              "the engine ended the stream");

@@ -8,12 +8,13 @@
 #include "base/rng.h"
 #include "source/prober.h"
 
-#define ID_MAX      320  /* of a container, with a NUL */
-#define LIVED_MS    1000 /* a stream that lived so long was a good one */
-#define HURRY_MS    1000 /* to the list that repairs a failed look */
-#define MAX_DOUBLES 7    /* 2^7 * CONTAINERS_BACKOFF_MS is above its maximum */
-#define NOT_DUE     UINT64_MAX
-#define NS_PER_MS   1000000
+#define ID_MAX       320  /* of a container, with a NUL */
+#define LIVED_MS     1000 /* a stream that lived so long was a good one */
+#define HURRY_MS     1000 /* to the list that repairs a failed look */
+#define MAX_DOUBLES  7    /* 2^7 * CONTAINERS_BACKOFF_MS is above its maximum */
+#define REOPEN_POLLS 30   /* lists between two tries at a stream */
+#define NOT_DUE      UINT64_MAX
+#define NS_PER_MS    1000000
 
 enum stream_state { STREAM_CLOSED, STREAM_OPENING, STREAM_OPEN };
 
@@ -63,6 +64,8 @@ struct containers {
 	bool timer_open;
 	uint64_t open_due_ms;
 	uint64_t list_due_ms;
+	uint64_t look_due_ms;   /* … at those who are in doubt, at: */
+	int64_t doubt_wall_ms;  /* as the table says */
 	uint64_t next_hurry_ms; /* not before may a list be brought forward */
 
 	unsigned depth; /* the table is at work, and may call out */
@@ -79,6 +82,8 @@ struct containers {
 static void open_stream(struct containers *containers);
 static void list_now(struct containers *containers);
 static void look_on(struct containers *containers);
+static void look_when_due(struct containers *containers);
+static void arm(struct containers *containers);
 
 static int64_t wall_ms(void)
 {
@@ -104,12 +109,17 @@ static void on_due(uv_timer_t *timer)
 		containers->list_due_ms = NOT_DUE;
 		list_now(containers);
 	}
+	if (containers->look_due_ms <= now_ms)
+		look_when_due(containers);
+	arm(containers);
 }
 
 static void arm(struct containers *containers)
 {
 	uint64_t now_ms = uv_now(containers->loop);
-	uint64_t due_ms = MIN(containers->open_due_ms, containers->list_due_ms);
+	uint64_t due_ms =
+		MIN(MIN(containers->open_due_ms, containers->list_due_ms),
+	            containers->look_due_ms);
 
 	if (containers->closing)
 		return;
@@ -275,6 +285,23 @@ static void not_taken(struct containers *containers, int code)
 	}
 }
 
+/* Nearly always nobody is in doubt. */
+static void arm_doubt(struct containers *containers)
+{
+	int64_t at_ms = container_table_doubt(containers->table);
+	int64_t left_ms;
+
+	if (at_ms == containers->doubt_wall_ms)
+		return;
+	containers->doubt_wall_ms = at_ms;
+	left_ms = at_ms == CONTAINER_NO_DOUBT ? 0 : at_ms - wall_ms();
+	containers->look_due_ms =
+		at_ms == CONTAINER_NO_DOUBT
+			? NOT_DUE
+			: uv_now(containers->loop) + (uint64_t)MAX(left_ms, 1);
+	arm(containers);
+}
+
 /* After each turn of the table. */
 static void go_on(struct containers *containers)
 {
@@ -282,6 +309,15 @@ static void go_on(struct containers *containers)
 	publish_if_ready(containers);
 	/* whoever was told may have asked for more */
 	look_on(containers);
+	arm_doubt(containers);
+}
+
+static void look_when_due(struct containers *containers)
+{
+	containers->look_due_ms = NOT_DUE;
+	containers->doubt_wall_ms = CONTAINER_NO_DOUBT;
+	container_table_wake(containers->table, wall_ms());
+	go_on(containers);
 }
 
 static void containers_maybe_closed(struct containers *containers);
@@ -536,6 +572,7 @@ static void on_opened(struct runtime_watch *watch)
 	containers->opened_ms = uv_now(containers->loop);
 	containers->heard = false;
 	containers->stats.connected = true;
+	containers->stats.polled = false;
 	containers->stats.n_connects++;
 	if (!containers->closing)
 		list_after_gap(containers);
@@ -606,9 +643,21 @@ static void stream_failed(struct containers *containers, const struct err *err,
 		          LOG_STR("detail", err->message));
 }
 
-static void poll_instead(struct containers *containers)
+/* Who lets nobody hear of events may change his mind. */
+static void poll_instead(struct containers *containers, const char *detail)
 {
+	containers->n_stream_failures = 0;
+	containers->open_due_ms = uv_now(containers->loop) +
+	                          REOPEN_POLLS * containers->every_poll_ms;
+	arm(containers);
+	if (containers->stats.polled)
+		return;
 	containers->stats.polled = true;
+	log_warn(containers->log,
+	         "no events can be had, containers are listed instead",
+	         LOG_STR("source", containers->name),
+	         LOG_INT("every_ms", containers->every_poll_ms),
+	         LOG_STR("detail", detail));
 	list_after_gap(containers);
 }
 
@@ -623,7 +672,7 @@ static void on_stream_closed(struct runtime_watch *watch)
 	if (containers->closing)
 		containers_maybe_closed(containers);
 	else if (watch->err.code == UV_ENOTSUP)
-		poll_instead(containers);
+		poll_instead(containers, watch->err.message);
 	else
 		stream_failed(containers, &watch->err, was_open);
 }
@@ -648,7 +697,7 @@ static void open_stream(struct containers *containers)
 		return;
 	containers->stream = STREAM_CLOSED;
 	if (r == -ENOTSUP) {
-		poll_instead(containers);
+		poll_instead(containers, "this engine has none");
 		return;
 	}
 	(void)err_set_code(&err, r, "events cannot be watched");
@@ -735,6 +784,8 @@ int containers_new(const struct containers_options *options,
 	containers->every_poll_ms =
 		options->poll_ms ? options->poll_ms : CONTAINERS_POLL_MS;
 	containers->open_due_ms = containers->list_due_ms = NOT_DUE;
+	containers->look_due_ms = NOT_DUE;
+	containers->doubt_wall_ms = CONTAINER_NO_DOUBT;
 	containers->stats.resync_ms = OBSERVATION_NEVER;
 	for (size_t i = 0; i < N_CONTAINERS_LOOKS; i++)
 		containers->looks[i].owner = containers;

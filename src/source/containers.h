@@ -11,14 +11,18 @@
  * The stream of events is opened with `since` the last event that was seen,
  * then everything is listed; what both say is counted once. A stream that ends
  * is opened again with growing, jittered pauses; the list that follows finds
- * what was missed. Where the engine has no stream there is only the list,
- * every poll_ms.
+ * what was missed. Where the engine has no stream, or a proxy denies it, there
+ * is only the list, every poll_ms, and now and then another try.
  *
  * An event about health, and a container in a list that may be in a bad way,
  * lead to an inspection: only what the engine says of the whole container at
  * that moment becomes an observation. Inspections run beside each other,
  * N_CONTAINERS_LOOKS at most, one for a container; reading the stream never
  * waits for them.
+ *
+ * Of some an engine says "unhealthy" before it can know, and is silent when it
+ * does know; such a one is looked at again until it is decided (container_
+ * table_doubt()). Nobody else is ever asked about without a reason.
  *
  * An engine that cannot be read makes all its members unknown, once.
  */

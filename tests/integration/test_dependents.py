@@ -8,7 +8,8 @@ import os
 from daemons.bouncer import rule, settings
 
 RESTARTED = "dependent restarted after its parent"
-SLEEP = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1 & wait; done"]
+SLEEP = ["/bin/sh", "-c",
+         "trap 'exit 0' TERM; while :; do sleep 1 & wait; done"]
 
 
 def watching(dockerd, **keys):

@@ -87,6 +87,24 @@ def test_leaves_paused_containers_alone(dockerd, bouncer):
     assert running.steps("health/web") == []
 
 
+def test_restarts_what_was_sick_when_resumed(dockerd, bouncer):
+    """Docker calls it unhealthy while it is paused, and so says nothing when
+    its check then fails."""
+    dockerd.run_checked("web", interval=2)
+    running = bouncer(watching(dockerd, rule(), resync_interval="1h"))
+    seen(running, "health/web")
+    before = dockerd.started_at("web")
+    dockerd.make_sick("web")
+    dockerd.pause("web")
+    dockerd.wait_health("web", "unhealthy")
+    assert dockerd.state("web")["Health"]["FailingStreak"] == 0
+    dockerd.unpause("web")
+    running.wait_step("health/web", "ok")
+    running.wait_recovered("health/web")
+    assert dockerd.started_at("web") != before
+    assert len(running.steps("health/web")) == 1
+
+
 def test_opt_out_and_swarm_and_auto_remove(dockerd, bouncer):
     dockerd.run_checked("web")
     dockerd.run_checked("shy", Labels={"bouncer.ignore": "TRUE"})
@@ -197,6 +215,24 @@ def test_waits_for_the_containers_own_stop_timeout(dockerd, bouncer):
     running.wait_step("health/web", "ok", timeout=30)
     assert 2 <= time.monotonic() - began < 12
     running.wait_recovered("health/web")
+
+
+def test_twenty_that_ignore_sigterm(dockerd, bouncer):
+    """One after the other that would be two minutes."""
+    names = [f"web{i}" for i in range(20)]
+    for name in names:
+        dockerd.run_checked(name, stubborn=True, StopTimeout=6)
+    running = bouncer(watching(dockerd, rule(), max_parallel=20))
+    for name in names:
+        seen(running, f"health/{name}")
+    for name in names:
+        dockerd.make_sick(name)
+    begun = time.monotonic()
+    for name in names:
+        running.wait_recovered(f"health/{name}", timeout=60)
+    assert time.monotonic() - begun < 60
+    for name in names:
+        assert len(running.steps(f"health/{name}")) == 1
 
 
 def test_dry_run(dockerd, bouncer):

@@ -44,6 +44,20 @@ def test_restarts_what_is_unhealthy(podman, bouncer):
     assert len(running.steps("health/web")) == 1
 
 
+def test_one_check_is_enough(podman, bouncer):
+    """Its event comes before its result, and no other comes."""
+    podman.run_checked("web", interval=3600)
+    assert check_twice(podman, "web")
+    running = bouncer(watching(podman, rule(type="podman"),
+                               resync_interval="1h"))
+    seen(running, "health/web")
+    before = podman.started_at("web")
+    podman.make_sick("web")
+    assert not podman.check_health("web")
+    running.wait_step("health/web", "ok", timeout=10)
+    assert podman.started_at("web") != before
+
+
 def test_leaves_those_alone_that_podman_looks_after(podman, bouncer):
     """--health-on-failure, and who opts out."""
     podman.run_checked("web", interval=3600)

@@ -219,6 +219,7 @@ static int engine_watch(struct runtime *runtime, struct runtime_watch *watch)
 	assert_null(kit->watch);
 	kit->watch = watch;
 	kit->watch_unwatched = false;
+	kit->n_watches++;
 	kit->since_ns = watch->since_ns;
 	watch->work = kit;
 	return 0;
@@ -405,6 +406,8 @@ static void on_line(void *context, enum log_level level, struct slice line)
 
 	if (memmem(line.p, line.n, "cannot be watched", 17))
 		kit->n_lost++;
+	if (memmem(line.p, line.n, "no events can be had", 20))
+		kit->n_denied++;
 	if (memmem(line.p, line.n, "are watched", 11))
 		kit->n_found++;
 }

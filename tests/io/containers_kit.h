@@ -33,7 +33,7 @@ struct kit_container {
 struct kit {
 	struct test_loop loop;
 	struct log log;
-	unsigned n_lost, n_found; /* log lines */
+	unsigned n_lost, n_found, n_denied; /* log lines */
 
 	/* the engine */
 	struct runtime runtime;
@@ -44,6 +44,7 @@ struct kit {
 	int64_t now_ns;
 	struct runtime_watch *watch;
 	bool watch_open, watch_unwatched;
+	unsigned n_watches;  /* streams asked for */
 	struct list pending; /* calls */
 	unsigned n_pending, n_looking, max_looking;
 	unsigned n_lists, n_looks;

@@ -282,6 +282,77 @@ static void test_without_events(void **state)
 	}
 }
 
+/* A proxy denies the stream, and once lets it pass. */
+static void test_events_come_to_be_allowed(void **state)
+{
+	struct kit_container *web;
+
+	kit_init(&kit, NEVER_MS, 5);
+	kit.no_events = true;
+	web = kit_add(&kit, "1", "web");
+	kit_start(&kit);
+	KIT_UNTIL(&kit, kit.n_watches == 3);
+	assert_true(containers_stats(kit.source).polled);
+	assert_int_equal(kit.n_denied, 1);
+	assert_int_equal(kit.n_unknown, 0);
+	kit.no_events = false;
+	KIT_UNTIL(&kit, containers_stats(kit.source).connected);
+	assert_false(containers_stats(kit.source).polled);
+	KIT_UNTIL(&kit, kit.n_pending == 0);
+	kit_health(&kit, web, CONTAINER_HEALTH_UNHEALTHY);
+	KIT_UNTIL(&kit, kit_is(web, HEALTH_BAD));
+	kit_fini(&kit);
+}
+
+/* --- who is in doubt ------------------------------------------------------------- */
+
+/* Its check fails for good only after the engine has long called it so. */
+static void test_undecided_is_looked_at_again(void **state)
+{
+	struct kit_container *web;
+	struct kit_container *db;
+
+	kit_init(&kit, NEVER_MS, NEVER_MS);
+	web = kit_add(&kit, "1", "web");
+	db = kit_add(&kit, "2", "db");
+	kit_start(&kit);
+	KIT_UNTIL(&kit, kit_is(web, HEALTH_GOOD));
+	web->state.status = CONTAINER_PAUSED;
+	web->state.health = CONTAINER_HEALTH_UNHEALTHY;
+	kit_happens(&kit, RUNTIME_EVENT_PAUSED, web);
+	web->state.status = CONTAINER_RUNNING;
+	kit_happens(&kit, RUNTIME_EVENT_RESUMED, web);
+	KIT_UNTIL(&kit, kit_is(web, HEALTH_STARTING));
+	assert_int_equal(kit.n_looks, 1);
+	web->state.n_streak = 1;
+	KIT_UNTIL(&kit, kit_is(web, HEALTH_BAD));
+	assert_int_equal(kit.n_looks, 2);
+	assert_int_equal(kit.n_lists, 1);
+	assert_int_equal(db->nth_look, 0);
+	kit_fini(&kit);
+}
+
+/* The event comes before what it speaks of can be seen. */
+static void test_event_before_its_result(void **state)
+{
+	struct kit_container *web;
+
+	kit_init(&kit, NEVER_MS, NEVER_MS);
+	web = kit_add(&kit, "1", "web");
+	kit_start(&kit);
+	KIT_UNTIL(&kit, kit_is(web, HEALTH_GOOD));
+	web->state.health = CONTAINER_HEALTH_UNSAID;
+	kit_happens(&kit, RUNTIME_EVENT_HEALTH, web);
+	web->state.health = CONTAINER_HEALTH_HEALTHY;
+	KIT_UNTIL(&kit, web->n_told == 2);
+	assert_true(kit_is(web, HEALTH_GOOD));
+	web->state.health = CONTAINER_HEALTH_UNHEALTHY;
+	web->state.n_streak = 2;
+	KIT_UNTIL(&kit, kit_is(web, HEALTH_BAD));
+	assert_int_equal(kit.n_looks, 2);
+	kit_fini(&kit);
+}
+
 /* A listener that asks at once for more, and one that wants no more of it. */
 static void test_check_and_forget(void **state)
 {
@@ -428,6 +499,9 @@ int main(void)
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_urgent_looks_first),
 		cmocka_unit_test(test_without_events),
+		cmocka_unit_test(test_events_come_to_be_allowed),
+		cmocka_unit_test(test_undecided_is_looked_at_again),
+		cmocka_unit_test(test_event_before_its_result),
 		cmocka_unit_test(test_check_and_forget),
 		cmocka_unit_test(test_closing),
 		cmocka_unit_test(test_closing_from_within),

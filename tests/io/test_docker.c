@@ -304,6 +304,76 @@ static void test_a_lost_restart_is_asked_for_once_more(void **state)
 	docker_end_test(&fixture);
 }
 
+#define ONCE     STATE("running", "2026-01-02T03:04:05.678912345Z", "")
+#define AGAIN_AT STATE("running", "2026-01-02T04:04:06.1+01:00", "")
+#define ONCE_MS  1767323045678
+
+/* What the caller has just seen is not looked at again. */
+static void test_seen(void **state)
+{
+	static const struct scripted_row rows[] = {
+		HELLO,
+		LOOK(ONCE),
+		POST(C "/restart", 204, NULL),
+		CHECK(ONCE),
+		CHECK(AGAIN_AT),
+		/* paused: nothing is asked; not enough is known: it looks */
+		LOOK(RUNNING),
+		POST(C "/kill", 204, NULL),
+		/* a removal does all the same */
+		LOOK(RUNNING),
+		{ 0 },
+	};
+	struct runtime_target seen;
+	struct fixture fixture;
+
+	docker_begin_test(&fixture, rows);
+	docker_run(&fixture, runtime_inspect);
+	seen = fixture.call.found;
+	assert_true(seen.started_wall_ms == ONCE_MS);
+	fixture.call.seen = &seen;
+	docker_run(&fixture, runtime_restart);
+	docker_expect(&fixture, RUNTIME_OK, NULL);
+
+	seen.status = RUNTIME_STATUS_PAUSED;
+	docker_run(&fixture, runtime_restart);
+	docker_expect(&fixture, RUNTIME_LEFT_ALONE, "it is paused");
+	seen.started_wall_ms = 0;
+	docker_run(&fixture, runtime_kill);
+	docker_expect(&fixture, RUNTIME_OK, NULL);
+	seen.started_wall_ms = ONCE_MS;
+	seen.status = RUNTIME_STATUS_EXITED;
+	docker_run(&fixture, runtime_remove);
+	docker_expect(&fixture, RUNTIME_LEFT_ALONE, NULL);
+	docker_end_test(&fixture);
+}
+
+/* Its own stop timeout is Podman's to be told, also by who has seen it. */
+static void test_seen_stop_timeout(void **state)
+{
+	static const struct scripted_row rows[] = {
+		PING(PODMAN),
+		LOOK(ONCE),
+		POST(C "/stop?t=10", 204, NULL),
+		POST(C "/stop?t=7", 204, NULL),
+		{ 0 },
+	};
+	struct runtime_target seen;
+	struct fixture fixture;
+
+	docker_begin_test(&fixture, rows);
+	docker_run(&fixture, runtime_inspect);
+	seen = fixture.call.found;
+	fixture.call.seen = &seen;
+	fixture.call.stop_timeout_ms = -1;
+	docker_run(&fixture, runtime_stop);
+	docker_expect(&fixture, RUNTIME_OK, NULL);
+	seen.stop_timeout_ms = 7000;
+	docker_run(&fixture, runtime_stop);
+	docker_expect(&fixture, RUNTIME_OK, NULL);
+	docker_end_test(&fixture);
+}
+
 /* --- versions, and who it is -------------------------------------------- */
 
 #define OTHER(api, reply)                                             \
@@ -515,6 +585,8 @@ int main(void)
 		cmocka_unit_test(test_restarts),
 		cmocka_unit_test(test_a_lost_restart_is_asked_for_once_more),
 		cmocka_unit_test(test_other_operations),
+		cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_seen_stop_timeout),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_stop_timeouts_and_signals),
 		cmocka_unit_test(test_podman_without_a_stop_timeout),

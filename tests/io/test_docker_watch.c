@@ -255,6 +255,13 @@ static void test_ends_of_a_stream(void **state)
 		{ "HTTP/1.1 500 X\r\nContent-Length: 17\r\n\r\n"
 		  "{\"message\":\"no\"}\n",
 		  -EIO, "would not tell of its events: HTTP 500: no", "" },
+		/* as proxies say it that let only some of it be asked */
+		{ "HTTP/1.1 403 X\r\nContent-Length: 3\r\n\r\nno\n", -ENOTSUP,
+		  "a proxy must let /events pass", "" },
+		{ "HTTP/1.1 404 X\r\nContent-Length: 3\r\n\r\nno\n", -ENOTSUP,
+		  "of its events: HTTP 404: ", "" },
+		{ "HTTP/1.1 501 X\r\nContent-Length: 3\r\n\r\nno\n", -ENOTSUP,
+		  "of its events: HTTP 501: ", "" },
 		{ "HTTP/1.1 200 OK\r\n\r\n<html>\n", -EIO,
 		  "the engine's events make no sense: ", "" },
 		{ "HTTP/1.1 200 OK\r\n\r\n" START "]" DIE, -EIO,

@@ -19,24 +19,29 @@ static void test_which_ends_count(void **state)
 		int64_t code;
 		bool any_end, codes_given;
 		bool seen, asked, by_hand;
-		bool counts;
+		enum idle_reason why; /* it is left */
 	} rows[] = {
 		/* crashed before our eyes, and otherwise */
-		{ "nonzero", 1, false, false, true, false, false, true },
-		{ "nonzero", 0, false, false, true, false, false, false },
-		{ "nonzero", 1, false, false, false, false, false, false },
+		{ "nonzero", 1, false, false, true, false, false, IDLE_UNSAID },
+		{ "nonzero", 0, false, false, true, false, false,
+		  IDLE_EXIT_CODE },
+		{ "nonzero", 1, false, false, false, false, false,
+		  IDLE_UNSEEN },
 		/* stopped by a person */
-		{ "nonzero", 137, false, false, true, true, false, false },
-		{ "nonzero", 137, false, false, true, false, true, false },
+		{ "nonzero", 137, false, false, true, true, false,
+		  IDLE_STOPPED },
+		{ "nonzero", 137, false, false, true, false, true,
+		  IDLE_STOPPED },
 		/* clean-up, and codes that somebody wrote */
-		{ "0", 0, true, false, false, false, false, true },
-		{ "0", 0, true, false, true, true, true, true },
-		{ "0", 143, true, false, true, true, false, false },
-		{ "0,143", 143, false, true, true, true, false, true },
-		{ "any", 143, false, true, false, false, true, true },
+		{ "0", 0, true, false, false, false, false, IDLE_UNSAID },
+		{ "0", 0, true, false, true, true, true, IDLE_UNSAID },
+		{ "0", 143, true, false, true, true, false, IDLE_EXIT_CODE },
+		{ "0,143", 143, false, true, true, true, false, IDLE_UNSAID },
+		{ "any", 143, false, true, false, false, true, IDLE_UNSAID },
 		/* an engine that tells no codes */
-		{ "any", -1, false, true, false, false, false, true },
-		{ "nonzero", -1, false, false, true, false, false, false },
+		{ "any", -1, false, true, false, false, false, IDLE_UNSAID },
+		{ "nonzero", -1, false, false, true, false, false,
+		  IDLE_EXIT_CODE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -44,7 +49,7 @@ static void test_which_ends_count(void **state)
 		struct containers_query query;
 		struct exit_codes codes;
 		struct container job = kit_container("1", "job");
-		bool counts;
+		const struct observation *last;
 
 		assert_int_equal(exit_codes_parse(slice_from(rows[i].codes),
 		                                  &codes, NULL),
@@ -71,12 +76,101 @@ static void test_which_ends_count(void **state)
 		} else {
 			kit_list(&kit, &job, 1);
 		}
-		counts = kit_member(&kit, 0, "job")->last.kind ==
-		         OBSERVATION_EXITED;
-		if (counts != rows[i].counts)
+		last = &kit_member(&kit, 0, "job")->last;
+		if ((last->kind == OBSERVATION_EXITED) !=
+		    (rows[i].why == IDLE_UNSAID))
 			fail_msg("row %zu", i);
+		assert_int_equal(last->idle, rows[i].why);
 		kit_fini(&kit);
 	}
+}
+
+/* --- a clock that is set ------------------------------------------------------------ */
+
+/* What was noted before lies in the future now: what happens next counts none
+ * the less. */
+static void test_clock_set_back(void **state)
+{
+	struct kit kit;
+	struct containers_query health, ends;
+	struct container web = kit_container("1", "web");
+
+	kit_init(&kit);
+	health = kit_health_query(&kit);
+	ends = kit_exited_query(&kit);
+	web.started_wall_ms = kit.now_ms - 1000;
+	kit_subscribe(&kit, 0, &health);
+	kit_subscribe(&kit, 1, &ends);
+	kit_list(&kit, &web, 1);
+	kit_health_event(&kit, "1", CONTAINER_HEALTH_HEALTHY);
+	HEALTH(&kit, "web", GOOD);
+
+	kit.now_ms -= 3600000;
+	kit_health_event(&kit, "1", CONTAINER_HEALTH_UNHEALTHY);
+	kit_expect_look(&kit, "1");
+	web.health = CONTAINER_HEALTH_UNHEALTHY;
+	web.n_streak = 1;
+	kit_found(&kit, &web);
+	HEALTH(&kit, "web", BAD);
+	/* how long it runs cannot be said */
+	assert_int_equal(kit_member(&kit, 0, "web")->last.running_ms, 0);
+
+	kit_ended(&kit, "1", 3, false);
+	kit_expect_look(&kit, "1");
+	web = kit_exited(&kit, "1", "web", 3);
+	web.finished_wall_ms = kit.now_ms;
+	web.started_wall_ms = kit.now_ms + 3599000;
+	kit.now_ms += 10;
+	kit_found(&kit, &web);
+	kit_expect(&kit, 1, "web", OBSERVATION_EXITED, HEALTH_IDLE);
+	assert_int_equal(kit_member(&kit, 1, "web")->last.age_ms, 10);
+	/* since then the stream is taken up again, not since the future */
+	assert_true(container_table_last_event(kit.table) / 1000000 <=
+	            kit.now_ms);
+	kit_fini(&kit);
+}
+
+/* … and so is what somebody stopped left alone. */
+static void test_stopped_after_the_clock_was_set_back(void **state)
+{
+	struct kit kit;
+	struct containers_query ends;
+	struct container web = kit_container("1", "web");
+
+	kit_init(&kit);
+	ends = kit_exited_query(&kit);
+	web.started_wall_ms = kit.now_ms - 1000;
+	kit_subscribe(&kit, 1, &ends);
+	kit_list(&kit, &web, 1);
+	kit.now_ms -= 3600000;
+	kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+	kit_ended(&kit, "1", 143, false);
+	kit_expect_look(&kit, "1");
+	web = kit_exited(&kit, "1", "web", 143);
+	web.finished_wall_ms = kit.now_ms;
+	kit_found(&kit, &web);
+	kit_expect(&kit, 1, "web", OBSERVATION_HEALTH, HEALTH_IDLE);
+	kit_fini(&kit);
+}
+
+/* An end in the future is no age below nothing. */
+static void test_ended_in_the_future(void **state)
+{
+	struct kit kit;
+	struct containers_query ends;
+	struct container job;
+
+	kit_init(&kit);
+	ends = kit_exited_query(&kit);
+	ends.any_end = true;
+	ends.codes = &kit.any;
+	kit_subscribe(&kit, 1, &ends);
+	job = kit_exited(&kit, "1", "job", 0);
+	job.finished_wall_ms = kit.now_ms + 3600000;
+	kit_list(&kit, &job, 1);
+	kit_expect(&kit, 1, "job", OBSERVATION_EXITED, HEALTH_IDLE);
+	assert_int_equal(kit_member(&kit, 1, "job")->last.age_ms, 0);
+	kit_fini(&kit);
 }
 
 /* It is told what ended, when, and that it runs again. */
@@ -449,6 +543,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_which_ends_count),
+		cmocka_unit_test(test_clock_set_back),
+		cmocka_unit_test(test_stopped_after_the_clock_was_set_back),
+		cmocka_unit_test(test_ended_in_the_future),
 		cmocka_unit_test(test_ended_and_started),
 		cmocka_unit_test(test_asked_after_the_end),
 		cmocka_unit_test(test_killed_by_us),
