@@ -214,7 +214,6 @@ static void forget_past(struct container_known *known,
 	bool runs_again = next->status == CONTAINER_RUNNING &&
 	                  !next->started_wall_ms &&
 	                  known->container.status == CONTAINER_EXITED;
-
 	int64_t started_ms = began_of(next);
 
 	if (runs_again || started_ms > known->asked_ms)
