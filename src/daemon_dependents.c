@@ -417,12 +417,6 @@ static int link_init(struct link *link, struct chain *chain,
 	return 0;
 }
 
-static bool is_own(const struct daemon *daemon,
-                   const struct container *container)
-{
-	return daemon->own_id[0] && strcmp(container->id, daemon->own_id) == 0;
-}
-
 static int take_links(struct chain *chain, const struct dependent *found,
                       size_t n)
 {
@@ -430,7 +424,8 @@ static int take_links(struct chain *chain, const struct dependent *found,
 	if (!chain->links)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		if (is_own(chain->daemon, found[i].container))
+		if (selector_same_id(found[i].container->id,
+		                     chain->daemon->own_id))
 			continue;
 		if (link_init(&chain->links[chain->n_links], chain, &found[i]) <
 		    0)

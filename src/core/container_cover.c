@@ -25,12 +25,12 @@ void cover_end(struct container_table *table)
 	table->listener.end(table->listener.context);
 }
 
-static struct slice member_key(const struct cover *cover)
+static struct slice member_key(const struct coverage *cover)
 {
 	return slice_make((const char *)&cover->member, sizeof(cover->member));
 }
 
-static void leave(struct container_table *table, struct cover *cover)
+static void leave(struct container_table *table, struct coverage *cover)
 {
 	void *member = cover->member;
 
@@ -43,7 +43,7 @@ static void leave(struct container_table *table, struct cover *cover)
 	table->listener.leave(table->listener.context, member);
 }
 
-static void cover_free(struct container_table *table, struct cover *cover)
+static void cover_free(struct container_table *table, struct coverage *cover)
 {
 	leave(table, cover);
 	list_unlink(&cover->node);
@@ -57,7 +57,8 @@ static void identity_free(struct container_table *table,
                           struct identity *identity)
 {
 	LIST_FOR_EACH_SAFE (node, &identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (cover->subscription->query->keep_last)
 			cover->subscription->rank = true;
@@ -104,7 +105,8 @@ static void forget_judgements(struct container_table *table,
                               struct identity *identity)
 {
 	LIST_FOR_EACH_SAFE (node, &identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (!cover->member || cover->subscription->query->anew)
 			cover_free(table, cover);
@@ -199,8 +201,8 @@ unsigned cover_of(const struct entry *entry)
 	if (!entry->identity || entry->identity->front != entry)
 		return 0;
 	LIST_FOR_EACH (node, &entry->identity->covers) {
-		const struct cover *cover =
-			container_of(node, struct cover, node);
+		const struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (cover->member)
 			watches |= 1u << cover->subscription->query->watch;
@@ -208,11 +210,12 @@ unsigned cover_of(const struct entry *entry)
 	return watches;
 }
 
-static struct cover *find_cover(const struct identity *identity,
-                                const struct subscription *subscription)
+static struct coverage *find_cover(const struct identity *identity,
+                                   const struct subscription *subscription)
 {
 	LIST_FOR_EACH (node, &identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (cover->subscription == subscription)
 			return cover;
@@ -220,10 +223,10 @@ static struct cover *find_cover(const struct identity *identity,
 	return NULL;
 }
 
-static struct cover *cover_new(struct identity *identity,
-                               struct subscription *subscription)
+static struct coverage *cover_new(struct identity *identity,
+                                  struct subscription *subscription)
 {
-	struct cover *cover = mem_calloc(1, sizeof(*cover));
+	struct coverage *cover = mem_calloc(1, sizeof(*cover));
 
 	if (!cover)
 		return NULL;
@@ -234,7 +237,7 @@ static struct cover *cover_new(struct identity *identity,
 	return cover;
 }
 
-static int appear(struct container_table *table, struct cover *cover,
+static int appear(struct container_table *table, struct coverage *cover,
                   const struct container *container)
 {
 	struct subscription *subscription = cover->subscription;
@@ -257,7 +260,7 @@ static int select_one(struct container_table *table, struct identity *identity,
                       struct subscription *subscription,
                       const struct container *container)
 {
-	struct cover *cover = find_cover(identity, subscription);
+	struct coverage *cover = find_cover(identity, subscription);
 
 	if (!selects(table, subscription, container)) {
 		if (cover)
@@ -294,7 +297,8 @@ int cover_select(struct container_table *table, struct entry *entry,
 
 /* --- the last to end -------------------------------------------------------------- */
 
-static struct observation exited_of(const struct cover *cover, int64_t now_ms)
+static struct observation exited_of(const struct coverage *cover,
+                                    int64_t now_ms)
 {
 	const struct containers_query *query = cover->subscription->query;
 	struct container_ends ends = {
@@ -310,9 +314,9 @@ static struct observation exited_of(const struct cover *cover, int64_t now_ms)
 static int by_end(const void *a, const void *b)
 {
 	const struct entry *first =
-		(*(struct cover *const *)a)->identity->front;
+		(*(struct coverage *const *)a)->identity->front;
 	const struct entry *second =
-		(*(struct cover *const *)b)->identity->front;
+		(*(struct coverage *const *)b)->identity->front;
 	int64_t first_ms = first->known.container.finished_wall_ms;
 	int64_t second_ms = second->known.container.finished_wall_ms;
 
@@ -324,13 +328,13 @@ static int by_end(const void *a, const void *b)
 /* All that have ended, into @ended if that is not NULL. Meanwhile all of them
  * are kept, so that none is lost if memory is out. */
 static size_t collect_ended(struct subscription *subscription,
-                            struct cover **ended)
+                            struct coverage **ended)
 {
 	size_t n = 0;
 
 	LIST_FOR_EACH (node, &subscription->covers) {
-		struct cover *cover =
-			container_of(node, struct cover, of_subscription);
+		struct coverage *cover =
+			container_of(node, struct coverage, of_subscription);
 
 		cover->kept = cover->member &&
 		              exited_of(cover, 0).kind == OBSERVATION_EXITED;
@@ -344,19 +348,19 @@ static size_t collect_ended(struct subscription *subscription,
 static void rank(struct subscription *subscription)
 {
 	size_t n = collect_ended(subscription, NULL);
-	struct cover **ended;
+	struct coverage **ended;
 
 	subscription->rank = false;
 	subscription->retell = true;
 	if (n <= subscription->query->keep_last)
 		return;
-	ended = mem_alloc(n * sizeof(struct cover *));
+	ended = mem_alloc(n * sizeof(struct coverage *));
 	if (!ended) {
 		subscription->rank = true; /* next time */
 		return;
 	}
 	(void)collect_ended(subscription, ended);
-	qsort(ended, n, sizeof(struct cover *), by_end);
+	qsort(ended, n, sizeof(struct coverage *), by_end);
 	for (size_t i = subscription->query->keep_last; i < n; i++)
 		ended[i]->kept = false;
 	mem_free(ended);
@@ -367,7 +371,8 @@ void cover_ends_changed(struct entry *entry)
 	if (!entry->identity)
 		return;
 	LIST_FOR_EACH (node, &entry->identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (cover->subscription->query->keep_last)
 			cover->subscription->rank = true;
@@ -376,7 +381,7 @@ void cover_ends_changed(struct entry *entry)
 
 /* --- telling ---------------------------------------------------------------------- */
 
-static struct observation observe(struct cover *cover, int64_t now_ms)
+static struct observation observe(struct coverage *cover, int64_t now_ms)
 {
 	struct subscription *subscription = cover->subscription;
 	struct observation observation;
@@ -395,7 +400,7 @@ static struct observation observe(struct cover *cover, int64_t now_ms)
 	return observation;
 }
 
-static void say(struct container_table *table, struct cover *cover,
+static void say(struct container_table *table, struct coverage *cover,
                 const struct observation *observation,
                 const struct container *container)
 {
@@ -407,7 +412,7 @@ static void say(struct container_table *table, struct cover *cover,
 	                        observation, container);
 }
 
-static void tell(struct container_table *table, struct cover *cover,
+static void tell(struct container_table *table, struct coverage *cover,
                  bool always, int64_t now_ms)
 {
 	struct observation observation;
@@ -421,7 +426,7 @@ static void tell(struct container_table *table, struct cover *cover,
 		    &cover->identity->front->known.container);
 }
 
-static void tell_unknown(struct container_table *table, struct cover *cover)
+static void tell_unknown(struct container_table *table, struct coverage *cover)
 {
 	static const struct observation unknown = {
 		.kind = OBSERVATION_UNKNOWN,
@@ -439,7 +444,8 @@ void cover_tell(struct container_table *table, struct entry *entry,
 	if (!entry->identity || entry->identity->front != entry)
 		return;
 	LIST_FOR_EACH (node, &entry->identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (watches & 1u << cover->subscription->query->watch)
 			tell(table, cover, always, now_ms);
@@ -451,7 +457,7 @@ void cover_unknown(struct container_table *table, struct entry *entry)
 	if (!entry->identity || entry->identity->front != entry)
 		return;
 	LIST_FOR_EACH (node, &entry->identity->covers)
-		tell_unknown(table, container_of(node, struct cover, node));
+		tell_unknown(table, container_of(node, struct coverage, node));
 }
 
 void cover_tell_all(struct container_table *table, int64_t now_ms)
@@ -483,8 +489,8 @@ static void retell(struct container_table *table,
 {
 	subscription->retell = false;
 	LIST_FOR_EACH (node, &subscription->covers) {
-		struct cover *cover =
-			container_of(node, struct cover, of_subscription);
+		struct coverage *cover =
+			container_of(node, struct coverage, of_subscription);
 		const struct entry *front = cover->identity->front;
 
 		if (cover->told && cover->told_kind != OBSERVATION_UNKNOWN &&

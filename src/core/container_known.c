@@ -135,6 +135,7 @@ static void keep_nature(const struct container *old, struct container *out)
 	if (!old->detailed)
 		return;
 	out->detailed = true;
+	out->opted_out = old->opted_out;
 	out->policy = old->policy;
 	out->auto_remove = old->auto_remove;
 	out->own_action = old->own_action;

@@ -180,6 +180,21 @@ static int entry_update(struct container_table *table, struct entry *entry,
 	return r;
 }
 
+/* Out of one rule of its own wish: then it is not restarted for the sake of
+ * others, either. */
+static bool opts_out(const struct container_table *table,
+                     const struct container *container)
+{
+	LIST_FOR_EACH (node, &table->subscriptions) {
+		const struct subscription *subscription =
+			container_of(node, struct subscription, node);
+
+		if (selector_opts_out(subscription->query->selector, container))
+			return true;
+	}
+	return false;
+}
+
 /* What is known now, with the labels that only @container has. */
 static int select_by(struct container_table *table, struct entry *entry,
                      const struct container *container)
@@ -188,6 +203,8 @@ static int select_by(struct container_table *table, struct entry *entry,
 
 	full.labels = container->labels;
 	full.n_labels = container->n_labels;
+	full.opted_out = opts_out(table, &full);
+	entry->known.container.opted_out = full.opted_out;
 	return cover_select(table, entry, &full);
 }
 
@@ -552,8 +569,8 @@ int container_table_looked(struct container_table *table, const char *id,
 
 /* --- members -------------------------------------------------------------------------- */
 
-static struct cover *cover_of_member(const struct container_table *table,
-                                     void *const *memberp)
+static struct coverage *cover_of_member(const struct container_table *table,
+                                        void *const *memberp)
 {
 	return map_get(&table->by_member,
 	               slice_make((const char *)memberp, sizeof(*memberp)));
@@ -561,7 +578,7 @@ static struct cover *cover_of_member(const struct container_table *table,
 
 void container_table_check(struct container_table *table, void *member)
 {
-	struct cover *cover = cover_of_member(table, &member);
+	struct coverage *cover = cover_of_member(table, &member);
 
 	if (cover)
 		table_want(table, cover->identity->front, true);
@@ -569,7 +586,7 @@ void container_table_check(struct container_table *table, void *member)
 
 void container_table_forget(struct container_table *table, void *member)
 {
-	struct cover *cover = cover_of_member(table, &member);
+	struct coverage *cover = cover_of_member(table, &member);
 
 	if (!cover)
 		return;
@@ -662,7 +679,7 @@ static void free_subscriptions(struct container_table *table)
 			container_of(node, struct subscription, node);
 
 		while ((cover = list_pop(&subscription->covers)))
-			mem_free(container_of(cover, struct cover,
+			mem_free(container_of(cover, struct coverage,
 			                      of_subscription));
 		mem_free(subscription);
 	}

@@ -170,7 +170,7 @@ static void find(struct search *search, const struct container *container,
 	enum dependents_reason reason;
 	bool orphan;
 
-	if (search->n_found == search->max ||
+	if (search->n_found == search->max || container->opted_out ||
 	    !depends(search, container, parent, &reason))
 		return;
 	orphan = is_orphan(search, container);

@@ -44,7 +44,7 @@ struct dependent {
  * @out: room for @max
  *
  * Each once, cycles are cut. Only those that run are named, and those of
- * DEPENDENTS_RECREATE. Returns how many; @max if there may be more.
+ * DEPENDENTS_RECREATE; nobody who has opted out. Returns how many; @max if there may be more.
  */
 size_t dependents_of(const struct container *const *containers,
                      size_t n_containers, const char *id, const char *name,

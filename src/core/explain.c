@@ -191,16 +191,16 @@ static void judge_world(struct telling *telling)
 	const struct monitor *monitor = telling->monitor;
 	const struct group *group = monitor->group;
 	const struct target *target = monitor->target;
-	uint64_t verify_ms = telling->rules->verify_ms;
+	uint64_t rest_ms = supervisor_target_rest_ms(monitor);
 	bool busy = monitor->acting || target->owner;
 
 	holds(telling, GUARD_STORM, group->storm, POLICY_NEVER,
 	      group->storm ? "too many monitors of %s went bad together"
 	                   : "no storm at %s",
 	      group->name);
-	if (busy || !target_free(target, monitor, verify_ms, telling->now_ms))
+	if (busy || !target_free(target, monitor, rest_ms, telling->now_ms))
 		holds(telling, GUARD_TARGET, true,
-		      busy ? POLICY_NEVER : target->ended_ms + verify_ms,
+		      busy ? POLICY_NEVER : target->ended_ms + rest_ms,
 		      busy ? "a step is at work on it"
 		           : "another monitor has just bounced it");
 	else

@@ -298,6 +298,12 @@ static bool stops(const struct turn *turn, unsigned step)
 	return turn->rules->stopping & 1u << step;
 }
 
+/* Is the present step there for what the one before it has stopped? */
+static bool is_for_stopped(const struct turn *turn)
+{
+	return turn->policy->step > 0 && stops(turn, turn->policy->step - 1u);
+}
+
 /* What a step has stopped says nothing any more: the next one is for it. */
 static bool next_of_stopped(struct turn *turn, bool is_over)
 {
@@ -334,8 +340,7 @@ void policy_observed_nothing(struct turn *turn, bool starting)
 		break;
 	case POLICY_WAITING:
 	case POLICY_BREACHED:
-		if (!starting && policy->step > 0 &&
-		    stops(turn, policy->step - 1u)) {
+		if (!starting && is_for_stopped(turn)) {
 			turn->commands.ask_guards = true;
 			break;
 		}
@@ -344,6 +349,8 @@ void policy_observed_nothing(struct turn *turn, bool starting)
 		                         : "nothing to judge any more");
 		break;
 	case POLICY_BOUNCING: /* our own step, or somebody was faster */
+		if (!starting && is_for_stopped(turn))
+			break;
 		policy->good_seen = true;
 		turn->commands.cancel = !policy->ordered;
 		break;

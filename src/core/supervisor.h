@@ -234,6 +234,11 @@ void supervisor_pause(struct supervisor *supervisor, struct monitor *monitor,
 uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
                                 const struct monitor *monitor, uint64_t now_ms);
 
+/* How long after another bounce of its target it waits for what comes of that:
+ * `verify_within`; who has ended since, and would only be started again, waits
+ * for nothing. */
+uint64_t supervisor_target_rest_ms(const struct monitor *monitor);
+
 /* --- what an operator orders ---------------------------------------------- */
 
 /*

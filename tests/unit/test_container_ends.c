@@ -350,6 +350,35 @@ static void test_taking_the_place_of_another(void **state)
 	kit_fini(&kit);
 }
 
+/* Of everybody, also of those that no rule covers then, as a list and a look
+ * have it. */
+static void test_who_opts_out(void **state)
+{
+	static const struct container_label label = { "bouncer.ignore", "1" };
+	struct kit kit;
+	struct containers_query query;
+	struct selector selector = { .opt_out = "bouncer.ignore" };
+	struct container two[] = { kit_container("1", "in"),
+		                   kit_container("2", "out") };
+
+	two[1].labels = &label;
+	two[1].n_labels = 1;
+	kit_init(&kit);
+	query = kit_health_query(&kit);
+	query.selector = &selector;
+	kit_subscribe(&kit, 0, &query);
+	for (int i = 0; i < 2; i++) {
+		kit_list(&kit, two, 2);
+		assert_false(container_table_find(kit.table, "1")->opted_out);
+		assert_true(container_table_find(kit.table, "2")->opted_out);
+		kit_event(&kit, RUNTIME_EVENT_RENAMED, "2");
+		kit_expect_look(&kit, "2");
+		kit_found(&kit, &two[1]);
+		assert_true(container_table_find(kit.table, "2")->opted_out);
+	}
+	kit_fini(&kit);
+}
+
 static void expect_kept(struct kit *kit, const char *name, bool kept)
 {
 	const struct kit_member *member = kit_member(kit, 0, name);
@@ -521,6 +550,7 @@ int main(void)
 		cmocka_unit_test(test_asked_after_the_end),
 		cmocka_unit_test(test_killed_by_us),
 		cmocka_unit_test(test_taking_the_place_of_another),
+		cmocka_unit_test(test_who_opts_out),
 		cmocka_unit_test(test_keep_last),
 		cmocka_unit_test(test_memory),
 	};

@@ -72,6 +72,7 @@ static void test_namespaces(void **state)
 		  .name = "down",
 		  .network_of = "i1",
 		  .status = CONTAINER_EXITED },
+		RUNS("i8", "left-alone", .network_of = "i1", .opted_out = true),
 	};
 
 	check(all, ARRAY_SIZE(all), "vpn",

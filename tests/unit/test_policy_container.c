@@ -249,6 +249,7 @@ static void test_stopped_by_its_ladder(void **state)
 	         { 5900, DEADLINE, POLICY_WAITING, OBSERVE, -1 },
 	         { 5901, IDLE, POLICY_WAITING, ASK, -1 },
 	         { 5901, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+	         { 5902, IDLE, POLICY_BOUNCING, NOTHING, -1 },
 	         { 6000, ENDED(DONE), POLICY_VERIFYING, OBSERVE, 66000 },
 	         { 6001, BEGUN(50), POLICY_VERIFYING, NOTHING, 66000 },
 	         { 9000, WELL(3049), POLICY_GOOD, RECOVERED, -1 });

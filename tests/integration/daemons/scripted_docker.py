@@ -32,12 +32,14 @@ class Container:
     """The engine's idea of one; to be changed through the engine."""
 
     def __init__(self, number, name, labels=None, parent=None,
-                 health="healthy", restart=None, nameless=False):
+                 health="healthy", restart=None, policy="no",
+                 nameless=False):
         self.id = f"{number:064x}"
         self.name = name
         self.nameless = nameless    # as dead ones are
         self.labels = labels or {}
         self.parent = parent        # id of whose network it shares
+        self.policy = policy        # when the engine itself restarts it
         self.status = "running"
         self.health = health        # None: it has no check
         self.streak = 3 if health == "unhealthy" else 0
@@ -113,6 +115,14 @@ class ScriptedDocker:
         async def end():
             self._end(self._find(name), code)
         self._do(end())
+
+    def stop_by_hand(self, name):
+        async def stop():
+            one = self._find(name)
+            self._emit(one, "kill", signal="15")
+            self._end(one, 143)
+            self._emit(one, "stop")
+        self._do(stop())
 
     def remove(self, name):
         async def remove():
@@ -308,6 +318,12 @@ class ScriptedDocker:
                 self._end(one, 143)
                 self._emit(one, "stop")
             return 204, None
+        if verb == ("POST", "kill"):
+            if not one.running:
+                return 409, {"message": "container is not running"}
+            self._emit(one, "kill", signal="9")
+            self._end(one, 137)
+            return 204, None
         if verb == ("POST", "start"):
             return self._start_asked(one)
         if verb == ("DELETE", None):
@@ -393,7 +409,7 @@ class ScriptedDocker:
         return {**self.extra, "Id": one.id, "Name": name, "State": state,
                 "Created": _rfc3339(one.started),
                 "HostConfig": {"NetworkMode": network, "AutoRemove": False,
-                               "RestartPolicy": {"Name": "no"}},
+                               "RestartPolicy": {"Name": one.policy}},
                 "Config": {"Image": "bb", "Labels": one.labels}}
 
     # --- the stream of events -----------------------------------------------
