@@ -88,8 +88,9 @@ static void add_age(struct table *table, const struct json_t *monitor)
 	(void)snprintf(cell, sizeof(cell), "%s / %s",
 	               age_ms == UINT64_MAX ? text_of(monitor, "observation")
 	                                    : when_span(age_ms, age),
-	               limit_ms == UINT64_MAX ? "-"
-	                                      : when_span(limit_ms, limit));
+	               limit_ms == UINT64_MAX || !limit_ms
+	                       ? "-"
+	                       : when_span(limit_ms, limit));
 	table_add(table, over ? TABLE_WARN : TABLE_PLAIN, cell);
 }
 
