@@ -394,21 +394,11 @@ static int take_links(struct chain *chain, const struct dependent *found,
 	return 0;
 }
 
-static struct containers *source_of(const struct chain *chain)
-{
-	LIST_FOR_EACH (node, &chain->daemon->feeds) {
-		const struct feed *feed = container_of(node, struct feed, node);
-
-		if (feed->containers && strcmp(feed->url, chain->url) == 0)
-			return feed->containers;
-	}
-	return NULL;
-}
-
 /* Who depends on it now: the engine is asked only for what changes. */
 static int find_links(struct chain *chain)
 {
-	struct containers *source = source_of(chain);
+	struct containers *source =
+		daemon_feed_containers(&chain->daemon->feeds, chain->url);
 	const struct container **all;
 	struct dependent *found;
 	size_t n;
@@ -469,7 +459,7 @@ static struct chain *chain_new(struct watched *watched)
 {
 	const struct member_text *text = watched->member->text;
 	const struct monitor *monitor = &watched->monitor;
-	const char *url = daemon_group_url(monitor->group);
+	const char *url = daemon_group_url(watched->member->engine);
 	struct chain *chain = mem_calloc(1, sizeof(*chain));
 	char *at =
 		chain ? mem_alloc(strlen(monitor->name) +
@@ -516,8 +506,8 @@ void daemon_dependents_begin(struct watched *watched, const struct bounce *done)
 	struct daemon *daemon = watched->daemon;
 	struct chain *chain;
 
-	if (!watched->member || watched->removed || daemon->stopping ||
-	    !config->containers->dependents || !starts ||
+	if (!watched->member || watched->member->own || watched->removed ||
+	    daemon->stopping || !config->containers->dependents || !starts ||
 	    (done->result != STEP_OK && done->result != STEP_DRY_RUN))
 		return;
 	end_earlier(daemon, watched->member->text->id);

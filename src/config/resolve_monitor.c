@@ -105,6 +105,11 @@ static void fill_rules(const struct reader *reader,
 	                                       ? BOUNCES
 	                                       : given->max_bounces);
 	rules->n_steps = monitor->n_steps;
+	for (uint8_t i = 0; i < monitor->n_steps; i++) {
+		if (monitor->steps[i].kind == STEP_STOP ||
+		    monitor->steps[i].kind == STEP_KILL)
+			rules->stopping |= (uint16_t)(1u << i);
+	}
 }
 
 /* --- what is watched ----------------------------------------------------- */

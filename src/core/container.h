@@ -88,6 +88,8 @@ struct container {
 	bool stopped_by_hand;  /* as runtime_target says it */
 	bool has_stop_timeout; /* one of its own, and it was looked at: */
 	int64_t stop_timeout_ms;
+	bool ended_by_us; /* a step of ours killed it: no engine says so, see
+	                         core/container_known.h */
 };
 
 /* The value of a label, NULL if it has none of that name. */

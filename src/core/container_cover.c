@@ -106,7 +106,7 @@ static void forget_judgements(struct container_table *table,
 	LIST_FOR_EACH_SAFE (node, &identity->covers) {
 		struct cover *cover = container_of(node, struct cover, node);
 
-		if (!cover->member)
+		if (!cover->member || cover->subscription->query->anew)
 			cover_free(table, cover);
 	}
 }
@@ -381,7 +381,7 @@ static struct observation observe(struct cover *cover, int64_t now_ms)
 	struct subscription *subscription = cover->subscription;
 	struct observation observation;
 
-	if (subscription->query->watch == CONTAINERS_HEALTH)
+	if (subscription->query->watch != CONTAINERS_EXITED)
 		return container_known_health(&cover->identity->front->known,
 		                              now_ms);
 	if (subscription->rank)
@@ -390,6 +390,7 @@ static struct observation observe(struct cover *cover, int64_t now_ms)
 	if (observation.kind == OBSERVATION_EXITED && cover->kept) {
 		observation.kind = OBSERVATION_HEALTH;
 		observation.health = HEALTH_IDLE;
+		observation.idle = IDLE_KEPT;
 	}
 	return observation;
 }

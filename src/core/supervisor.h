@@ -107,6 +107,7 @@ struct monitor {
 	struct rule *rule;     /* NULL: the monitor is the rule */
 	const char *container; /* its name now; NULL without `rule` */
 	const char *image;     /* the same of its image */
+	const char *output;    /* last words of its check that fails; NULL */
 	bool dry_run;
 	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */

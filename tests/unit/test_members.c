@@ -478,9 +478,8 @@ static void test_explain_health(void **state_)
 	assert_string_equal(told.next, "nothing as long as it stays so");
 	health(world, 0, HEALTH_IDLE, 0);
 	assert_string_equal(ask(world)->lines[1],
-	                    "Container 0 of rule health is idle (paused, "
-	                    "stopped, restarting or gone): there is nothing to "
-	                    "judge.");
+	                    "Container 0 of rule health is idle: there is "
+	                    "nothing to judge.");
 	assert_string_equal(told.next, "nothing until it runs again");
 	/* long after a bounce its check still has to decide */
 	health(world, 0, HEALTH_BAD, 20000);
