@@ -234,6 +234,14 @@ static void write_engine_lists(const struct api *api,
 	of_engine(engine, family, (double)engine->stats.n_lists, out);
 }
 
+static void write_engine_probed(const struct api *api,
+                                const struct api_engine *engine,
+                                const char *family, struct buf *out)
+{
+	(void)api;
+	of_engine(engine, family, engine->stats.n_probed, out);
+}
+
 /* None yet: no sample. */
 static void write_engine_age(const struct api *api,
                              const struct api_engine *engine,
@@ -515,6 +523,9 @@ static const struct api_family families[] = {
 	  .engine = write_engine_age },
 	{ "bouncer_engine_lists_total", METRIC_COUNTER,
 	  "Lists of all containers.", .engine = write_engine_lists },
+	{ "bouncer_engine_probed_containers", METRIC_GAUGE,
+	  "Containers that the bouncer checks itself.",
+	  .engine = write_engine_probed },
 	{ "bouncer_gateway_bytes", METRIC_GAUGE,
 	  "Bytes of pushed samples, as they are stored.",
 	  .gateway = write_pushed_bytes },

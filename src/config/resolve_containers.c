@@ -288,6 +288,23 @@ static void read_exited(struct resolve *resolve, const struct reader *reader,
 	                  CONFIG_MAX_CONTAINERS, &containers->keep_last);
 }
 
+/* Instances are machines: they stop, and are wanted again. */
+static void check_removal(const struct reader *reader,
+                          const struct config_monitor *monitor,
+                          const struct selector *selector)
+{
+	if (monitor->type != CONFIG_TARGET_LXD &&
+	    monitor->type != CONFIG_TARGET_INCUS)
+		return;
+	if (ladder_has(monitor, STEP_REMOVE) && !selector->select.n_labels &&
+	    !selector->n_any_of)
+		reader_problem(reader, "select",
+		               "must name a label: instances are removed only "
+		               "where they say so; for instance "
+		               "{label: [\"user.cleanup?\"]}, with "
+		               "user.cleanup=true on the instance");
+}
+
 /* --- the whole ------------------------------------------------------------- */
 
 void resolve_containers(struct resolve *resolve, const struct raw_monitor *raw,
@@ -310,6 +327,7 @@ void resolve_containers(struct resolve *resolve, const struct raw_monitor *raw,
 		             "its containers");
 	read_endpoints(resolve, reader, given, monitor->type, containers);
 	resolve_selector(resolve, reader, given, &containers->selector);
+	check_removal(reader, monitor, &containers->selector);
 	read_opt_out(resolve, reader, given->opt_out, containers);
 	containers->max_containers = MAX_CONTAINERS;
 	(void)read_number(reader, "max_containers", given->max_containers, 1,

@@ -6,6 +6,8 @@
 #include "core/container_table_private.h"
 
 #define ALL_WATCHES (~0u)
+/* So long whoever replaces a container takes the old one away himself. */
+#define REPLACED_MS 60000
 
 /* --- speaking ----------------------------------------------------------------- */
 
@@ -133,18 +135,28 @@ void cover_detach(struct container_table *table, struct entry *entry)
 {
 	struct identity *identity = entry->identity;
 	bool was_front = identity && identity->front == entry;
+	bool was_subject = false;
 
 	if (!identity)
 		return;
 	entry->identity = NULL;
 	list_unlink(&entry->twin);
+	LIST_FOR_EACH (node, &identity->covers) {
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
+
+		if (cover->subject == entry) {
+			cover->subject = NULL;
+			was_subject = true;
+		}
+	}
 	if (list_empty(&identity->entries)) {
 		identity_free(table, identity);
 		return;
 	}
 	find_front(table, identity);
 	/* its labels are not known any more, nor what has happened to it */
-	if (was_front)
+	if (was_front || was_subject)
 		table_want(table, identity->front, false);
 }
 
@@ -194,17 +206,24 @@ unsigned cover_wanted_by(const struct container_table *table,
 	return watches;
 }
 
+/* Of one that was replaced only those are told that clean up. */
+static bool is_about(const struct coverage *cover, const struct entry *entry)
+{
+	return cover->identity->front == entry ||
+	       cover->subscription->bit & entry->cleaned_by;
+}
+
 unsigned cover_of(const struct entry *entry)
 {
 	unsigned watches = 0;
 
-	if (!entry->identity || entry->identity->front != entry)
+	if (!entry->identity)
 		return 0;
 	LIST_FOR_EACH (node, &entry->identity->covers) {
 		const struct coverage *cover =
 			container_of(node, struct coverage, node);
 
-		if (cover->member)
+		if (cover->member && is_about(cover, entry))
 			watches |= 1u << cover->subscription->query->watch;
 	}
 	return watches;
@@ -275,11 +294,26 @@ static int select_one(struct container_table *table, struct identity *identity,
 	return cover ? appear(table, cover, container) : -ENOMEM;
 }
 
+static void note_cleaners(struct container_table *table, struct entry *entry,
+                          const struct container *container)
+{
+	entry->cleaned_by = 0;
+	LIST_FOR_EACH (node, &table->subscriptions) {
+		const struct subscription *subscription =
+			container_of(node, struct subscription, node);
+
+		if (subscription->bit &&
+		    selects(table, subscription, container))
+			entry->cleaned_by |= subscription->bit;
+	}
+}
+
 int cover_select(struct container_table *table, struct entry *entry,
                  const struct container *container)
 {
 	int first = 0;
 
+	note_cleaners(table, entry, container);
 	if (!entry->identity || entry->identity->front != entry)
 		return 0;
 	LIST_FOR_EACH (node, &table->subscriptions) {
@@ -298,7 +332,7 @@ int cover_select(struct container_table *table, struct entry *entry,
 /* --- the last to end -------------------------------------------------------------- */
 
 static struct observation exited_of(const struct coverage *cover,
-                                    int64_t now_ms)
+                                    const struct entry *entry, int64_t now_ms)
 {
 	const struct containers_query *query = cover->subscription->query;
 	struct container_ends ends = {
@@ -307,8 +341,7 @@ static struct observation exited_of(const struct coverage *cover,
 		.of_any_cause = query->any_end || query->codes_given,
 	};
 
-	return container_known_exited(&cover->identity->front->known, &ends,
-	                              now_ms);
+	return container_known_exited(&entry->known, &ends, now_ms);
 }
 
 static int by_end(const void *a, const void *b)
@@ -336,8 +369,10 @@ static size_t collect_ended(struct subscription *subscription,
 		struct coverage *cover =
 			container_of(node, struct coverage, of_subscription);
 
-		cover->kept = cover->member &&
-		              exited_of(cover, 0).kind == OBSERVATION_EXITED;
+		cover->kept =
+			cover->member &&
+			exited_of(cover, cover->identity->front, 0).kind ==
+				OBSERVATION_EXITED;
 		if (cover->kept && ended)
 			ended[n] = cover;
 		n += cover->kept;
@@ -381,17 +416,48 @@ void cover_ends_changed(struct entry *entry)
 
 /* --- telling ---------------------------------------------------------------------- */
 
-static struct observation observe(struct coverage *cover, int64_t now_ms)
+/* One that was replaced long ago, and is still there. */
+static bool is_left_over(const struct coverage *cover,
+                         const struct entry *entry, int64_t now_ms)
+{
+	struct observation observation;
+
+	if (entry == cover->identity->front || entry->unsure ||
+	    !(cover->subscription->bit & entry->cleaned_by))
+		return false;
+	observation = exited_of(cover, entry, now_ms);
+	return observation.kind == OBSERVATION_EXITED &&
+	       observation.age_ms >= REPLACED_MS;
+}
+
+/* Whom it is to be told of. */
+static struct entry *subject_of(const struct coverage *cover, int64_t now_ms)
+{
+	if (!cover->subscription->bit)
+		return cover->identity->front;
+	LIST_FOR_EACH (node, &cover->identity->entries) {
+		struct entry *entry = container_of(node, struct entry, twin);
+
+		if (is_left_over(cover, entry, now_ms))
+			return entry;
+	}
+	return cover->identity->front;
+}
+
+static struct observation observe(struct coverage *cover,
+                                  const struct entry *subject, int64_t now_ms)
 {
 	struct subscription *subscription = cover->subscription;
 	struct observation observation;
 
+	if (subject != cover->identity->front)
+		return exited_of(cover, subject, now_ms);
 	if (subscription->query->watch != CONTAINERS_EXITED)
 		return container_known_health(&cover->identity->front->known,
 		                              now_ms);
 	if (subscription->rank)
 		rank(subscription);
-	observation = exited_of(cover, now_ms);
+	observation = exited_of(cover, subject, now_ms);
 	if (observation.kind == OBSERVATION_EXITED && cover->kept) {
 		observation.kind = OBSERVATION_HEALTH;
 		observation.health = HEALTH_IDLE;
@@ -412,18 +478,23 @@ static void say(struct container_table *table, struct coverage *cover,
 	                        observation, container);
 }
 
+/* @always: of this one, also what was told already; NULL: of nobody. */
 static void tell(struct container_table *table, struct coverage *cover,
-                 bool always, int64_t now_ms)
+                 const struct entry *always, int64_t now_ms)
 {
 	struct observation observation;
+	struct entry *subject;
 
 	if (!cover->member)
 		return;
-	observation = observe(cover, now_ms);
-	if (always || !cover->told || cover->told_kind != observation.kind ||
-	    cover->told_health != observation.health)
-		say(table, cover, &observation,
-		    &cover->identity->front->known.container);
+	subject = subject_of(cover, now_ms);
+	observation = observe(cover, subject, now_ms);
+	if (subject != always && subject == cover->subject && cover->told &&
+	    cover->told_kind == observation.kind &&
+	    cover->told_health == observation.health)
+		return;
+	cover->subject = subject;
+	say(table, cover, &observation, &subject->known.container);
 }
 
 static void tell_unknown(struct container_table *table, struct coverage *cover)
@@ -441,14 +512,15 @@ static void tell_unknown(struct container_table *table, struct coverage *cover)
 void cover_tell(struct container_table *table, struct entry *entry,
                 unsigned watches, bool always, int64_t now_ms)
 {
-	if (!entry->identity || entry->identity->front != entry)
+	if (!entry->identity)
 		return;
 	LIST_FOR_EACH (node, &entry->identity->covers) {
 		struct coverage *cover =
 			container_of(node, struct coverage, node);
 
-		if (watches & 1u << cover->subscription->query->watch)
-			tell(table, cover, always, now_ms);
+		if (watches & 1u << cover->subscription->query->watch &&
+		    is_about(cover, entry))
+			tell(table, cover, always ? entry : NULL, now_ms);
 	}
 }
 
@@ -495,7 +567,7 @@ static void retell(struct container_table *table,
 
 		if (cover->told && cover->told_kind != OBSERVATION_UNKNOWN &&
 		    !front->wanted && !front->looking)
-			tell(table, cover, false, now_ms);
+			tell(table, cover, NULL, now_ms);
 	}
 }
 

@@ -581,7 +581,10 @@ void container_table_check(struct container_table *table, void *member)
 	struct coverage *cover = cover_of_member(table, &member);
 
 	if (cover)
-		table_want(table, cover->identity->front, true);
+		table_want(table,
+		           cover->subject ? cover->subject
+		                          : cover->identity->front,
+		           true);
 }
 
 void container_table_forget(struct container_table *table, void *member)
@@ -636,6 +639,7 @@ struct container_table *container_table_new(
 	if (!table)
 		return NULL;
 	table->listener = *listener;
+	table->next_bit = 1;
 	map_init(&table->by_id, rng_next(&rng));
 	map_init(&table->by_identity, rng_next(&rng));
 	map_init(&table->by_member, rng_next(&rng));
@@ -743,6 +747,11 @@ int container_table_subscribe(struct container_table *table,
 	}
 	added->number = subscription;
 	added->query = query;
+	if (query->any_end) {
+		/* the 65th has none, and does without */
+		added->bit = table->next_bit;
+		table->next_bit <<= 1;
+	}
 	list_init(&added->covers);
 	list_append(&table->subscriptions, &added->node);
 	return 0;

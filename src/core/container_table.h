@@ -7,7 +7,8 @@
  * The pure heart of the source of that name: no libuv, and the time is given
  * (the engine's, Unix ms). A container is known by its id, a member by what
  * stays when it is made anew (container_identity()): one that takes the place
- * of another takes over its members.
+ * of another takes over its members. What was replaced and is still there a
+ * minute after its end is told of to those that clean up, before the other.
  *
  *   list ──▶ begin, element…, end ──┐             ┌──▶ look (next_look)
  *   events ─────────────────────────┼──▶ table ───┤       │

@@ -20,6 +20,7 @@ struct subscription {
 	const struct containers_query *query;
 	struct list covers;
 	uint32_t n_left; /* members that have left, ever */
+	uint64_t bit;    /* in entry.cleaned_by; 0 if it does not clean up */
 	bool rank;       /* which ends are kept is to be found anew */
 	bool retell;     /* … was, and those concerned are to be told */
 };
@@ -38,8 +39,9 @@ struct coverage {
 	struct list of_subscription; /* in subscription.covers */
 	struct subscription *subscription;
 	struct identity *identity;
-	void *member;        /* NULL: refused, or forgotten */
-	uint32_t refused_at; /* subscription.n_left then */
+	struct entry *subject; /* of whom was told last; NULL: nobody yet */
+	void *member;          /* NULL: refused, or forgotten */
+	uint32_t refused_at;   /* subscription.n_left then */
 	bool forgotten;
 	bool kept; /* by keep_last */
 	bool told; /* anything at all, last: */
@@ -55,13 +57,14 @@ struct entry {
 	struct list waiting;       /* in table.urgent or table.later */
 	struct identity *identity; /* NULL: not looked at yet */
 	uint64_t sequence;         /* of becoming known */
-	struct deadline doubt;     /* when to look again unasked, Unix ms */
-	uint8_t n_doubts;          /* … which was done so often */
-	bool hinted;      /* an event spoke of its health: the look that
+	uint64_t cleaned_by;   /* subscriptions with any_end that select it */
+	struct deadline doubt; /* when to look again unasked, Unix ms */
+	uint8_t n_doubts;      /* … which was done so often */
+	bool hinted;           /* an event spoke of its health: the look that
 	                          follows should find something new */
-	uint64_t listed;  /* the number of the list that had it last … */
-	uint64_t touched; /* … and during or after which an event came */
-	bool wanted;      /* to be looked at */
+	uint64_t listed;       /* the number of the list that had it last … */
+	uint64_t touched;      /* … and during or after which an event came */
+	bool wanted;           /* to be looked at */
 	bool urgent;
 	bool looking;
 	bool of_list;   /* … for the sake of a list, which tells it */
@@ -82,6 +85,7 @@ struct container_table {
 	const char **kept_names;
 	struct list urgent; /* to be looked at, first these */
 	struct list later;
+	uint64_t next_bit; /* of the next subscription that cleans up */
 	struct deadlines doubts;
 	uint64_t sequence;
 	uint64_t list_number;

@@ -14,8 +14,9 @@
 #include "core/probe_keys.h"
 #include "source/prober_check.h"
 
-#define OUTPUT_MAX 1024 /* bytes of a check's output that are kept */
-#define SLACK_MS   2000 /* between two tellings of one start */
+#define AGE_UNKNOWN UINT64_MAX
+#define OUTPUT_MAX  1024 /* bytes of a check's output that are kept */
+#define SLACK_MS    2000 /* between two tellings of one start */
 
 /* A container that is checked. */
 struct probed {
@@ -324,8 +325,19 @@ static const struct probe *choose(const struct prober *prober,
 
 /* --- its life ----------------------------------------------------------- */
 
-/* @age_ms: how long it runs already; whoever was just started is checked as
- * its probe says, the others are spread so that not all come together. */
+/* How long it runs already; not said, as if it had just begun but for the
+ * first check. */
+static uint64_t age_of(const struct container *container)
+{
+	int64_t age_ms = wall_ms() - container->started_wall_ms;
+
+	if (!container->started_wall_ms)
+		return AGE_UNKNOWN;
+	return age_ms > 0 ? (uint64_t)age_ms : 0;
+}
+
+/* Whoever was just started is checked as its probe says, the others are spread
+ * so that not all come together. */
 static void begin(struct probed *probed, uint64_t age_ms)
 {
 	struct prober *prober = probed->prober;
@@ -339,8 +351,9 @@ static void begin(struct probed *probed, uint64_t age_ms)
 	probed->output[0] = '\0';
 	probed->exit_code = -1;
 	if (age_ms >= probed->probe->interval_ms) {
-		probed->state.started_ms -=
-			MIN(age_ms, probed->state.started_ms);
+		if (age_ms != AGE_UNKNOWN)
+			probed->state.started_ms -=
+				MIN(age_ms, probed->state.started_ms);
 		probed->state.next_ms =
 			now_ms +
 			rng_below(&prober->rng, probed->probe->interval_ms);
@@ -375,10 +388,9 @@ static bool is_other_start(const struct probed *probed,
 static void follow(struct probed *probed, const struct container *container)
 {
 	bool runs = container->status == CONTAINER_RUNNING;
-	int64_t age_ms = wall_ms() - container->started_wall_ms;
 
 	if (runs && is_other_start(probed, container))
-		begin(probed, age_ms > 0 ? (uint64_t)age_ms : 0);
+		begin(probed, age_of(container));
 	else if (runs && !probed->running)
 		resume(probed);
 	else if (!runs && probed->running)
@@ -410,7 +422,6 @@ static struct probed *begin_checking(struct prober *prober,
                                      struct probe_keys *keys)
 {
 	struct probed *probed = add(prober, container);
-	int64_t age_ms = wall_ms() - container->started_wall_ms;
 
 	if (!probed) {
 		/* the next list brings it again */
@@ -419,8 +430,24 @@ static struct probed *begin_checking(struct prober *prober,
 	}
 	use_probe(probed, probe, keys);
 	probed->started_wall_ms = container->started_wall_ms;
-	begin(probed, age_ms > 0 ? (uint64_t)age_ms : 0);
+	begin(probed, age_of(container));
 	return probed;
+}
+
+/* A list may lack what its checks go by. */
+static bool wants_look(const struct container *container,
+                       const struct probe *probe)
+{
+	if (container->detailed)
+		return false;
+	return (probe->start_period_ms && !container->started_wall_ms) ||
+	       (probe_wants_ip(probe) && (!container->ip || !container->ip[0]));
+}
+
+static void leave_to_look(struct container *container, struct probe_keys *keys)
+{
+	container->health = CONTAINER_HEALTH_UNSAID;
+	probe_keys_free(keys);
 }
 
 static void change_probe(struct probed *probed, const struct probe *probe,
@@ -451,6 +478,8 @@ void prober_see(struct prober *prober, struct container *container)
 	if (!probed) {
 		if (container->status != CONTAINER_RUNNING)
 			probe_keys_free(keys);
+		else if (wants_look(container, probe))
+			leave_to_look(container, keys);
 		else if ((probed = begin_checking(prober, container, probe,
 		                                  keys)))
 			fill_in(probed, container);

@@ -165,6 +165,7 @@ static void test_metrics(void **state)
 		.n_connects = 2,
 		.n_lists = 5,
 		.n_looks = 60,
+		.n_probed = 7,
 	};
 	kit.has_notices = true;
 	kit.notices[NOTIFIER_SENT] = 9;
@@ -183,6 +184,8 @@ static void test_metrics(void **state)
 	          "# TYPE bouncer_engine_list_age_seconds gauge\n# HELP");
 	read_part(&kit, GET("/metrics"), 200,
 	          "\nbouncer_engine_lists_total{engine=\"docker\"} 5\n");
+	read_part(&kit, GET("/metrics"), 200,
+	          "\nbouncer_engine_probed_containers{engine=\"docker\"} 7\n");
 	read_part(&kit, GET("/metrics"), 200,
 	          "\nbouncer_notifications_total{result=\"sent\"} 9\n");
 	read_part(&kit, GET("/metrics"), 200,

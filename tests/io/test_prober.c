@@ -371,6 +371,38 @@ static void test_lists(void **state)
 }
 
 /* Never more than so many at once, and each gets its turn. */
+/* A list does not say when it was started, on which the period hangs. */
+static void test_start_period_wants_a_look(void **state)
+{
+	struct container seen = container_of_id("c1");
+	struct fixture fixture;
+
+	begin(&fixture);
+	fixture.probe.start_period_ms = 3600000;
+	fixture.probe.start_interval_ms = 3;
+	fixture.fake.result = RUNTIME_FAILED;
+	seen.started_wall_ms = 0;
+	prober_see(fixture.prober, &seen);
+	assert_int_equal(seen.health, CONTAINER_HEALTH_UNSAID);
+	assert_int_equal(prober_count(fixture.prober), 0);
+	/* not even then: the period begins now */
+	seen.health = CONTAINER_HEALTH_NONE;
+	seen.detailed = true;
+	prober_see(fixture.prober, &seen);
+	assert_int_equal(seen.health, CONTAINER_HEALTH_STARTING);
+	while (fixture.fake.n_started < 5)
+		test_loop_for(&fixture.loop, 1);
+	assert_int_equal(fixture.n_changed, 0);
+	/* it was long ago */
+	seen.started_wall_ms = 1;
+	seen.id = "c2";
+	seen.health = CONTAINER_HEALTH_NONE;
+	prober_see(fixture.prober, &seen);
+	wait_changed(&fixture, CONTAINER_HEALTH_UNHEALTHY);
+	assert_string_equal(fixture.id, "c2");
+	end(&fixture);
+}
+
 static void test_many(void **state)
 {
 	struct fixture fixture;
@@ -542,12 +574,19 @@ static void test_bad_addresses(void **state)
 
 static void test_unknown_ip(void **state)
 {
+	struct container seen = container_of_id("c1");
 	struct fixture fixture;
 
 	begin(&fixture);
 	fixture.probe.type = PROBE_TCP;
 	fixture.probe.address = "{{ ip }}:80";
-	(void)see(&fixture, "c1");
+	/* a list says less: it is to be looked at */
+	assert_int_equal(see(&fixture, "c1").health, CONTAINER_HEALTH_UNSAID);
+	assert_int_equal(prober_count(fixture.prober), 0);
+	seen.detailed = true;
+	prober_see(fixture.prober, &seen);
+	assert_int_equal(seen.health, CONTAINER_HEALTH_STARTING);
+	assert_int_equal(prober_count(fixture.prober), 1);
 	test_loop_for(&fixture.loop, 30);
 	assert_int_equal(fixture.n_changed, 0);
 	end(&fixture);
@@ -623,6 +662,7 @@ int main(void)
 		cmocka_unit_test(test_who_is_not_checked),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_start_period_wants_a_look),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_keys_of_an_instance),
 		cmocka_unit_test(test_http),

@@ -89,6 +89,7 @@ static void test_exited_of_lxd(void **state)
 	assert_false(m->containers->codes_given);
 	config_free(config);
 	config = load("{name: e, type: lxd, watch: exited, "
+	              "select: {any_label: [user.a, user.b=1]}, "
 	              "steps: [{type: remove}]");
 	m = config->monitors;
 	assert_false(exit_codes_has(&m->containers->codes, -1));
@@ -431,6 +432,15 @@ static const struct {
 	{ HEALTH ", after: [a, '{{ contaner }}']",
 	  ".after[1]: \"{{ contaner }}\" {{ contaner }} at character 1 is not "
 	  "known; did you mean {{ container }}?" },
+	{ "{name: x, watch: exited, type: lxd, steps: [{type: remove}]",
+	  ".select: must name a label: instances are removed only where they "
+	  "say so; for instance {label: [\"user.cleanup?\"]}, with "
+	  "user.cleanup=true on the instance" },
+	{ "{name: x, watch: exited, type: incus, select: {name: [job-*]}, "
+	  "steps: [{type: log, message: x}, {type: remove}]",
+	  ".select: must name a label: instances are removed only where they "
+	  "say so; for instance {label: [\"user.cleanup?\"]}, with "
+	  "user.cleanup=true on the instance" },
 	{ HEALTH ", steps: [{type: remove}]",
 	  ".steps[0].type: remove is for containers that have ended: with "
 	  "watch: exited, or behind a stop step" },

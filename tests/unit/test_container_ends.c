@@ -539,6 +539,119 @@ static void test_memory(void **state)
 	}
 }
 
+/* --- what was replaced and is still there ------------------------------------- */
+
+static struct container old_one(const struct kit *kit, int64_t ended_ms_ago)
+{
+	struct container old = kit_of_compose("old", "x_shop-web-1", 1000);
+
+	old.status = CONTAINER_EXITED;
+	old.health = CONTAINER_HEALTH_UNSAID;
+	old.started_wall_ms = kit->now_ms - 900000;
+	old.finished_wall_ms = kit->now_ms - ended_ms_ago;
+	old.exit_code = 0;
+	return old;
+}
+
+static void expect_subject(struct kit *kit, const char *id,
+                           enum observation_kind kind)
+{
+	const struct kit_member *member = kit_member(kit, 0, "shop/web/1");
+
+	assert_non_null(member);
+	assert_string_equal(member->id, id);
+	assert_int_equal(member->last.kind, kind);
+	assert_int_equal(kit->n_appeared, 1);
+}
+
+static void test_left_over_is_cleaned_up(void **state)
+{
+	struct kit kit;
+	struct containers_query query;
+	struct container both[2];
+
+	kit_init(&kit);
+	query = kit_exited_query(&kit);
+	query.codes = &kit.any;
+	query.any_end = true;
+	kit_subscribe(&kit, 0, &query);
+	both[0] = old_one(&kit, 30000);
+	both[1] = kit_of_compose("new", "shop-web-1", 2000);
+	both[1].started_wall_ms = kit.now_ms - 20000;
+	/* whoever replaced it may be about to remove it */
+	kit_list(&kit, both, 2);
+	expect_subject(&kit, "new", OBSERVATION_HEALTH);
+	kit.now_ms += 30000;
+	kit_list(&kit, both, 2);
+	expect_subject(&kit, "old", OBSERVATION_EXITED);
+	assert_int_equal(kit_member(&kit, 0, "shop/web/1")->last.age_ms, 60000);
+	/* who asks about the member asks about that one */
+	container_table_check(kit.table, kit_member(&kit, 0, "shop/web/1"));
+	kit_expect_look(&kit, "old");
+	kit_found(&kit, &both[0]);
+	expect_subject(&kit, "old", OBSERVATION_EXITED);
+	/* removed: the other one is back */
+	kit_event(&kit, RUNTIME_EVENT_REMOVED, "old");
+	kit_expect_look(&kit, "new");
+	kit_found(&kit, &both[1]);
+	expect_subject(&kit, "new", OBSERVATION_HEALTH);
+	kit_fini(&kit);
+}
+
+/* It runs again after all. */
+static void test_left_over_that_is_started(void **state)
+{
+	struct kit kit;
+	struct containers_query query;
+	struct container both[2];
+
+	kit_init(&kit);
+	query = kit_exited_query(&kit);
+	query.codes = &kit.any;
+	query.any_end = true;
+	kit_subscribe(&kit, 0, &query);
+	both[0] = old_one(&kit, 90000);
+	both[1] = kit_of_compose("new", "shop-web-1", 2000);
+	kit_list(&kit, both, 2);
+	expect_subject(&kit, "old", OBSERVATION_EXITED);
+	kit_event(&kit, RUNTIME_EVENT_STARTED, "old");
+	kit_expect_look(&kit, "old");
+	both[0].status = CONTAINER_RUNNING;
+	both[0].started_wall_ms = kit.now_ms;
+	kit_found(&kit, &both[0]);
+	expect_subject(&kit, "new", OBSERVATION_HEALTH);
+	kit_fini(&kit);
+}
+
+/* Who starts what ended has nothing to do with it, nor a rule that does not
+ * select it. */
+static void test_left_over_of_others(void **state)
+{
+	for (int by_name = 0; by_name < 2; by_name++) {
+		static const char *const names[] = { "shop-*" };
+		const struct selector chosen = {
+			.select.names = { names, 1 },
+		};
+		struct kit kit;
+		struct containers_query query;
+		struct container both[2];
+
+		kit_init(&kit);
+		query = kit_exited_query(&kit);
+		query.codes = &kit.any;
+		query.any_end = by_name;
+		query.codes_given = true;
+		if (by_name)
+			query.selector = &chosen;
+		kit_subscribe(&kit, 0, &query);
+		both[0] = old_one(&kit, 90000);
+		both[1] = kit_of_compose("new", "shop-web-1", 2000);
+		kit_list(&kit, both, 2);
+		expect_subject(&kit, "new", OBSERVATION_HEALTH);
+		kit_fini(&kit);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,6 +665,9 @@ int main(void)
 		cmocka_unit_test(test_taking_the_place_of_another),
 		cmocka_unit_test(test_who_opts_out),
 		cmocka_unit_test(test_keep_last),
+		cmocka_unit_test(test_left_over_is_cleaned_up),
+		cmocka_unit_test(test_left_over_that_is_started),
+		cmocka_unit_test(test_left_over_of_others),
 		cmocka_unit_test(test_memory),
 	};
 
