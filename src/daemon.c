@@ -221,6 +221,13 @@ static void on_dependents_closed(uv_handle_t *handle)
 	daemon_closed_one(container_of(timer, struct daemon, dependents_timer));
 }
 
+static void on_asked_closed(uv_handle_t *handle)
+{
+	uv_timer_t *timer = (uv_timer_t *)handle;
+
+	daemon_closed_one(container_of(timer, struct daemon, asked_timer));
+}
+
 static void on_deadline_closed(uv_handle_t *handle)
 {
 	uv_timer_t *timer = (uv_timer_t *)handle;
@@ -260,13 +267,14 @@ static void close_promises(struct daemon *daemon)
 static void close_io(struct daemon *daemon)
 {
 	daemon_notify_close(daemon);
-	daemon->n_pending += 5;
+	daemon->n_pending += 6;
 	http_client_close(daemon->client, daemon_closed_one, daemon);
 	uv_close((uv_handle_t *)&daemon->stop_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&daemon->deadline, on_deadline_closed);
 	uv_close((uv_handle_t *)&daemon->forget_timer, on_forget_closed);
 	uv_close((uv_handle_t *)&daemon->dependents_timer,
 	         on_dependents_closed);
+	uv_close((uv_handle_t *)&daemon->asked_timer, on_asked_closed);
 	daemon_serve_close(daemon);
 	for (size_t i = 0; i < N_DAEMON_SIGNALS; i++) {
 		daemon->n_pending++;
@@ -411,6 +419,7 @@ static int open_parts(struct daemon *daemon)
 	map_init(&daemon->by_name, seed);
 	map_init(&daemon->members, seed);
 	map_init(&daemon->pasts, seed);
+	map_init(&daemon->complaints, seed);
 	list_init(&daemon->past_list);
 	daemon->forget_ms = DEADLINE_NEVER;
 	find_ourselves(daemon);
@@ -456,6 +465,8 @@ static int open_parts(struct daemon *daemon)
 		r = uv_timer_init(&daemon->loop, &daemon->forget_timer);
 	if (r == 0)
 		r = uv_timer_init(&daemon->loop, &daemon->dependents_timer);
+	if (r == 0)
+		r = uv_timer_init(&daemon->loop, &daemon->asked_timer);
 	if (r == 0)
 		r = uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	if (r == 0)

@@ -52,6 +52,7 @@ static void aim(struct daemon_step *step, const struct watched *watched)
 	}
 	bounce->own_stop_timeout = member->stop_timeout_ms >= 0;
 	bounce->stop_timeout_ms = member->stop_timeout_ms;
+	bounce->stopped_before |= member->ended_by_us;
 	if (bounce->step->kind == STEP_REMOVE)
 		bounce->finished_wall_ms = member->finished_wall_ms;
 }
@@ -73,7 +74,7 @@ static int brief(struct daemon_step *step)
 
 	if (bounce->step->kind != STEP_RUN &&
 	    bounce->step->kind != STEP_WEBHOOK && !bounce->before &&
-	    step->config->config->n_notifications == 0)
+	    step->watched->daemon->config->config->n_notifications == 0)
 		return 0;
 	daemon_notice_of(&step->told.notice, step->watched, NOTICE_STEP);
 	r = daemon_notice_keep(&step->told);
@@ -102,7 +103,9 @@ static struct daemon_step *step_new(struct watched *watched,
 	if (!step)
 		return NULL;
 	step->watched = watched;
-	step->config = watched->daemon->config;
+	step->config = watched->member && watched->member->own
+	                       ? watched->member->own
+	                       : watched->daemon->config;
 	daemon_config_ref(step->config);
 	step->bounce = (struct bounce){
 		.step = &monitor->steps[monitor->policy.step],
@@ -127,7 +130,8 @@ static struct daemon_step *step_new(struct watched *watched,
 	    monitor->last.kind == OBSERVATION_FAILED)
 		step->bounce.age_ms = monitor->last.age_ms;
 	if (watched->member) {
-		step->bounce.runtime_name = daemon_group_url(monitor->group);
+		step->bounce.runtime_name =
+			daemon_group_url(watched->member->engine);
 		aim(step, watched);
 	}
 	if (brief(step) == 0)
@@ -136,13 +140,27 @@ static struct daemon_step *step_new(struct watched *watched,
 	return NULL;
 }
 
+/* Whom we kill, no person has stopped: `exited` rules start it again. Whom we
+ * stop is to stay so. */
+static void tell_own_kill(struct daemon *daemon, const struct bounce *bounce,
+                          bool begins, bool ok)
+{
+	struct containers *source;
+
+	if (bounce->step->kind != STEP_KILL || !bounce->id)
+		return;
+	source = daemon_feed_containers(&daemon->feeds, bounce->runtime_name);
+	if (source)
+		containers_own_kill(source, bounce->id, begins, ok);
+}
+
 static struct runtime *runtime_of(const struct watched *watched)
 {
 	struct daemon *daemon = watched->daemon;
 
 	if (watched->member)
 		return daemon_runtime_called(
-			daemon, daemon_group_url(watched->monitor.group));
+			daemon, daemon_group_url(watched->member->engine));
 	return daemon_runtime(daemon, &daemon->config->config->global,
 	                      watched->monitor.config->type, NULL);
 }
@@ -156,6 +174,7 @@ static void run_step(void *context, struct monitor *monitor)
 
 	watched->step = runtime ? step_new(watched, runtime) : NULL;
 	if (watched->step) {
+		tell_own_kill(daemon, &watched->step->bounce, true, false);
 		bounce_start(&daemon->bouncer, &watched->step->bounce,
 		             on_step_done);
 		return;
@@ -203,6 +222,8 @@ static void on_step_done(struct bounce *bounce)
 	};
 
 	watched->step = NULL;
+	tell_own_kill(watched->daemon, bounce, false,
+	              bounce->result == STEP_OK);
 	/* before the step's end is told: it may be the end of the monitor */
 	daemon_dependents_begin(watched, bounce);
 	watched->told = bounce->notice;
@@ -269,7 +290,10 @@ static void changed(void *context)
 
 static void promise_save(void *context, struct promise_wait *wait)
 {
-	daemon_state_save(context, wait);
+	if (wait && wait->begun)
+		daemon_begun_save(context, wait);
+	else
+		daemon_state_save(context, wait);
 }
 
 static struct runtime *promise_runtime(void *context, const char *name)

@@ -173,7 +173,7 @@ static struct past *past_new(struct daemon *daemon, const char *name,
 }
 
 /* Its rule has changed, and it will be made anew. */
-static void keep_past(struct member *member)
+static void keep_past(struct member *member, uint64_t forget_ms)
 {
 	struct monitor *monitor = &member->watched->monitor;
 	struct daemon *daemon = daemon_of(member);
@@ -183,7 +183,7 @@ static void keep_past(struct member *member)
 
 	if (!has_past(member))
 		return;
-	until_ms += member->cover->planned->containers->forget_ms;
+	until_ms += forget_ms;
 	past = past_new(daemon, member->name, until_ms);
 	if (!past) {
 		log_warn(daemon->log, "the past of a container is lost",
@@ -297,8 +297,22 @@ static bool has_room(struct cover *cover)
 	return false;
 }
 
-struct member *daemon_cover_appear(struct feed *feed, struct cover *cover,
-                                   const struct container *container)
+/* The container asks for something else than the one before it. */
+static void replace_member(struct member *member)
+{
+	struct daemon *daemon = daemon_of(member);
+	struct list gone = LIST_INIT(gone);
+
+	keep_past(member, member->cover->config->containers->forget_ms);
+	member_unlist(member);
+	list_append(&gone, &member->node);
+	daemon_monitors_prune(daemon);
+	remove_members(daemon, &gone);
+}
+
+static struct member *appear_as(struct feed *feed, struct cover *cover,
+                                const struct container *container,
+                                const struct daemon_asked *asked)
 {
 	struct daemon *daemon = cover->daemon;
 	char name[NAME_SIZE];
@@ -306,15 +320,35 @@ struct member *daemon_cover_appear(struct feed *feed, struct cover *cover,
 
 	name_of(feed, cover, container, name);
 	member = map_get(&daemon->members, slice_from(name));
-	if (!member)
-		return has_room(cover)
-		               ? daemon_member_new(cover, feed, name, container)
-		               : NULL;
 	/* "b/c" under the rule "a" is not "c" under the rule "a/b" */
-	if (member->cover != cover || member->feed)
+	if (member && (member->cover != cover || member->feed))
 		return NULL;
+	if (member && asked->monitor &&
+	    !config_monitor_equal(member->config, asked->monitor)) {
+		replace_member(member);
+		member = NULL;
+	}
+	if (!member)
+		return has_room(cover) ? daemon_member_new(cover, feed, name,
+		                                           container, asked)
+		                       : NULL;
 	daemon_member_attach(member, feed);
 	daemon_member_note(member, container, 0);
+	return member;
+}
+
+struct member *daemon_cover_appear(struct feed *feed, struct cover *cover,
+                                   const struct container *container)
+{
+	struct daemon_asked asked = { 0 };
+	struct member *member;
+
+	if (!daemon_labels_read(feed, cover, container, &asked))
+		return NULL;
+	member = appear_as(feed, cover, container, &asked);
+	daemon_asked_drop(&asked);
+	if (member && member->config->watch == CONFIG_WATCH_PUSH)
+		daemon_labels_changed(cover->daemon);
 	return member;
 }
 
@@ -333,14 +367,21 @@ void daemon_cover_observe(struct member *member,
 	if (container)
 		daemon_member_note(member, container,
 		                   uv_now(&daemon_of(member)->loop));
-	tell(member, observation);
+	/* of those that ask about pushes it is only known that they are there */
+	if (member->config->watch != CONFIG_WATCH_PUSH)
+		tell(member, observation);
 }
 
 static void member_gone(struct member *member)
 {
+	static const struct observation unknown = {
+		.kind = OBSERVATION_UNKNOWN,
+		.exit_code = -1,
+	};
 	static const struct observation idle = {
 		.kind = OBSERVATION_HEALTH,
 		.health = HEALTH_IDLE,
+		.idle = IDLE_GONE,
 		.exit_code = -1,
 	};
 	struct daemon *daemon = daemon_of(member);
@@ -348,7 +389,12 @@ static void member_gone(struct member *member)
 	member->detached = false;
 	member->gone_ms = MAX(uv_now(&daemon->loop), 1);
 	member->cover->n_gone++;
-	tell(member, &idle);
+	if (member->config->watch == CONFIG_WATCH_PUSH) {
+		tell(member, &unknown);
+		daemon_labels_changed(daemon);
+	} else {
+		tell(member, &idle);
+	}
 	want_forget(daemon, forget_at(member));
 }
 
@@ -374,7 +420,7 @@ void daemon_cover_listed(struct feed *feed, bool whole)
 			const struct monitor *monitor =
 				&member->watched->monitor;
 
-			if (!member->detached || monitor->group != feed->group)
+			if (!member->detached || member->engine != feed->group)
 				continue;
 			if (whole)
 				member_gone(member);
@@ -458,7 +504,8 @@ static void remove_all(struct cover *cover)
 		struct member *member = container_of(node, struct member, node);
 
 		if (cover->planned)
-			keep_past(member);
+			keep_past(member,
+			          cover->planned->containers->forget_ms);
 		member_unlist(member);
 		list_append(&gone, &member->node);
 	}
@@ -483,10 +530,14 @@ void daemon_cover_commit(struct cover *cover)
 	cover->planned = NULL;
 	if (fresh)
 		supervisor_add_rule(&cover->daemon->supervisor, &cover->rule);
-	LIST_FOR_EACH (node, &cover->members)
-		daemon_watch_configure(&container_of(node, struct member, node)
-		                                ->watched->monitor,
-		                       planned);
+	LIST_FOR_EACH (node, &cover->members) {
+		struct member *member = container_of(node, struct member, node);
+
+		if (member->own)
+			continue; /* until it is heard of again */
+		member->config = planned;
+		daemon_watch_configure(&member->watched->monitor, planned);
+	}
 }
 
 void daemon_cover_unref(struct cover *cover)

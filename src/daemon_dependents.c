@@ -37,9 +37,10 @@ struct link {
 	bool running;
 	bool wait; /* it was restarted, and is to become ready */
 	char why[REASON_SIZE];
-	char *name; /* this and the next two are one block */
+	char *name; /* this and the next three are one block */
 	char *id;
 	char *project;
+	char *remedy; /* of one that must be made anew */
 };
 
 /* What follows one restart. */
@@ -113,24 +114,66 @@ static void chain_end(struct chain *chain)
 		chain_free(chain);
 }
 
-static void record(struct chain *chain, enum log_level level,
-                   const char *container, const char *reason,
-                   const char *detail)
+static void record_of(struct daemon *daemon, const char *monitor,
+                      enum log_level level, const char *container,
+                      const char *reason, const char *detail)
 {
-	struct daemon *daemon = chain->daemon;
 	const struct journal_entry entry = {
 		.wall_ms = (int64_t)daemon_now(daemon) +
 		           daemon->supervisor.wall_offset_ms,
 		.event = JOURNAL_TARGET,
-		.subject = chain->monitor,
+		.subject = monitor,
 		.container = container,
 		.reason = reason,
 		.detail = detail,
 	};
 
 	journal_put(&daemon->journal, &entry);
-	LOG_AT(daemon->log, level, reason, LOG_STR("monitor", chain->monitor),
+	LOG_AT(daemon->log, level, reason, LOG_STR("monitor", monitor),
 	       LOG_STR("container", container), LOG_STR("detail", detail));
+}
+
+static void record(struct chain *chain, enum log_level level,
+                   const char *container, const char *reason,
+                   const char *detail)
+{
+	record_of(chain->daemon, chain->monitor, level, container, reason,
+	          detail);
+}
+
+/* --- those that no restart helps -------------------------------------------- */
+
+/* How it is made anew, by whoever made it. */
+static void write_remedy(const struct container *container, char *out,
+                         size_t size)
+{
+	const char *service =
+		container_label(container, CONTAINER_COMPOSE_SERVICE);
+
+	if (service)
+		(void)snprintf(out, size,
+		               "make it anew: docker compose up -d "
+		               "--force-recreate %.100s",
+		               service);
+	else
+		(void)snprintf(out, size,
+		               "make it anew: remove it, and run it again with "
+		               "the container of now");
+}
+
+/* @gone: as the container refers to the one that is no more. */
+static void tell_orphan(struct daemon *daemon, const char *monitor,
+                        const struct container *container, const char *gone)
+{
+	char remedy[REASON_SIZE];
+	char detail[REASON_SIZE * 2];
+
+	write_remedy(container, remedy, sizeof(remedy));
+	(void)snprintf(detail, sizeof(detail),
+	               "it holds a namespace of %.12s, which is gone; %s", gone,
+	               remedy);
+	record_of(daemon, monitor, LOG_LEVEL_ERROR, container->name,
+	          "container cannot be healed by a restart", detail);
 }
 
 /* --- looking --------------------------------------------------------------- */
@@ -315,10 +358,8 @@ static void tell_recreate(struct chain *chain, const struct link *link)
 {
 	char detail[REASON_SIZE * 2];
 
-	(void)snprintf(detail, sizeof(detail),
-	               "%s; make it anew: docker compose up -d "
-	               "--force-recreate %.100s",
-	               link->why, link->name);
+	(void)snprintf(detail, sizeof(detail), "%s; %s", link->why,
+	               link->remedy);
 	record(chain, LOG_LEVEL_ERROR, link->name,
 	       "dependent cannot be healed by a restart", detail);
 }
@@ -355,26 +396,25 @@ static int link_init(struct link *link, struct chain *chain,
 {
 	const struct container *container = dependent->container;
 	const char *project = container->project ? container->project : "";
-	char *at = mem_alloc(strlen(container->name) + strlen(container->id) +
-	                     strlen(project) + 3);
+	char remedy[REASON_SIZE] = "";
+	char *at;
 
+	if (dependent->reason == DEPENDENTS_RECREATE)
+		write_remedy(container, remedy, sizeof(remedy));
+	at = mem_alloc(strlen(container->name) + strlen(container->id) +
+	               strlen(project) + strlen(remedy) + 4);
 	if (!at)
 		return -1;
 	link->chain = chain;
 	link->name = put_text(&at, container->name);
 	link->id = put_text(&at, container->id);
 	link->project = put_text(&at, project);
+	link->remedy = put_text(&at, remedy);
 	link->reason = dependent->reason;
 	link->depth = dependent->depth;
 	(void)snprintf(link->why, sizeof(link->why), "depends on %.80s: %s",
 	               chain->name, reason_words[link->reason]);
 	return 0;
-}
-
-static bool is_own(const struct daemon *daemon,
-                   const struct container *container)
-{
-	return daemon->own_id[0] && strcmp(container->id, daemon->own_id) == 0;
 }
 
 static int take_links(struct chain *chain, const struct dependent *found,
@@ -384,7 +424,8 @@ static int take_links(struct chain *chain, const struct dependent *found,
 	if (!chain->links)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		if (is_own(chain->daemon, found[i].container))
+		if (selector_same_id(found[i].container->id,
+		                     chain->daemon->own_id))
 			continue;
 		if (link_init(&chain->links[chain->n_links], chain, &found[i]) <
 		    0)
@@ -394,37 +435,63 @@ static int take_links(struct chain *chain, const struct dependent *found,
 	return 0;
 }
 
-static struct containers *source_of(const struct chain *chain)
+/* All that the engine has (mem_free); NULL: out of memory, or no such engine. */
+static const struct container **all_of(const struct daemon *daemon,
+                                       const char *url, size_t *np)
 {
-	LIST_FOR_EACH (node, &chain->daemon->feeds) {
-		const struct feed *feed = container_of(node, struct feed, node);
+	struct containers *source = daemon_feed_containers(&daemon->feeds, url);
+	size_t n = source ? containers_stats(source).n_containers : 0;
+	const struct container **all =
+		source ? mem_calloc(n + 1, sizeof(*all)) : NULL;
 
-		if (feed->containers && strcmp(feed->url, chain->url) == 0)
-			return feed->containers;
+	*np = all ? containers_all(source, all, n) : 0;
+	return all;
+}
+
+static bool is_among(const struct container *container,
+                     const struct dependent *found, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (found[i].container == container)
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+/* Those that run with a namespace of nobody, and of whom nothing says that
+ * they had to do with this parent: it may be its former self. */
+static void tell_orphans(struct chain *chain,
+                         const struct container *const *all, size_t n,
+                         const struct dependent *found, size_t n_found)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *gone = all[i]->status == CONTAINER_RUNNING
+		                           ? dependents_gone(all, n, all[i])
+		                           : NULL;
+
+		if (gone && !is_among(all[i], found, n_found))
+			tell_orphan(chain->daemon, chain->monitor, all[i],
+			            gone);
+	}
 }
 
 /* Who depends on it now: the engine is asked only for what changes. */
 static int find_links(struct chain *chain)
 {
-	struct containers *source = source_of(chain);
-	const struct container **all;
-	struct dependent *found;
 	size_t n;
-	int r = -1;
+	const struct container **all = all_of(chain->daemon, chain->url, &n);
+	struct dependent *found = mem_calloc(DEPENDENTS_MAX, sizeof(*found));
+	size_t n_found;
+	int r = daemon_feed_containers(&chain->daemon->feeds, chain->url) ? -1
+	                                                                  : 0;
 
-	if (!source)
-		return 0;
-	n = containers_stats(source).n_containers;
-	all = mem_calloc(n + 1, sizeof(*all));
-	found = mem_calloc(DEPENDENTS_MAX, sizeof(*found));
 	if (all && found) {
-		n = containers_all(source, all, n);
-		n = dependents_of(all, n, chain->id, chain->name,
-		                  chain->rule->containers->dependents_label,
-		                  found, DEPENDENTS_MAX);
-		r = take_links(chain, found, n);
+		n_found =
+			dependents_of(all, n, chain->id, chain->name,
+		                      chain->rule->containers->dependents_label,
+		                      found, DEPENDENTS_MAX);
+		r = take_links(chain, found, n_found);
+		tell_orphans(chain, all, n, found, n_found);
 	}
 	mem_free(all);
 	mem_free(found);
@@ -469,7 +536,7 @@ static struct chain *chain_new(struct watched *watched)
 {
 	const struct member_text *text = watched->member->text;
 	const struct monitor *monitor = &watched->monitor;
-	const char *url = daemon_group_url(monitor->group);
+	const char *url = daemon_group_url(watched->member->engine);
 	struct chain *chain = mem_calloc(1, sizeof(*chain));
 	char *at =
 		chain ? mem_alloc(strlen(monitor->name) +
@@ -508,6 +575,28 @@ static void end_earlier(struct daemon *daemon, const char *id)
 	}
 }
 
+/* It could not be started: perhaps there is nobody whose namespace it could
+ * share. */
+static void tell_why_not(struct watched *watched)
+{
+	const struct monitor *monitor = &watched->monitor;
+	const char *id = watched->member->text->id;
+	const char *gone;
+	size_t n;
+	const struct container **all =
+		all_of(watched->daemon, daemon_group_url(monitor->group), &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(all[i]->id, id) != 0)
+			continue;
+		gone = dependents_gone(all, n, all[i]);
+		if (gone)
+			tell_orphan(watched->daemon, monitor->name, all[i],
+			            gone);
+	}
+	mem_free(all);
+}
+
 void daemon_dependents_begin(struct watched *watched, const struct bounce *done)
 {
 	const struct config_monitor *config = watched->monitor.config;
@@ -516,8 +605,11 @@ void daemon_dependents_begin(struct watched *watched, const struct bounce *done)
 	struct daemon *daemon = watched->daemon;
 	struct chain *chain;
 
-	if (!watched->member || watched->removed || daemon->stopping ||
-	    !config->containers->dependents || !starts ||
+	if (!watched->member || watched->removed || daemon->stopping || !starts)
+		return;
+	if (done->result == STEP_FAILED)
+		tell_why_not(watched);
+	if (watched->member->own || !config->containers->dependents ||
 	    (done->result != STEP_OK && done->result != STEP_DRY_RUN))
 		return;
 	end_earlier(daemon, watched->member->text->id);

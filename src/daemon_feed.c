@@ -25,10 +25,12 @@ static void on_observation(void *context, struct source *source,
 {
 	struct feed *feed = context;
 
+	struct watched *watched = feed->watched[subscription];
+
 	(void)source;
-	supervisor_observe(&feed->daemon->supervisor,
-	                   &feed->watched[subscription]->monitor, observation,
-	                   uv_now(&feed->daemon->loop));
+	if (watched)
+		supervisor_observe(&feed->daemon->supervisor, &watched->monitor,
+		                   observation, uv_now(&feed->daemon->loop));
 }
 
 static void on_reading_end(void *context, struct source *source)
@@ -252,6 +254,20 @@ static const struct feed_kind containers_kind = {
 	.close = containers_feed_close,
 };
 
+static enum containers_watch watch_of(const struct config_monitor *config)
+{
+	switch (config->watch) {
+	case CONFIG_WATCH_HEALTH:
+		return CONTAINERS_HEALTH;
+	case CONFIG_WATCH_EXITED:
+		return CONTAINERS_EXITED;
+	case CONFIG_WATCH_PUSH:
+	case N_CONFIG_WATCHES:
+	default:
+		return CONTAINERS_PRESENCE;
+	}
+}
+
 int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
                          const struct config_monitor *config)
 {
@@ -272,9 +288,8 @@ int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
 		return UV_ENOMEM;
 	rule->cover = cover;
 	rule->query = (struct containers_query){
-		.watch = config->watch == CONFIG_WATCH_EXITED
-		                 ? CONTAINERS_EXITED
-		                 : CONTAINERS_HEALTH,
+		.watch = watch_of(config),
+		.anew = containers->asked != CONFIG_ASKED_NOT,
 		.selector = &containers->selector,
 		.codes = &containers->codes,
 		.codes_label = containers->codes_label,
@@ -288,6 +303,18 @@ int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
 	feed->rules[feed->n_rules++] = rule;
 	return containers_subscribe(feed->containers, feed->n_rules - 1,
 	                            &rule->query);
+}
+
+struct containers *daemon_feed_containers(const struct list *feeds,
+                                          const char *url)
+{
+	LIST_FOR_EACH (node, feeds) {
+		const struct feed *feed = container_of(node, struct feed, node);
+
+		if (feed->containers && strcmp(feed->url, url) == 0)
+			return feed->containers;
+	}
+	return NULL;
 }
 
 /* --- any of them --------------------------------------------------------- */
@@ -323,7 +350,7 @@ struct feed *daemon_feed_new(struct daemon *daemon, struct group *group,
 	feed->runtime = runtime;
 	list_init(&feed->members);
 	feed->group = group;
-	container_of(group, struct daemon_group, group)->n_feeds++;
+	daemon_group_hold(group);
 	feed->url = url;
 	feed->interval_ms = interval_ms;
 	list_init(&feed->node);
@@ -346,8 +373,37 @@ int daemon_feed_open(struct feed *feed, const struct config_global *global,
 	return 0;
 }
 
+static int push_feed_subscribe(struct feed *feed, uint32_t number,
+                               const struct config_monitor *config)
+{
+	static const enum push_match matches[] = {
+		[CONFIG_MATCH_ANY] = PUSH_MATCH_ANY,
+		[CONFIG_MATCH_ALL] = PUSH_MATCH_ALL,
+		[CONFIG_MATCH_OLDEST] = PUSH_MATCH_OLDEST,
+	};
+	struct label labels[CONFIG_MAX_LABELS];
+	struct push_query query = {
+		.labels = labels,
+		.n_labels = config->n_labels,
+		.metric_name = config->metric_name,
+		.value = config->metric_value == CONFIG_METRIC_TIMESTAMP
+		                 ? PUSH_VALUE_TIMESTAMP
+		                 : PUSH_VALUE_PUSH_TIME,
+		.match = matches[config->match],
+	};
+
+	for (uint8_t i = 0; i < config->n_labels; i++)
+		labels[i] = (struct label){
+			slice_from(config->labels[i].name),
+			slice_from(config->labels[i].value),
+		};
+	if (feed->builtin)
+		return builtin_source_subscribe(feed->builtin, number, &query);
+	return pushgateway_subscribe(feed->gateway, number, &query);
+}
+
 int daemon_feed_add(struct feed *feed, struct watched *watched,
-                    const struct push_query *query)
+                    const struct config_monitor *config)
 {
 	uint32_t number = feed->n_watched;
 
@@ -362,9 +418,7 @@ int daemon_feed_add(struct feed *feed, struct watched *watched,
 		feed->watched = grown;
 	}
 	feed->watched[feed->n_watched++] = watched;
-	if (feed->builtin)
-		return builtin_source_subscribe(feed->builtin, number, query);
-	return pushgateway_subscribe(feed->gateway, number, query);
+	return push_feed_subscribe(feed, number, config);
 }
 
 void daemon_feed_start(struct feed *feed)
@@ -378,9 +432,12 @@ void daemon_feed_start(struct feed *feed)
 
 void daemon_feed_check(const struct watched *watched)
 {
-	struct feed *feed =
-		watched->member ? watched->member->feed : watched->feed;
+	struct feed *feed = watched->feed;
 
+	/* one that asks about pushes has both */
+	if (!feed && watched->member &&
+	    watched->member->config->watch != CONFIG_WATCH_PUSH)
+		feed = watched->member->feed;
 	if (feed && !feed->closing)
 		feed->kind->check(feed, watched);
 }
@@ -398,7 +455,14 @@ void daemon_feed_close(struct feed *feed)
 {
 	feed->closing = true;
 	list_unlink(&feed->node);
-	container_of(feed->group, struct daemon_group, group)->n_feeds--;
+	daemon_group_release(feed->group);
+	/* those that are not in the file outlive it */
+	for (uint32_t i = 0; i < feed->n_watched; i++) {
+		struct watched *watched = feed->watched[i];
+
+		if (watched && watched->member && watched->feed == feed)
+			watched->feed = NULL;
+	}
 	if (!feed->source) {
 		feed_free(feed);
 		return;

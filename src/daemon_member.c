@@ -38,7 +38,8 @@ static const char *put_text(char **at, const char *text)
 static struct member_text *text_new(const struct container *container)
 {
 	const char *id = text_or_empty(container->id);
-	const char *name = text_or_empty(container->name);
+	const char *called = text_or_empty(container->name);
+	const char *name = called[0] ? called : id; /* dead ones have none */
 	const char *project = project_of(container);
 	const char *image = text_or_empty(container->image);
 	size_t n =
@@ -49,7 +50,7 @@ static struct member_text *text_new(const struct container *container)
 	if (!text)
 		return NULL;
 	text->id = put_text(&at, id);
-	text->container = put_text(&at, name[0] ? name : id);
+	text->container = put_text(&at, name);
 	text->project = put_text(&at, project);
 	text->image = put_text(&at, image);
 	return text;
@@ -106,6 +107,7 @@ static void note_output(struct member *member,
 	if (output.n && unhealthy)
 		member->output =
 			mem_strndup(output.p, MIN(output.n, OUTPUT_MAX));
+	member->watched->monitor.output = member->output;
 }
 
 static void note_seen(struct member *member, const struct container *container,
@@ -116,7 +118,10 @@ static void note_seen(struct member *member, const struct container *container,
 	member->seen = (struct runtime_target){
 		.status = status_of(container),
 		.exit_code = container->exit_code,
-		.stop_timeout_ms = -1,
+		.stop_timeout_ms = container->has_stop_timeout
+		                           ? container->stop_timeout_ms
+		                           : -1,
+		.started_wall_ms = container->started_wall_ms,
 		.stopped_by_hand = container->stopped_by_hand,
 		.ephemeral = container->auto_remove,
 	};
@@ -127,12 +132,11 @@ static void note_seen(struct member *member, const struct container *container,
 static void note_stop_timeout(struct member *member,
                               const struct container *container)
 {
-	const struct config_containers *rule =
-		member->watched->monitor.config->containers;
+	const struct config_containers *rule = member->config->containers;
 	uint64_t ms;
 
 	member->stop_timeout_ms = -1;
-	if (rule->stop_timeout_label &&
+	if (rule && rule->stop_timeout_label &&
 	    container_label_time(container, rule->stop_timeout_label,
 	                         rule->stop_timeout_unit_ms, &ms))
 		member->stop_timeout_ms = (int64_t)ms;
@@ -151,6 +155,7 @@ void daemon_member_note(struct member *member,
 	note_seen(member, container, now_ms);
 	note_stop_timeout(member, container);
 	member->finished_wall_ms = container->finished_wall_ms;
+	member->ended_by_us = container->ended_by_us;
 	member->exit_code =
 		unhealthy ? container->check_exit_code : container->exit_code;
 	daemon_member_sync(member);
@@ -167,7 +172,7 @@ void daemon_member_sync(struct member *member)
 	monitor->image = text->image;
 	if (monitor->acting)
 		return;
-	target = daemon_target_take(daemon, daemon_group_url(monitor->group),
+	target = daemon_target_take(daemon, daemon_group_url(member->engine),
 	                            text->project, text->container);
 	if (!target)
 		return; /* the old one, until next time */
@@ -208,12 +213,16 @@ void daemon_member_free(struct member *member)
 	list_unlink(&member->feed_node);
 	list_unlink(&member->node);
 	daemon_cover_unref(member->cover);
+	daemon_group_release(member->engine);
+	daemon_config_unref(member->own);
 	mem_free(member->text);
 	mem_free(member->output);
 	mem_free(member);
 }
 
-static struct member *member_alloc(struct cover *cover, const char *name)
+static struct member *member_alloc(struct cover *cover, struct feed *feed,
+                                   const char *name,
+                                   const struct daemon_asked *asked)
 {
 	size_t n = strlen(name) + 1;
 	struct member *member = mem_calloc(1, sizeof(*member) + n);
@@ -224,14 +233,20 @@ static struct member *member_alloc(struct cover *cover, const char *name)
 	list_init(&member->node);
 	list_init(&member->feed_node);
 	member->cover = cover;
+	member->config = asked->monitor ? asked->monitor : cover->config;
+	member->own = asked->config;
+	if (member->own)
+		daemon_config_ref(member->own);
+	member->engine = feed->group;
+	daemon_group_hold(member->engine);
 	member->stop_timeout_ms = -1;
 	cover->n_refs++;
 	return member;
 }
 
-static struct watched *watched_alloc(struct cover *cover, struct feed *feed)
+static struct watched *watched_alloc(struct cover *cover, struct group *group,
+                                     const struct config_monitor *config)
 {
-	const struct config_monitor *config = cover->config;
 	size_t n_counters = config->n_steps * sizeof(uint32_t[N_STEP_RESULTS]);
 	struct watched *watched = mem_calloc(1, sizeof(*watched) + n_counters);
 
@@ -242,7 +257,7 @@ static struct watched *watched_alloc(struct cover *cover, struct feed *feed)
 	list_init(&watched->monitor.node);
 	list_init(&watched->monitor.rule_node);
 	watched->monitor.n_steps = watched->n_steps;
-	watched->monitor.group = feed->group;
+	watched->monitor.group = group;
 	watched->monitor.rule = &cover->rule;
 	daemon_watch_configure(&watched->monitor, config);
 	return watched;
@@ -265,13 +280,19 @@ static void claim_past(struct daemon *daemon, struct monitor *monitor,
 
 static struct member *member_make(struct cover *cover, struct feed *feed,
                                   const char *name,
-                                  const struct container *container)
+                                  const struct container *container,
+                                  const struct daemon_asked *asked)
 {
-	struct member *member = member_alloc(cover, name);
+	struct member *member = member_alloc(cover, feed, name, asked);
+	struct feed *told_by = feed;
 
 	if (!member)
 		return NULL;
-	member->watched = watched_alloc(cover, feed);
+	if (member->config->watch == CONFIG_WATCH_PUSH)
+		told_by = daemon_labels_feed(cover->daemon, member->config);
+	if (told_by)
+		member->watched =
+			watched_alloc(cover, told_by->group, member->config);
 	if (!member->watched) {
 		daemon_member_free(member);
 		return NULL;
@@ -287,10 +308,12 @@ static struct member *member_make(struct cover *cover, struct feed *feed,
 
 struct member *daemon_member_new(struct cover *cover, struct feed *feed,
                                  const char *name,
-                                 const struct container *container)
+                                 const struct container *container,
+                                 const struct daemon_asked *asked)
 {
 	struct daemon *daemon = cover->daemon;
-	struct member *member = member_make(cover, feed, name, container);
+	struct member *member =
+		member_make(cover, feed, name, container, asked);
 	uint64_t now_ms = uv_now(&daemon->loop);
 	struct monitor *monitor;
 

@@ -96,7 +96,7 @@ static void say_target(struct notice *notice, const struct watched *watched)
 	notice->container = member->text->container;
 	notice->id = member->text->id;
 	notice->image = member->text->image;
-	notice->runtime = daemon_group_url(monitor->group);
+	notice->runtime = daemon_group_url(member->engine);
 	notice->output = member->output;
 	notice->exit_code = member->exit_code;
 }

@@ -8,6 +8,7 @@
  *     daemon_feed.c     a source and the monitors that it serves
  *     daemon_cover.c    rules that cover many containers, and their members
  *     daemon_member.c   a member, and the container that it is about
+ *     daemon_labels.c   members that are as their container's labels say
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
@@ -45,6 +46,13 @@
 struct daemon_config {
 	struct config *config;
 	uint32_t n_refs;
+	struct daemon_config *base; /* which it borrows from; NULL: none */
+};
+
+/* What a container asks for by its labels; all NULL: it is not asked. */
+struct daemon_asked {
+	struct daemon_config *config;
+	const struct config_monitor *monitor; /* in it */
 };
 
 /* A notice whose text is its own (mem_free). */
@@ -112,11 +120,14 @@ struct member_text {
 struct member {
 	struct watched *watched;
 	struct cover *cover;
-	struct list node;      /* of the cover */
-	struct list feed_node; /* of the feed */
-	struct feed *feed;     /* NULL: none is there, or who knows */
-	uint64_t gone_ms;      /* since when none is there; 0: there is one */
-	bool detached;         /* its source was closed: who knows */
+	const struct config_monitor *config; /* the rule's, or its own, … */
+	struct daemon_config *own; /* … which lies in this; NULL: the rule's */
+	struct group *engine;      /* of its container; held */
+	struct list node;          /* of the cover */
+	struct list feed_node;     /* of the feed */
+	struct feed *feed;         /* NULL: none is there, or who knows */
+	uint64_t gone_ms; /* since when none is there; 0: there is one */
+	bool detached;    /* its source was closed: who knows */
 
 	struct member_text *text;
 	char *output;               /* of the failing check; NULL: none */
@@ -125,6 +136,7 @@ struct member {
 	int64_t finished_wall_ms;
 	int64_t exit_code;       /* of the container, or of the check */
 	int64_t stop_timeout_ms; /* that its label says; -1: none */
+	bool ended_by_us;        /* see core/container.h */
 
 	char name[]; /* "RULE/IDENTITY" */
 };
@@ -183,7 +195,7 @@ struct feed {
  * tcp://…": its name in promises, too). */
 struct daemon_group {
 	struct group group; /* its name is without the URL's password */
-	uint32_t n_feeds;
+	uint32_t n_feeds;   /* and others that hold it */
 	char *name;
 	char url[];
 };
@@ -267,6 +279,9 @@ struct daemon {
 	uint32_t n_groups;
 	struct list feeds;
 	struct list removed;
+	struct map complaints;  /* about labels of containers; keys that are
+	                           their own values */
+	uv_timer_t asked_timer; /* who asks about pushes has changed */
 	struct daemon_gateway *gateway; /* NULL: it is off */
 
 	char *state_dir;                /* of the start; NULL: none */
@@ -276,6 +291,8 @@ struct daemon {
 	uv_timer_t state_timer;         /* the next write */
 	uint64_t state_hash;            /* of what was written last */
 	bool state_failing;
+	struct append_file *begun; /* beside it; NULL: not used */
+	uint64_t n_begun;          /* lines of it, ever */
 	struct saved_state *saved; /* read at start */
 
 	struct list dependents; /* of containers that were restarted, … */
@@ -380,6 +397,10 @@ struct group *daemon_group_take(struct daemon *daemon,
                                 const char *url) MUST_CHECK;
 const char *daemon_group_url(const struct group *group);
 
+/* As long as it is held it does not go with its last monitor. */
+void daemon_group_hold(struct group *group);
+void daemon_group_release(struct group *group);
+
 /* The target of that key: who shares it, shares the exclusion. NULL if out of
  * memory. @project may be NULL. */
 struct target *daemon_target_take(struct daemon *daemon, const char *runtime,
@@ -403,10 +424,13 @@ struct feed *daemon_feed_new(struct daemon *daemon, struct group *group,
 int daemon_feed_open(struct feed *feed, const struct config_global *global,
                      struct err *err) MUST_CHECK;
 int daemon_feed_add(struct feed *feed, struct watched *watched,
-                    const struct push_query *query) MUST_CHECK;
+                    const struct config_monitor *config) MUST_CHECK;
 /* The same of a rule, once for each source. */
 int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
                          const struct config_monitor *config) MUST_CHECK;
+/* The source of the engine of that name; NULL: there is none. */
+struct containers *daemon_feed_containers(const struct list *feeds,
+                                          const char *url);
 /* Its monitors are its own from now on. */
 void daemon_feed_start(struct feed *feed);
 /* A fresh observation of this one is wanted. */
@@ -453,7 +477,8 @@ void daemon_cover_free_all(struct daemon *daemon);
 /* A member that the supervisor and the API know; NULL: out of memory. */
 struct member *daemon_member_new(struct cover *cover, struct feed *feed,
                                  const char *name,
-                                 const struct container *container) MUST_CHECK;
+                                 const struct container *container,
+                                 const struct daemon_asked *asked) MUST_CHECK;
 /* Its own memory, not the watched one. */
 void daemon_member_free(struct member *member);
 
@@ -468,6 +493,23 @@ void daemon_member_note(struct member *member,
 /* The target is what its container is called now; while a step is at work,
  * later. */
 void daemon_member_sync(struct member *member);
+
+/* --- daemon_labels.c ----------------------------------------------------- */
+
+/* What the container asks of that rule; nothing of one that stands in the
+ * file. False, and recorded once, if its labels are wrong. On success
+ * daemon_asked_drop(). */
+bool daemon_labels_read(const struct feed *feed, const struct cover *cover,
+                        const struct container *container,
+                        struct daemon_asked *asked) MUST_CHECK;
+void daemon_asked_drop(struct daemon_asked *asked);
+/* The source of the pushes that are asked about; NULL: it cannot be made. */
+struct feed *daemon_labels_feed(struct daemon *daemon,
+                                const struct config_monitor *config) MUST_CHECK;
+/* Who asks about pushes has changed: they are subscribed soon. */
+void daemon_labels_changed(struct daemon *daemon);
+/* Another configuration is followed: what was said may be said again. */
+void daemon_labels_forget(struct daemon *daemon);
 
 /* --- daemon_gateway.c ---------------------------------------------------- */
 
@@ -514,7 +556,8 @@ void daemon_act_cancel(struct daemon *daemon);
 /* --- daemon_dependents.c ------------------------------------------------- */
 
 /* A step of a member has ended so: if it was a restart, and its rule wants it,
- * those that depend on the container are restarted after it. */
+ * those that depend on the container are restarted after it. If it failed
+ * because the container must be made anew, the journal says so. */
 void daemon_dependents_begin(struct watched *watched,
                              const struct bounce *done);
 /* Begins nothing more, and cancels what can be. */
@@ -549,6 +592,21 @@ void daemon_state_save(struct daemon *daemon, struct promise_wait *wait);
 /* Writes what is left to write and closes; daemon_closed_one() for each close
  * that it counts in n_pending. */
 void daemon_state_close(struct daemon *daemon);
+
+/* --- daemon_begun.c ------------------------------------------------------ */
+
+/* Reads the record into what was saved; without it if that fails. 0, or
+ * -ENOMEM. */
+int daemon_begun_open(struct daemon *daemon) MUST_CHECK;
+/* Something of the last run is in it that the state file does not say. */
+bool daemon_begun_left(const struct daemon *daemon);
+/* As daemon_state_save(), as soon as our own death cannot undo it: of a wait
+ * that says what began. */
+void daemon_begun_save(struct daemon *daemon, struct promise_wait *wait);
+/* The state file with so many lines in it is on disk. */
+void daemon_begun_known(struct daemon *daemon, uint64_t n_begun);
+/* daemon_closed_one() if counted in n_pending. */
+void daemon_begun_close(struct daemon *daemon);
 
 /* --- daemon_notify.c ----------------------------------------------------- */
 

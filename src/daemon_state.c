@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What survives our own restart: one small file in `state_dir`, written when
- * something in it changed. Changes of one moment are one write; a promise
- * waits until it is on disk. A file that is missing, damaged or foreign never
- * stops the start.
+ * something in it changed. Changes of one moment are one write. What an
+ * operator ordered, and a step that may take the machine down, wait until it
+ * is on disk; for others the record beside it is enough (daemon_begun.c). A
+ * file that is missing, damaged or foreign never stops the start.
  */
 #include "daemon_parts.h"
 
@@ -25,6 +26,7 @@ struct state_write {
 	struct daemon *daemon;
 	struct atomic_write write;
 	struct list waits;
+	uint64_t n_begun; /* lines of the record that it knows */
 };
 
 static void on_state_timer(uv_timer_t *timer);
@@ -78,7 +80,7 @@ static uint64_t empty_hash(void)
 	uint64_t hash;
 
 	buf_init(&text, SAVED_STATE_MAX);
-	saved_write_begin(&writer, &text, 0, NULL);
+	saved_write_begin(&writer, &text, 0, 0, NULL);
 	saved_write_end(&writer);
 	hash = map_hash(1, buf_text(&text), text.n);
 	buf_fini(&text);
@@ -125,6 +127,8 @@ static int restore_pause(struct daemon *daemon)
 
 static int open_file(struct daemon *daemon, const char *dir, const char *path)
 {
+	int r;
+
 	daemon->state_dir = mem_strdup(dir);
 	if (!daemon->state_dir)
 		return UV_ENOMEM;
@@ -132,7 +136,10 @@ static int open_file(struct daemon *daemon, const char *dir, const char *path)
 		return 0;
 	daemon->state_file =
 		atomic_file_new(&daemon->loop, path, STATE_FILE_MODE);
-	return daemon->state_file ? restore_pause(daemon) : UV_ENOMEM;
+	if (!daemon->state_file)
+		return UV_ENOMEM;
+	r = daemon_begun_open(daemon);
+	return r < 0 ? r : restore_pause(daemon);
 }
 
 int daemon_state_open(struct daemon *daemon, struct err *err)
@@ -184,6 +191,8 @@ void daemon_state_restore_promises(struct daemon *daemon)
 	daemon_cover_restore(daemon);
 	saved_state_free(daemon->saved);
 	daemon->saved = NULL;
+	if (daemon_begun_left(daemon))
+		daemon_state_save(daemon, NULL);
 }
 
 /* --- writing ------------------------------------------------------------ */
@@ -211,7 +220,7 @@ static void write_document(struct daemon *daemon, struct buf *out)
 	struct saved_writer writer;
 
 	saved_write_begin(&writer, out, daemon->supervisor.wall_offset_ms,
-	                  daemon->supervisor.pause_all);
+	                  daemon->n_begun, daemon->supervisor.pause_all);
 	for (uint32_t i = 0; i < daemon->n_monitors; i++) {
 		const struct monitor *monitor = daemon->monitors[i];
 		struct policy_saved saved;
@@ -277,6 +286,8 @@ static void on_written(struct atomic_write *write)
 	struct daemon *daemon = done->daemon;
 
 	note_result(daemon, &write->err);
+	if (write->err.code == 0)
+		daemon_begun_known(daemon, done->n_begun);
 	release_waits(&done->waits, write->err.code == 0);
 	mem_free(done);
 	daemon_arm(daemon);
@@ -299,6 +310,7 @@ static int begin_write(struct daemon *daemon, struct buf *text)
 	if (!write)
 		return UV_ENOMEM;
 	write->daemon = daemon;
+	write->n_begun = daemon->n_begun;
 	list_init(&write->waits);
 	r = atomic_file_write(daemon->state_file, text, &write->write,
 	                      on_written);
@@ -363,6 +375,13 @@ static void on_timer_closed(uv_handle_t *handle)
 	daemon_closed_one(container_of(handle, struct daemon, state_timer));
 }
 
+/* Then the record has been emptied, or is about to be. */
+static void on_file_closed(void *context)
+{
+	daemon_begun_close(context);
+	daemon_closed_one(context);
+}
+
 void daemon_state_close(struct daemon *daemon)
 {
 	write_state(daemon);
@@ -371,6 +390,6 @@ void daemon_state_close(struct daemon *daemon)
 	if (!daemon->state_file)
 		return;
 	daemon->n_pending++;
-	atomic_file_close(daemon->state_file, daemon_closed_one, daemon);
+	atomic_file_close(daemon->state_file, on_file_closed, daemon);
 	daemon->state_file = NULL;
 }

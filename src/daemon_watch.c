@@ -23,10 +23,13 @@ void daemon_config_ref(struct daemon_config *config)
 
 void daemon_config_unref(struct daemon_config *config)
 {
-	if (!config || --config->n_refs > 0)
-		return;
-	config_free(config->config);
-	mem_free(config);
+	while (config && --config->n_refs == 0) {
+		struct daemon_config *base = config->base;
+
+		config_free(config->config);
+		mem_free(config);
+		config = base;
+	}
 }
 
 /* --- the plan ----------------------------------------------------------- */
@@ -96,6 +99,16 @@ struct group *daemon_group_take(struct daemon *daemon, const char *url)
 	made->group.up = made->group.own;
 	groups[daemon->n_groups++] = &made->group;
 	return &made->group;
+}
+
+void daemon_group_hold(struct group *group)
+{
+	group_of(group)->n_feeds++;
+}
+
+void daemon_group_release(struct group *group)
+{
+	group_of(group)->n_feeds--;
 }
 
 const char *daemon_group_url(const struct group *group)
@@ -233,34 +246,11 @@ static int take_feed(struct plan *plan, struct group *group,
 static int subscribe(struct plan *plan, struct watched *watched,
                      const struct config_monitor *config, struct err *err)
 {
-	static const enum push_match matches[] = {
-		[CONFIG_MATCH_ANY] = PUSH_MATCH_ANY,
-		[CONFIG_MATCH_ALL] = PUSH_MATCH_ALL,
-		[CONFIG_MATCH_OLDEST] = PUSH_MATCH_OLDEST,
-	};
-	struct label labels[CONFIG_MAX_LABELS];
-	struct push_query query = {
-		.labels = labels,
-		.n_labels = config->n_labels,
-		.metric_name = config->metric_name,
-		.value = config->metric_value == CONFIG_METRIC_TIMESTAMP
-		                 ? PUSH_VALUE_TIMESTAMP
-		                 : PUSH_VALUE_PUSH_TIME,
-		.match = matches[config->match],
-	};
 	struct feed *feed;
-	int r;
+	int r = take_feed(plan, watched->monitor.group,
+	                  config->check_interval_ms, NULL, &feed, err);
 
-	for (uint8_t i = 0; i < config->n_labels; i++)
-		labels[i] = (struct label){
-			slice_from(config->labels[i].name),
-			slice_from(config->labels[i].value),
-		};
-	r = take_feed(plan, watched->monitor.group, config->check_interval_ms,
-	              NULL, &feed, err);
-	if (r == 0)
-		r = daemon_feed_add(feed, watched, &query);
-	return r;
+	return r < 0 ? r : daemon_feed_add(feed, watched, config);
 }
 
 static int plan_monitor(struct plan *plan, const struct config_monitor *config,
@@ -334,7 +324,7 @@ static int plan_make(struct plan *plan, struct err *err)
 {
 	const struct config *config = plan->config->config;
 	struct daemon *daemon = plan->daemon;
-	size_t n = config->n_monitors;
+	size_t n = config->n_monitors + config->n_asked;
 	int r = 0;
 
 	plan->watched = mem_calloc(n + 1, sizeof(struct watched *));
@@ -400,6 +390,8 @@ void daemon_watch_drop(struct daemon *daemon, struct watched *watched)
 void daemon_watch_remove(struct daemon *daemon, struct watched *watched)
 {
 	watched->removed = true;
+	if (watched->member && watched->feed)
+		watched->feed->watched[watched->subscription] = NULL;
 	watched->feed = NULL;
 	if (!watched->monitor.acting) {
 		daemon_watch_drop(daemon, watched);
@@ -555,11 +547,25 @@ static void commit_covers(struct plan *plan)
 		daemon_cover_commit(daemon->covers[i]);
 }
 
+/* What the sources that go have heard, those that come are not told again. */
+static void inherit(struct plan *plan)
+{
+	LIST_FOR_EACH (node, &plan->feeds) {
+		struct feed *feed = container_of(node, struct feed, node);
+		const struct containers *before =
+			daemon_feed_containers(&plan->daemon->feeds, feed->url);
+
+		if (feed->containers && before)
+			containers_inherit(feed->containers, before);
+	}
+}
+
 static void commit(struct plan *plan)
 {
 	struct daemon *daemon = plan->daemon;
 	struct daemon_config *old_config = daemon->config;
 
+	inherit(plan);
 	close_feeds(&daemon->feeds);
 	daemon->config = plan->config;
 	commit_watched(plan);
@@ -576,6 +582,7 @@ static void commit(struct plan *plan)
 		daemon_feed_start(feed);
 	}
 	daemon_gateway_apply(daemon);
+	daemon_labels_forget(daemon);
 	daemon_config_unref(old_config);
 }
 
@@ -643,6 +650,8 @@ void daemon_watch_free(struct daemon *daemon)
 	drop_empty_groups(daemon);
 	daemon->api.n_monitors = 0;
 	daemon->api.n_groups = 0;
+	daemon_labels_forget(daemon);
+	map_fini(&daemon->complaints);
 	map_fini(&daemon->by_name);
 	mem_free(daemon->watched);
 	mem_free(daemon->monitors);

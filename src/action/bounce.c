@@ -138,6 +138,13 @@ static void on_acted(struct runtime_call *call)
 		complete_call(bounce, step_result_of(call->result));
 }
 
+/* Where recording took its time, the runtime looks again. */
+static bool is_fresh(const struct bounce *bounce)
+{
+	return bounce->seen_ms && uv_now(bounce->bouncer->loop) <=
+	                                  bounce->seen_ms + BOUNCE_SEEN_MS;
+}
+
 static void act(struct bounce *bounce)
 {
 	const struct step_action *action = step_action_of(bounce->step->kind);
@@ -151,6 +158,7 @@ static void act(struct bounce *bounce)
 	bounce->call.signal = bounce->step->signal;
 	bounce->call.argv = bounce->step->argv;
 	bounce->call.container = NULL;
+	bounce->call.seen = is_fresh(bounce) ? &bounce->seen : NULL;
 	if (action->begin(bounce, on_acted) == 0)
 		return;
 
@@ -191,7 +199,7 @@ static void promise(struct bounce *bounce)
 	bounce->promise = promise_make(
 		bounce->bouncer->promises, bounce->runtime_name, bounce->target,
 		bounce->project, now.tv_sec * 1000 + now.tv_usec / 1000,
-		on_durable, bounce);
+		bounce->monitor, on_durable, bounce);
 	if (!bounce->promise)
 		complete_with(bounce, STEP_FAILED,
 		              "cannot promise to bring the target back: out "
@@ -199,15 +207,21 @@ static void promise(struct bounce *bounce)
 }
 
 /* Whatever the step does, to the target or to us: that it was begun is known
- * to the next run. */
+ * to the next run. What only an engine does leaves the machine as it is;
+ * another step may be its reboot, and is on disk. */
 static void record_then_act(struct bounce *bounce)
 {
+	const struct step_action *action = step_action_of(bounce->step->kind);
+
 	bounce->stage = BOUNCE_RECORDING;
-	if (step_action_of(bounce->step->kind)->promises) {
+	if (action->promises) {
 		promise(bounce);
 		return;
 	}
-	bounce->wait.durable = on_recorded;
+	bounce->wait = (struct promise_wait){
+		.begun = action->on_disk ? NULL : bounce->monitor,
+		.durable = on_recorded,
+	};
 	promises_save(bounce->bouncer->promises, &bounce->wait);
 }
 
@@ -286,7 +300,9 @@ static void proceed(struct bounce *bounce)
 		complete(bounce, STEP_DRY_RUN);
 	} else if (bounce->before && !bounce->asked) {
 		bounce->stage = BOUNCE_RECORDING;
-		bounce->wait.durable = on_recorded_to_ask;
+		bounce->wait = (struct promise_wait){
+			.durable = on_recorded_to_ask,
+		};
 		promises_save(bounce->bouncer->promises, &bounce->wait);
 	} else if (bounce->step->kind == STEP_LOG) {
 		write_log(bounce);
@@ -318,6 +334,13 @@ static void on_found(struct runtime_call *call,
 	};
 }
 
+static void judge_found(struct bounce *bounce)
+{
+	bounce->seen = bounce->call.found;
+	bounce->seen_ms = uv_now(bounce->bouncer->loop);
+	judge(bounce, &bounce->seen);
+}
+
 static void on_looked(struct runtime_call *call)
 {
 	struct bounce *bounce = container_of(call, struct bounce, call);
@@ -331,7 +354,7 @@ static void on_looked(struct runtime_call *call)
 		complete_with(bounce, step_result_of(call->result), "%s",
 		              call->err.message);
 	else
-		judge(bounce, &call->found);
+		judge_found(bounce);
 }
 
 /* Somebody has looked just now? A removal cannot be taken back, and a command

@@ -5,9 +5,10 @@
  * The happy path of one: wait in line until fewer than `max_parallel` run;
  * look at the target (it exists, it is the one that is meant, nobody paused or
  * stopped it), unless that has just been done; ask the command that may veto,
- * and then look again; put on disk that the bounce begins and, if the step may
+ * and then look again; write down that the bounce begins and, if the step may
  * leave the target stopped, the promise to bring it back; act; say how it
- * ended.
+ * ended. What is written outlives us at once; before a command or a webhook,
+ * which may end more than us, it is on disk.
  * Policies and journals are not known here, nor how an engine does it.
  *
  * Each kind of step is a row of the table in step_kinds.c.
@@ -73,7 +74,7 @@ struct bounce {
 	/* What an inspection has just found: there is no need to look again.
 	 * seen_ms (the loop's time) 0: nothing. */
 	struct runtime_target seen;
-	uint64_t seen_ms;
+	uint64_t seen_ms;         /* the bounce's own look takes its place */
 	int64_t finished_wall_ms; /* remove: it must still be this end of it;
 	                             0: any */
 	bool own_stop_timeout;    /* restart, stop: the next instead of the

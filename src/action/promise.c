@@ -129,8 +129,8 @@ static void on_durable(struct promise_wait *wait)
 
 struct promise *promise_make(struct promises *promises, const char *runtime,
                              const char *target, const char *project,
-                             int64_t wall_ms, promise_durable_cb durable,
-                             void *context)
+                             int64_t wall_ms, const char *monitor,
+                             promise_durable_cb durable, void *context)
 {
 	struct promise *promise =
 		promise_find(promises, runtime, target, project);
@@ -143,7 +143,11 @@ struct promise *promise_make(struct promises *promises, const char *runtime,
 	promise->used = true;
 	promise->durable = durable;
 	promise->durable_context = context;
-	promise->wait.durable = on_durable;
+	promise->wait = (struct promise_wait){
+		.begun = monitor,
+		.promise = promise,
+		.durable = on_durable,
+	};
 	promises_save(promises, &promise->wait);
 	return promise;
 }

@@ -2,8 +2,8 @@
 /*
  * promise: what we stop, we bring back.
  *
- * Before a step that may leave a target stopped, a promise is made and written
- * to disk. When the target runs again the promise is kept and forgotten. When
+ * Before a step that may leave a target stopped, a promise is made and
+ * written, so that our own death cannot undo it. When the target runs again the promise is kept and forgotten. When
  * the step died half-way, or we did, it is owed: the target is looked at and
  * started, again and again with growing pauses, until it runs, is gone, or
  * somebody else has taken the matter into their hands (it runs, or was
@@ -30,17 +30,24 @@ struct promise;
 typedef void (*promise_durable_cb)(void *context);
 typedef void (*promises_closed_cb)(void *context);
 
-/* Somebody waits until the state is on disk. */
+/* Somebody waits until the state is kept. */
 struct promise_wait {
 	struct list node; /* the saver's */
-	bool saved;       /* set before: it is on disk */
+	/* Set by who waits. NULL: until it is on disk, whatever becomes of the
+	 * machine. Else a step of this monitor begins, and it is enough that
+	 * this, and the promise made for it (NULL: none), is written where the
+	 * end of this program does not undo it. */
+	const char *begun;
+	const struct promise *promise;
+	bool saved; /* set before: it is kept */
 	void (*durable)(struct promise_wait *wait);
 };
 
 struct promises_ops {
-	/* Write the state; wait->durable follows exactly once, from the loop
-	 * and never before this returns, also when it could not be written
-	 * (which is reported elsewhere). @wait NULL: nobody waits. */
+	/* Write the state, as @wait wants it; wait->durable follows exactly
+	 * once, from the loop and never before this returns, also when it
+	 * could not be written (which is reported elsewhere). @wait NULL:
+	 * nobody waits. */
 	void (*save)(void *context, struct promise_wait *wait);
 	/* The runtime called @name, NULL if there is none now. */
 	struct runtime *(*runtime)(void *context, const char *name);
@@ -88,16 +95,18 @@ void promises_close(struct promises *promises, promises_closed_cb closed,
  * promise_make() - before a step that may leave the target stopped
  *
  * Finds the open one of the same target or makes one. @durable is called once
- * from the loop when it is on disk. NULL if out of memory or of room; then
- * @durable is not called.
+ * from the loop when it is written. @monitor: whose step it is, borrowed until
+ * then. NULL if out of memory or of room; then @durable is not called.
  */
 struct promise *promise_make(struct promises *promises, const char *runtime,
                              const char *target, const char *project,
-                             int64_t wall_ms, promise_durable_cb durable,
+                             int64_t wall_ms, const char *monitor,
+                             promise_durable_cb durable,
                              void *context) MUST_CHECK;
 
 /* Only has the state written, for a step that promises nothing: that it was
- * begun must be known to the next run, whatever the step does to us. */
+ * begun must be known to the next run, whatever the step does to us, or
+ * (wait->begun NULL) to the machine. */
 void promises_save(struct promises *promises, struct promise_wait *wait);
 
 /* The step never began: what was owed before it, still is. The promise may be

@@ -217,11 +217,14 @@ static const struct step_action actions[N_STEP_KINDS] = {
 	[STEP_STOP] = { .looks = true, .running = true, .begin = begin_stop },
 	[STEP_START] = { .looks = true, .begin = begin_start },
 	[STEP_KILL] = { .looks = true, .running = true, .begin = begin_kill },
-	[STEP_EXEC] = { .looks = true, .running = true, .begin = begin_exec },
-	[STEP_RUN] = { .begin = begin_run },
+	[STEP_EXEC] = { .looks = true,
+	                .running = true,
+	                .on_disk = true,
+	                .begin = begin_exec },
+	[STEP_RUN] = { .on_disk = true, .begin = begin_run },
 	[STEP_LOG] = { .begin = NULL },
 	[STEP_REMOVE] = { .looks = true, .begin = begin_remove },
-	[STEP_WEBHOOK] = { .begin = begin_webhook },
+	[STEP_WEBHOOK] = { .on_disk = true, .begin = begin_webhook },
 };
 
 const struct step_action *step_action_of(enum step_kind kind)

@@ -11,6 +11,8 @@ struct step_action {
 	bool looks;    /* inspect the target first */
 	bool running;  /* of no use on a target that is not running */
 	bool promises; /* may leave it stopped against our will */
+	bool on_disk;  /* may take the machine down: that it begins, is on
+	                  disk before */
 	/* As a runtime operation: negative, or @done later. */
 	int (*begin)(struct bounce *bounce, runtime_done_cb done);
 };

@@ -101,7 +101,10 @@ static void write_row(const struct api *api, const struct monitor *monitor,
 		                                text));
 	else
 		write_cell(out, api_seen_words(monitor));
-	write_cell(out, duration_format(monitor->rules->max_age_ms, text));
+	write_cell(out,
+	           monitor->rules->max_age_ms
+	                   ? duration_format(monitor->rules->max_age_ms, text)
+	                   : "");
 	(void)buf_printf(out, "<td>%s ",
 	                 config_target_type_name(monitor->config->type));
 	text_escape_html(out, slice_from(api_target_name(monitor)));

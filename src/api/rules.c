@@ -165,9 +165,15 @@ static const char *health_name(enum health health)
 
 const char *api_seen_words(const struct monitor *monitor)
 {
-	return monitor->last.kind == OBSERVATION_HEALTH
-	               ? health_name(monitor->last.health)
-	               : observation_kind_name(monitor->last.kind);
+	const struct observation *last = &monitor->last;
+
+	if (last->kind != OBSERVATION_HEALTH)
+		return observation_kind_name(last->kind);
+	if (last->health == HEALTH_IDLE)
+		return observation_idle_word(last->idle);
+	if (last->health == HEALTH_GOOD && last->unchecked)
+		return "running";
+	return health_name(last->health);
 }
 
 const char *api_target_name(const struct monitor *monitor)
@@ -201,4 +207,10 @@ void api_write_container(struct json_writer *json,
 		json_write_i64(json, last->exit_code);
 	else
 		json_write_null(json);
+	json_write_key(json, "output");
+	json_write_string(json, monitor->output);
+	json_write_key(json, "seen");
+	json_write_string(json, last->kind == OBSERVATION_HEALTH
+	                                ? api_seen_words(monitor)
+	                                : NULL);
 }

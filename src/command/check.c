@@ -26,6 +26,9 @@ static void say_good(const struct command_io *io, const char *file,
 	              config->n_monitors, plural(config->n_monitors));
 	if (n_rules > 0)
 		(void)fprintf(io->out, ", %zu watching containers", n_rules);
+	if (config->n_asked > 0)
+		(void)fprintf(io->out, ", and what containers ask for by "
+		                       "their labels");
 	if (config->n_notifications > 0)
 		(void)fprintf(io->out, ", %zu notification%s",
 		              config->n_notifications,

@@ -48,7 +48,7 @@ static enum table_style state_style(const struct json_t *monitor)
 static bool write_container(const struct json_t *monitor, uint64_t age_ms,
                             uint64_t limit_ms, char out[static CELL_MAX])
 {
-	const char *health = text_of(monitor, "health");
+	const char *health = text_of(monitor, "seen");
 	int64_t streak = json_as_int(json_get(monitor, "streak"), 0);
 	char age[WHEN_TEXT_MAX];
 	char limit[WHEN_TEXT_MAX] = "";
@@ -88,8 +88,9 @@ static void add_age(struct table *table, const struct json_t *monitor)
 	(void)snprintf(cell, sizeof(cell), "%s / %s",
 	               age_ms == UINT64_MAX ? text_of(monitor, "observation")
 	                                    : when_span(age_ms, age),
-	               limit_ms == UINT64_MAX ? "-"
-	                                      : when_span(limit_ms, limit));
+	               limit_ms == UINT64_MAX || !limit_ms
+	                       ? "-"
+	                       : when_span(limit_ms, limit));
 	table_add(table, over ? TABLE_WARN : TABLE_PLAIN, cell);
 }
 
@@ -219,9 +220,12 @@ static void add_monitors(struct table *table, const struct status *status,
 		const struct json_t *monitor = status->monitors[i];
 		struct slice rule = json_as_text(json_get(monitor, "rule"));
 
-		if (rule.p && !slice_equal(rule, last))
-			add_rule(table, status_rule(status, rule), rule,
-			         now_ms);
+		const struct json_t *head =
+			rule.p ? status_rule(status, rule) : NULL;
+
+		/* one that was asked for by itself comes without */
+		if (head && !slice_equal(rule, last))
+			add_rule(table, head, rule, now_ms);
 		last = rule.p ? rule : (struct slice){ 0 };
 		add_monitor(table, monitor, now_ms);
 	}

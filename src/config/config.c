@@ -85,6 +85,7 @@ struct loading {
 	struct slice text;
 	const struct config_override *overrides;
 	size_t n_overrides;
+	const struct config *base; /* NULL: it stands for itself */
 	struct problems problems;
 	struct yaml_tree tree;
 	struct buf sound;     /* what is sound, if not all of it is */
@@ -115,8 +116,8 @@ static int load_checked(struct loading *loading)
 	if (r < 0)
 		return r;
 	return resolve(raw, &loading->tree, loading->overrides,
-	               loading->n_overrides, &loading->memory, problems,
-	               loading->config);
+	               loading->n_overrides, loading->base, &loading->memory,
+	               problems, loading->config);
 }
 
 static int load(struct loading *loading, const char *name)
@@ -150,6 +151,34 @@ static int load(struct loading *loading, const char *name)
 	return load_checked(loading);
 }
 
+static int load_text(struct loading *loading, const char *name,
+                     struct config **configp, struct buf *problems)
+{
+	int r;
+
+	problems_init(&loading->problems, name);
+	buf_init(&loading->sound, CONFIG_MAX_SOUND);
+
+	r = load(loading, name);
+	if (r != -ENOMEM && problems_any(&loading->problems))
+		r = loading->problems.failed < 0 ? -ENOMEM : -EINVAL;
+	if (r == -EINVAL &&
+	    problems_print(&loading->problems, problems) == -ENOMEM)
+		r = -ENOMEM;
+
+	if (r == 0) {
+		loading->config->memory = loading->memory.chunks;
+		*configp = loading->config;
+	} else {
+		arena_fini(&loading->memory);
+	}
+	problems_fini(&loading->problems);
+	yaml_tree_fini(&loading->tree);
+	arena_fini(&loading->scratch);
+	buf_fini(&loading->sound);
+	return r;
+}
+
 int config_load_text(struct slice text, const char *name,
                      const struct config_override *overrides,
                      size_t n_overrides, struct config **configp,
@@ -158,30 +187,20 @@ int config_load_text(struct slice text, const char *name,
 	struct loading loading = { .text = text,
 		                   .overrides = overrides,
 		                   .n_overrides = n_overrides };
-	int r;
+	int r = load_text(&loading, name, configp, problems);
 
-	problems_init(&loading.problems, name);
-	buf_init(&loading.sound, CONFIG_MAX_SOUND);
-
-	r = load(&loading, name);
-	if (r != -ENOMEM && problems_any(&loading.problems))
-		r = loading.problems.failed < 0 ? -ENOMEM : -EINVAL;
-	if (r == -EINVAL &&
-	    problems_print(&loading.problems, problems) == -ENOMEM)
-		r = -ENOMEM;
-
-	if (r == 0) {
-		loading.config->memory = loading.memory.chunks;
-		*configp = loading.config;
-	} else {
-		arena_fini(&loading.memory);
-	}
-	problems_fini(&loading.problems);
-	yaml_tree_fini(&loading.tree);
-	arena_fini(&loading.scratch);
-	buf_fini(&loading.sound);
 	mem_trim();
 	return r;
+}
+
+/* Such texts are small: what they took is not worth a trim. */
+int config_load_under(const struct config *base, struct slice text,
+                      const char *name, struct config **configp,
+                      struct buf *problems)
+{
+	struct loading loading = { .text = text, .base = base };
+
+	return load_text(&loading, name, configp, problems);
 }
 
 /* --- files --------------------------------------------------------------- */

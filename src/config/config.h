@@ -68,6 +68,17 @@ enum config_metric_value {
 	CONFIG_METRIC_TIMESTAMP, /* its value is a Unix time */
 };
 
+/* Of a rule that is ours: those containers that ask for it by their labels,
+ * each of which says what is to be done about itself; see from_labels.h. */
+enum config_asked {
+	CONFIG_ASKED_NOT, /* it stands in the file */
+	CONFIG_ASKED_HEALTH,
+	CONFIG_ASKED_EXITED,
+	CONFIG_ASKED_REMOVE, /* when it has ended */
+	CONFIG_ASKED_PUSH,
+	N_CONFIG_ASKED,
+};
+
 struct config_label {
 	const char *name;
 	const char *value;
@@ -75,6 +86,7 @@ struct config_label {
 
 /* Of a rule that watches containers: which, and what of them. */
 struct config_containers {
+	enum config_asked asked;
 	const char *const *endpoints; /* of engines; none: global.socket_… */
 	size_t n_endpoints;
 	struct selector selector;
@@ -193,8 +205,11 @@ struct config {
 	struct config_global global;
 	struct config_gateway gateway;
 	const char *token_file; /* who may control on addr; NULL: nobody */
-	const struct config_monitor *monitors; /* in the order of the file */
+	const struct config_monitor *monitors; /* in the order of the file, … */
 	size_t n_monitors;
+	size_t n_asked; /* … and behind them the rules of containers that ask
+	                   for something by their labels */
+	const struct config_defaults *defaults; /* of monitors; private */
 	const struct notification *notifications;
 	size_t n_notifications;
 	const char *file; /* its name as given */
@@ -227,6 +242,12 @@ int config_load_text(struct slice text, const char *name,
                      const struct config_override *overrides,
                      size_t n_overrides, struct config **configp,
                      struct buf *problems) MUST_CHECK;
+
+/* As above, of monitors only, under the `global` of @base, which must outlive
+ * the result. */
+int config_load_under(const struct config *base, struct slice text,
+                      const char *name, struct config **configp,
+                      struct buf *problems) MUST_CHECK;
 
 void config_free(struct config *config); /* NULL is fine */
 

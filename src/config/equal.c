@@ -111,7 +111,8 @@ static bool containers_equal(const struct config_containers *a,
 {
 	if (!a || !b)
 		return a == b;
-	return text_list_equal(a->endpoints, b->endpoints) &&
+	return a->asked == b->asked &&
+	       text_list_equal(a->endpoints, b->endpoints) &&
 	       selector_equal(&a->selector, &b->selector) &&
 	       a->max_containers == b->max_containers &&
 	       a->forget_ms == b->forget_ms && codes_equal(a, b) &&

@@ -112,15 +112,16 @@ static void resolve_monitors(struct resolve *resolve,
 	struct place list = { .up = &resolve->root, .key = "monitors" };
 	const struct yaml_node *node = place_node(&list);
 
-	if (raw->n_monitors == 0) {
+	if (raw->n_monitors == 0 && !resolve->global.container_labels) {
 		if (!place_reported(&list))
 			problem_at(resolve->problems, &list,
 			           "nothing to watch; list at least one "
 			           "monitor");
 		return;
 	}
-	resolve->monitors = arena_calloc(resolve->memory, raw->n_monitors,
-	                                 sizeof(*resolve->monitors));
+	resolve->monitors =
+		arena_calloc(resolve->memory, raw->n_monitors + N_ASKED_RULES,
+	                     sizeof(*resolve->monitors));
 	if (!resolve->monitors) {
 		resolve->failed = -ENOMEM;
 		return;
@@ -136,6 +137,8 @@ static void resolve_monitors(struct resolve *resolve,
 		                &resolve->monitors[i]);
 		check_name(resolve, &place, &resolve->monitors[i]);
 	}
+	if (resolve->failed == 0)
+		resolve_asked(resolve, resolve->monitors + raw->n_monitors);
 	for (size_t i = 0; i < raw->n_monitors && resolve->failed == 0; i++) {
 		struct place place = { .up = &list, .index = i };
 
@@ -143,10 +146,41 @@ static void resolve_monitors(struct resolve *resolve,
 	}
 }
 
+static void resolve_all(struct resolve *resolve, struct raw_config *raw)
+{
+	resolve_global(resolve, &raw->global);
+	resolve_auth(resolve, &raw->auth);
+	resolve_notifications(resolve, raw);
+	resolve_monitors(resolve, raw);
+	resolve_gateway(resolve, &raw->gateway);
+}
+
+/* Nobody asks for anything below what asks itself. */
+static void resolve_under(struct resolve *resolve, const struct raw_config *raw,
+                          const struct config *base)
+{
+	resolve->global = base->global;
+	resolve->global.container_labels = false;
+	resolve->defaults = *base->defaults;
+	resolve_monitors(resolve, raw);
+}
+
+static void keep_defaults(struct resolve *resolve, struct config *config)
+{
+	struct config_defaults *kept =
+		arena_alloc(resolve->memory, sizeof(*kept));
+
+	if (kept)
+		*kept = resolve->defaults;
+	else
+		resolve->failed = -ENOMEM;
+	config->defaults = kept;
+}
+
 int resolve(struct raw_config *raw, const struct yaml_tree *tree,
             const struct config_override *overrides, size_t n_overrides,
-            struct arena *memory, struct problems *problems,
-            struct config *config)
+            const struct config *base, struct arena *memory,
+            struct problems *problems, struct config *config)
 {
 	struct resolve resolve = {
 		.memory = memory,
@@ -158,11 +192,11 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 
 	map_init(&resolve.strings, 0);
 	map_init(&resolve.names, 0);
-	resolve_global(&resolve, &raw->global);
-	resolve_auth(&resolve, &raw->auth);
-	resolve_notifications(&resolve, raw);
-	resolve_monitors(&resolve, raw);
-	resolve_gateway(&resolve, &raw->gateway);
+	if (base)
+		resolve_under(&resolve, raw, base);
+	else
+		resolve_all(&resolve, raw);
+	keep_defaults(&resolve, config);
 	map_fini(&resolve.strings);
 	map_fini(&resolve.names);
 
@@ -171,6 +205,7 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 	config->token_file = resolve.token_file;
 	config->monitors = resolve.monitors;
 	config->n_monitors = raw->n_monitors;
+	config->n_asked = resolve.n_asked;
 	config->notifications = resolve.notifications;
 	config->n_notifications = raw->n_notifications;
 	return resolve.failed;

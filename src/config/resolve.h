@@ -36,6 +36,14 @@ struct quiet_given {
 	uint8_t n;
 };
 
+/* What `global` says for monitors. */
+struct config_defaults {
+	struct rules_given rules;
+	struct quiet_given quiet;
+	bool dry_run; /* all of them */
+	bool paused;
+};
+
 struct resolve {
 	struct arena *memory; /* of the result */
 	struct problems *problems;
@@ -45,13 +53,11 @@ struct resolve {
 
 	struct config_global global;
 	struct config_gateway gateway;
-	struct rules_given rules; /* of `global` */
-	struct quiet_given quiet;
+	struct config_defaults defaults;
 	const char *token_file;
 	struct notification *notifications;
-	bool dry_run; /* all of them */
-	bool paused;
 	struct config_monitor *monitors;
+	size_t n_asked;
 	struct map strings; /* every text is kept once */
 	struct map names;   /* of monitors → struct config_monitor */
 	int failed;         /* 0 or -ENOMEM */
@@ -60,14 +66,15 @@ struct resolve {
 /*
  * resolve() - all of it
  * @raw: `global` is changed: the overrides are put into it
+ * @base: NULL, or whose `global` counts
  *
  * Returns 0, also with problems, or -ENOMEM. What @config points to lies in
  * @memory.
  */
 int resolve(struct raw_config *raw, const struct yaml_tree *tree,
             const struct config_override *overrides, size_t n_overrides,
-            struct arena *memory, struct problems *problems,
-            struct config *config) MUST_CHECK;
+            const struct config *base, struct arena *memory,
+            struct problems *problems, struct config *config) MUST_CHECK;
 
 /* --- its parts ----------------------------------------------------------- */
 
@@ -131,6 +138,13 @@ void resolve_label_list(struct resolve *resolve, const struct place *place,
 void resolve_labels(struct resolve *resolve, const struct raw_monitor *raw,
                     const struct reader *reader,
                     struct config_monitor *monitor);
+
+/* --- containers that ask by labels ------------------------------------------ */
+
+#define N_ASKED_RULES ((N_CONFIG_ASKED - 1) * (N_CONFIG_TARGET_TYPES - 1))
+
+/* The rules that cover them, to @monitors, which has room for N_ASKED_RULES. */
+void resolve_asked(struct resolve *resolve, struct config_monitor *monitors);
 
 /* --- monitors that watch containers, and what is told ---------------------- */
 

@@ -221,8 +221,10 @@ void resolve_global(struct resolve *resolve, struct raw_global *raw)
 	                    &global->storm_window_ms);
 	(void)read_duration(&reader, "shutdown_timeout", raw->shutdown_timeout,
 	                    0, &global->shutdown_timeout_ms);
-	(void)read_bool(&reader, "dry_run", raw->dry_run, &resolve->dry_run);
-	(void)read_bool(&reader, "paused", raw->paused, &resolve->paused);
+	(void)read_bool(&reader, "dry_run", raw->dry_run,
+	                &resolve->defaults.dry_run);
+	(void)read_bool(&reader, "paused", raw->paused,
+	                &resolve->defaults.paused);
 	read_log(&reader, raw, global);
 	read_limits(&reader, raw, global);
 	read_addresses(resolve, &reader, raw);
@@ -232,9 +234,9 @@ void resolve_global(struct resolve *resolve, struct raw_global *raw)
 		global->control_is_default =
 			replaced[key_index("control_socket")]->fallback;
 	resolve_quiet(resolve, &reader, raw->quiet, raw->n_quiet,
-	              &resolve->quiet);
+	              &resolve->defaults.quiet);
 
-	resolve->rules = (struct rules_given){
+	resolve->defaults.rules = (struct rules_given){
 		.for_ms = RULE_UNSET,
 		.cooldown_ms = RULE_UNSET,
 		.timeout_ms = RULE_UNSET,
@@ -244,8 +246,8 @@ void resolve_global(struct resolve *resolve, struct raw_global *raw)
 		.start_grace_ms = RULE_UNSET,
 		.max_bounces = UINT32_MAX,
 	};
-	resolve_rules(&reader, &raw->rules, &resolve->rules);
-	if (resolve->rules.verify_ms < global->check_interval_ms &&
+	resolve_rules(&reader, &raw->rules, &resolve->defaults.rules);
+	if (resolve->defaults.rules.verify_ms < global->check_interval_ms &&
 	    !config_is_builtin(global->push_gw))
 		reader_value(
 			&reader, "verify_within", raw->rules.verify_within,

@@ -105,6 +105,11 @@ static void fill_rules(const struct reader *reader,
 	                                       ? BOUNCES
 	                                       : given->max_bounces);
 	rules->n_steps = monitor->n_steps;
+	for (uint8_t i = 0; i < monitor->n_steps; i++) {
+		if (monitor->steps[i].kind == STEP_STOP ||
+		    monitor->steps[i].kind == STEP_KILL)
+			rules->stopping |= (uint16_t)(1u << i);
+	}
 }
 
 /* --- what is watched ----------------------------------------------------- */
@@ -303,14 +308,14 @@ static void read_switches(struct resolve *resolve, const struct reader *reader,
                           const struct raw_monitor *raw,
                           struct config_monitor *monitor)
 {
-	struct quiet_given quiet = resolve->quiet;
+	struct quiet_given quiet = resolve->defaults.quiet;
 	bool dry_run = false;
 	bool paused = false;
 
 	(void)read_bool(reader, "dry_run", raw->dry_run, &dry_run);
 	(void)read_bool(reader, "paused", raw->paused, &paused);
-	monitor->dry_run = dry_run || resolve->dry_run;
-	monitor->paused = paused || resolve->paused;
+	monitor->dry_run = dry_run || resolve->defaults.dry_run;
+	monitor->paused = paused || resolve->defaults.paused;
 	resolve_quiet(resolve, reader, raw->quiet, raw->n_quiet, &quiet);
 	monitor->quiet = quiet.windows;
 	monitor->n_quiet = quiet.n;
@@ -321,7 +326,7 @@ void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
 {
 	struct reader reader = { .problems = resolve->problems,
 		                 .place = place };
-	struct rules_given given = resolve->rules;
+	struct rules_given given = resolve->defaults.rules;
 	bool push;
 
 	read_name(resolve, &reader, raw->name, monitor);

@@ -123,7 +123,7 @@ static void read_what(struct resolve *resolve, const struct reader *reader,
 		break;
 	case N_PROBE_TYPES:
 	default:
-		break;
+		return;
 	}
 	if (probe->type != PROBE_HTTP)
 		refuse(reader, "url", probe->type);

@@ -83,9 +83,14 @@ struct container {
 
 	bool detailed;
 	bool oom_killed;
-	bool auto_remove;     /* stopping it deletes it; ephemeral, too */
-	bool own_action;      /* its engine acts on its health by itself */
-	bool stopped_by_hand; /* as runtime_target says it */
+	bool auto_remove;      /* stopping it deletes it; ephemeral, too */
+	bool own_action;       /* its engine acts on its health by itself */
+	bool stopped_by_hand;  /* as runtime_target says it */
+	bool has_stop_timeout; /* one of its own, and it was looked at: */
+	int64_t stop_timeout_ms;
+	bool opted_out; /* its label says so, to a rule: see core/selector.h */
+	bool ended_by_us; /* a step of ours killed it: no engine says so, see
+	                         core/container_known.h */
 };
 
 /* The value of a label, NULL if it has none of that name. */

@@ -27,12 +27,12 @@ void cover_end(struct container_table *table)
 	table->listener.end(table->listener.context);
 }
 
-static struct slice member_key(const struct cover *cover)
+static struct slice member_key(const struct coverage *cover)
 {
 	return slice_make((const char *)&cover->member, sizeof(cover->member));
 }
 
-static void leave(struct container_table *table, struct cover *cover)
+static void leave(struct container_table *table, struct coverage *cover)
 {
 	void *member = cover->member;
 
@@ -45,7 +45,7 @@ static void leave(struct container_table *table, struct cover *cover)
 	table->listener.leave(table->listener.context, member);
 }
 
-static void cover_free(struct container_table *table, struct cover *cover)
+static void cover_free(struct container_table *table, struct coverage *cover)
 {
 	leave(table, cover);
 	list_unlink(&cover->node);
@@ -59,7 +59,8 @@ static void identity_free(struct container_table *table,
                           struct identity *identity)
 {
 	LIST_FOR_EACH_SAFE (node, &identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (cover->subscription->query->keep_last)
 			cover->subscription->rank = true;
@@ -106,9 +107,10 @@ static void forget_judgements(struct container_table *table,
                               struct identity *identity)
 {
 	LIST_FOR_EACH_SAFE (node, &identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
-		if (!cover->member)
+		if (!cover->member || cover->subscription->query->anew)
 			cover_free(table, cover);
 	}
 }
@@ -140,7 +142,8 @@ void cover_detach(struct container_table *table, struct entry *entry)
 	entry->identity = NULL;
 	list_unlink(&entry->twin);
 	LIST_FOR_EACH (node, &identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (cover->subject == entry) {
 			cover->subject = NULL;
@@ -204,7 +207,7 @@ unsigned cover_wanted_by(const struct container_table *table,
 }
 
 /* Of one that was replaced only those are told that clean up. */
-static bool is_about(const struct cover *cover, const struct entry *entry)
+static bool is_about(const struct coverage *cover, const struct entry *entry)
 {
 	return cover->identity->front == entry ||
 	       cover->subscription->bit & entry->cleaned_by;
@@ -217,8 +220,8 @@ unsigned cover_of(const struct entry *entry)
 	if (!entry->identity)
 		return 0;
 	LIST_FOR_EACH (node, &entry->identity->covers) {
-		const struct cover *cover =
-			container_of(node, struct cover, node);
+		const struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (cover->member && is_about(cover, entry))
 			watches |= 1u << cover->subscription->query->watch;
@@ -226,11 +229,12 @@ unsigned cover_of(const struct entry *entry)
 	return watches;
 }
 
-static struct cover *find_cover(const struct identity *identity,
-                                const struct subscription *subscription)
+static struct coverage *find_cover(const struct identity *identity,
+                                   const struct subscription *subscription)
 {
 	LIST_FOR_EACH (node, &identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (cover->subscription == subscription)
 			return cover;
@@ -238,10 +242,10 @@ static struct cover *find_cover(const struct identity *identity,
 	return NULL;
 }
 
-static struct cover *cover_new(struct identity *identity,
-                               struct subscription *subscription)
+static struct coverage *cover_new(struct identity *identity,
+                                  struct subscription *subscription)
 {
-	struct cover *cover = mem_calloc(1, sizeof(*cover));
+	struct coverage *cover = mem_calloc(1, sizeof(*cover));
 
 	if (!cover)
 		return NULL;
@@ -252,7 +256,7 @@ static struct cover *cover_new(struct identity *identity,
 	return cover;
 }
 
-static int appear(struct container_table *table, struct cover *cover,
+static int appear(struct container_table *table, struct coverage *cover,
                   const struct container *container)
 {
 	struct subscription *subscription = cover->subscription;
@@ -275,7 +279,7 @@ static int select_one(struct container_table *table, struct identity *identity,
                       struct subscription *subscription,
                       const struct container *container)
 {
-	struct cover *cover = find_cover(identity, subscription);
+	struct coverage *cover = find_cover(identity, subscription);
 
 	if (!selects(table, subscription, container)) {
 		if (cover)
@@ -327,7 +331,7 @@ int cover_select(struct container_table *table, struct entry *entry,
 
 /* --- the last to end -------------------------------------------------------------- */
 
-static struct observation exited_of(const struct cover *cover,
+static struct observation exited_of(const struct coverage *cover,
                                     const struct entry *entry, int64_t now_ms)
 {
 	const struct containers_query *query = cover->subscription->query;
@@ -343,9 +347,9 @@ static struct observation exited_of(const struct cover *cover,
 static int by_end(const void *a, const void *b)
 {
 	const struct entry *first =
-		(*(struct cover *const *)a)->identity->front;
+		(*(struct coverage *const *)a)->identity->front;
 	const struct entry *second =
-		(*(struct cover *const *)b)->identity->front;
+		(*(struct coverage *const *)b)->identity->front;
 	int64_t first_ms = first->known.container.finished_wall_ms;
 	int64_t second_ms = second->known.container.finished_wall_ms;
 
@@ -357,13 +361,13 @@ static int by_end(const void *a, const void *b)
 /* All that have ended, into @ended if that is not NULL. Meanwhile all of them
  * are kept, so that none is lost if memory is out. */
 static size_t collect_ended(struct subscription *subscription,
-                            struct cover **ended)
+                            struct coverage **ended)
 {
 	size_t n = 0;
 
 	LIST_FOR_EACH (node, &subscription->covers) {
-		struct cover *cover =
-			container_of(node, struct cover, of_subscription);
+		struct coverage *cover =
+			container_of(node, struct coverage, of_subscription);
 
 		cover->kept =
 			cover->member &&
@@ -379,19 +383,19 @@ static size_t collect_ended(struct subscription *subscription,
 static void rank(struct subscription *subscription)
 {
 	size_t n = collect_ended(subscription, NULL);
-	struct cover **ended;
+	struct coverage **ended;
 
 	subscription->rank = false;
 	subscription->retell = true;
 	if (n <= subscription->query->keep_last)
 		return;
-	ended = mem_alloc(n * sizeof(struct cover *));
+	ended = mem_alloc(n * sizeof(struct coverage *));
 	if (!ended) {
 		subscription->rank = true; /* next time */
 		return;
 	}
 	(void)collect_ended(subscription, ended);
-	qsort(ended, n, sizeof(struct cover *), by_end);
+	qsort(ended, n, sizeof(struct coverage *), by_end);
 	for (size_t i = subscription->query->keep_last; i < n; i++)
 		ended[i]->kept = false;
 	mem_free(ended);
@@ -402,7 +406,8 @@ void cover_ends_changed(struct entry *entry)
 	if (!entry->identity)
 		return;
 	LIST_FOR_EACH (node, &entry->identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (cover->subscription->query->keep_last)
 			cover->subscription->rank = true;
@@ -412,8 +417,8 @@ void cover_ends_changed(struct entry *entry)
 /* --- telling ---------------------------------------------------------------------- */
 
 /* One that was replaced long ago, and is still there. */
-static bool is_left_over(const struct cover *cover, const struct entry *entry,
-                         int64_t now_ms)
+static bool is_left_over(const struct coverage *cover,
+                         const struct entry *entry, int64_t now_ms)
 {
 	struct observation observation;
 
@@ -426,7 +431,7 @@ static bool is_left_over(const struct cover *cover, const struct entry *entry,
 }
 
 /* Whom it is to be told of. */
-static struct entry *subject_of(const struct cover *cover, int64_t now_ms)
+static struct entry *subject_of(const struct coverage *cover, int64_t now_ms)
 {
 	if (!cover->subscription->bit)
 		return cover->identity->front;
@@ -439,7 +444,7 @@ static struct entry *subject_of(const struct cover *cover, int64_t now_ms)
 	return cover->identity->front;
 }
 
-static struct observation observe(struct cover *cover,
+static struct observation observe(struct coverage *cover,
                                   const struct entry *subject, int64_t now_ms)
 {
 	struct subscription *subscription = cover->subscription;
@@ -447,7 +452,7 @@ static struct observation observe(struct cover *cover,
 
 	if (subject != cover->identity->front)
 		return exited_of(cover, subject, now_ms);
-	if (subscription->query->watch == CONTAINERS_HEALTH)
+	if (subscription->query->watch != CONTAINERS_EXITED)
 		return container_known_health(&cover->identity->front->known,
 		                              now_ms);
 	if (subscription->rank)
@@ -456,11 +461,12 @@ static struct observation observe(struct cover *cover,
 	if (observation.kind == OBSERVATION_EXITED && cover->kept) {
 		observation.kind = OBSERVATION_HEALTH;
 		observation.health = HEALTH_IDLE;
+		observation.idle = IDLE_KEPT;
 	}
 	return observation;
 }
 
-static void say(struct container_table *table, struct cover *cover,
+static void say(struct container_table *table, struct coverage *cover,
                 const struct observation *observation,
                 const struct container *container)
 {
@@ -473,7 +479,7 @@ static void say(struct container_table *table, struct cover *cover,
 }
 
 /* @always: of this one, also what was told already; NULL: of nobody. */
-static void tell(struct container_table *table, struct cover *cover,
+static void tell(struct container_table *table, struct coverage *cover,
                  const struct entry *always, int64_t now_ms)
 {
 	struct observation observation;
@@ -491,7 +497,7 @@ static void tell(struct container_table *table, struct cover *cover,
 	say(table, cover, &observation, &subject->known.container);
 }
 
-static void tell_unknown(struct container_table *table, struct cover *cover)
+static void tell_unknown(struct container_table *table, struct coverage *cover)
 {
 	static const struct observation unknown = {
 		.kind = OBSERVATION_UNKNOWN,
@@ -509,7 +515,8 @@ void cover_tell(struct container_table *table, struct entry *entry,
 	if (!entry->identity)
 		return;
 	LIST_FOR_EACH (node, &entry->identity->covers) {
-		struct cover *cover = container_of(node, struct cover, node);
+		struct coverage *cover =
+			container_of(node, struct coverage, node);
 
 		if (watches & 1u << cover->subscription->query->watch &&
 		    is_about(cover, entry))
@@ -522,7 +529,7 @@ void cover_unknown(struct container_table *table, struct entry *entry)
 	if (!entry->identity || entry->identity->front != entry)
 		return;
 	LIST_FOR_EACH (node, &entry->identity->covers)
-		tell_unknown(table, container_of(node, struct cover, node));
+		tell_unknown(table, container_of(node, struct coverage, node));
 }
 
 void cover_tell_all(struct container_table *table, int64_t now_ms)
@@ -554,8 +561,8 @@ static void retell(struct container_table *table,
 {
 	subscription->retell = false;
 	LIST_FOR_EACH (node, &subscription->covers) {
-		struct cover *cover =
-			container_of(node, struct cover, of_subscription);
+		struct coverage *cover =
+			container_of(node, struct coverage, of_subscription);
 		const struct entry *front = cover->identity->front;
 
 		if (cover->told && cover->told_kind != OBSERVATION_UNKNOWN &&

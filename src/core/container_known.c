@@ -135,6 +135,7 @@ static void keep_nature(const struct container *old, struct container *out)
 	if (!old->detailed)
 		return;
 	out->detailed = true;
+	out->opted_out = old->opted_out;
 	out->policy = old->policy;
 	out->auto_remove = old->auto_remove;
 	out->own_action = old->own_action;
@@ -193,6 +194,18 @@ static int64_t since_when(const struct container *next, int64_t now_ms)
 	return since_ms ? since_ms : now_ms;
 }
 
+/* When it began, 0 if that cannot be: the clock was set back before its end. */
+static int64_t began_of(const struct container *container)
+{
+	bool ended = container->status == CONTAINER_EXITED &&
+	             container->finished_wall_ms;
+
+	if (ended && container->started_wall_ms >
+	                     container->finished_wall_ms + CONTAINER_CLOCK_MS)
+		return 0;
+	return container->started_wall_ms;
+}
+
 /* Another run has begun, or ended, than the one of which events told. */
 static void forget_past(struct container_known *known,
                         const struct container *next)
@@ -201,12 +214,24 @@ static void forget_past(struct container_known *known,
 	bool runs_again = next->status == CONTAINER_RUNNING &&
 	                  !next->started_wall_ms &&
 	                  known->container.status == CONTAINER_EXITED;
+	int64_t started_ms = began_of(next);
 
-	if (runs_again || next->started_wall_ms > known->asked_ms)
+	if (runs_again || started_ms > known->asked_ms)
 		known->asked_ms = 0;
-	if (runs_again || next->started_wall_ms > known->ended_ms ||
+	if (runs_again ||
+	    (known->container.started_wall_ms &&
+	     next->started_wall_ms > known->container.started_wall_ms))
+		known->own_asked_ms = 0;
+	if (runs_again || started_ms > known->ended_ms ||
 	    next->finished_wall_ms > known->ended_ms + CONTAINER_SLACK_MS)
 		known->ended_ms = 0;
+}
+
+static void note_own_end(struct container_known *known)
+{
+	known->container.ended_by_us =
+		known->own_asked_ms &&
+		known->container.status == CONTAINER_EXITED;
 }
 
 int container_known_update(struct container_known *known,
@@ -226,6 +251,8 @@ int container_known_update(struct container_known *known,
 		return r;
 	known->asked_ms = past.asked_ms;
 	known->ended_ms = past.ended_ms;
+	known->own_asked_ms = past.own_asked_ms;
+	note_own_end(known);
 	if (changed)
 		known->since_ms = since_when(&next, now_ms);
 	/* LXD does not say when: when we first saw it so */
@@ -259,30 +286,49 @@ static enum container_news on_started(struct container_known *known,
 	if (known->asked_ms <= at_ms)
 		known->asked_ms = 0;
 	known->ended_ms = 0;
+	known->own_asked_ms = 0;
+	note_own_end(known);
 	known->since_ms = at_ms;
 	return CONTAINER_LOOK;
 }
 
+/* Is it a step of ours that asks? Either way: a clock may have been set. */
+static bool is_own(const struct container_known *known, int64_t now_ms)
+{
+	return known->own_kill ||
+	       (known->own_done_ms &&
+	        llabs(now_ms - known->own_done_ms) < CONTAINER_SLACK_MS);
+}
+
 /* Docker tells of a kill sometimes only after the end that it caused. */
 static enum container_news on_asked(struct container_known *known,
-                                    int64_t at_ms)
+                                    int64_t at_ms, int64_t now_ms)
 {
 	if (at_ms < known->container.started_wall_ms ||
 	    at_ms <= known->asked_ms)
 		return CONTAINER_NO_NEWS;
+	if (is_own(known, now_ms)) {
+		known->own_asked_ms = at_ms;
+		note_own_end(known);
+		return CONTAINER_LOOK;
+	}
 	known->asked_ms = at_ms;
+	known->own_asked_ms = 0;
+	note_own_end(known);
 	return CONTAINER_CERTAIN;
 }
 
 static enum container_news on_ended(struct container_known *known,
                                     const struct runtime_event *event,
-                                    int64_t at_ms)
+                                    int64_t at_ms, int64_t now_ms)
 {
 	struct container *container = &known->container;
 
 	if (at_ms < container->started_wall_ms)
 		return CONTAINER_NO_NEWS;
-	if (event->asked)
+	if (event->asked && is_own(known, now_ms))
+		known->own_asked_ms = at_ms;
+	else if (event->asked)
 		known->asked_ms = at_ms;
 	if (container->status != CONTAINER_EXITED) {
 		container->status = CONTAINER_EXITED;
@@ -292,6 +338,7 @@ static enum container_news on_ended(struct container_known *known,
 	container->finished_wall_ms = at_ms;
 	container->exit_code = event->exit_code;
 	known->ended_ms = at_ms;
+	note_own_end(known);
 	return CONTAINER_LOOK;
 }
 
@@ -306,7 +353,7 @@ static enum container_news on_health(struct container_known *known,
 
 static enum container_news take_over(struct container_known *known,
                                      const struct runtime_event *event,
-                                     int64_t at_ms)
+                                     int64_t at_ms, int64_t now_ms)
 {
 	switch (event->kind) {
 	case RUNTIME_EVENT_STARTED:
@@ -314,7 +361,7 @@ static enum container_news take_over(struct container_known *known,
 	case RUNTIME_EVENT_HEALTH:
 		return on_health(known, event->health);
 	case RUNTIME_EVENT_ENDED:
-		return on_ended(known, event, at_ms);
+		return on_ended(known, event, at_ms, now_ms);
 	case RUNTIME_EVENT_PAUSED:
 		known->container.status = CONTAINER_PAUSED;
 		known->since_ms = at_ms;
@@ -332,22 +379,66 @@ static enum container_news take_over(struct container_known *known,
 	return CONTAINER_LOOK;
 }
 
+/* Where the clock was set back, what was noted before is in the future, and
+ * would outdo all that happens from now on. */
+static void follow_clock(struct container_known *known, int64_t at_ms)
+{
+	struct container *container = &known->container;
+	int64_t noted_ms =
+		MAX(known->event_ns / NS_PER_MS, container->started_wall_ms);
+
+	if (!at_ms || at_ms + CONTAINER_CLOCK_MS >= noted_ms)
+		return;
+	known->event_ns = 0;
+	known->since_ms = MIN(known->since_ms, at_ms);
+	known->asked_ms = 0;
+	known->ended_ms = 0;
+	container->started_wall_ms = MIN(container->started_wall_ms, at_ms);
+}
+
 enum container_news container_known_event(struct container_known *known,
-                                          const struct runtime_event *event)
+                                          const struct runtime_event *event,
+                                          int64_t now_ms)
 {
 	int64_t at_ms = event->time_ns / NS_PER_MS;
 
+	follow_clock(known, at_ms);
 	/* the one by which a stream is taken up again comes twice */
 	if (event->time_ns && event->time_ns == known->event_ns &&
 	    (uint8_t)event->kind == known->event)
 		return CONTAINER_NO_NEWS;
 	if (event->kind == RUNTIME_EVENT_ASKED)
-		return on_asked(known, at_ms);
+		return on_asked(known, at_ms, now_ms);
 	if (event->time_ns < known->event_ns)
 		return CONTAINER_LOOK;
 	known->event_ns = event->time_ns;
 	known->event = (uint8_t)event->kind;
-	return take_over(known, event, at_ms);
+	return take_over(known, event, at_ms, now_ms);
+}
+
+void container_known_own_kill(struct container_known *known, bool begins,
+                              bool ok, int64_t now_ms)
+{
+	known->own_kill = begins;
+	known->own_done_ms = begins || !ok ? 0 : now_ms;
+	/* it was somebody else, then */
+	if (begins || ok || !known->own_asked_ms)
+		return;
+	known->asked_ms = MAX(known->asked_ms, known->own_asked_ms);
+	known->own_asked_ms = 0;
+	note_own_end(known);
+}
+
+void container_known_inherit(struct container_known *known,
+                             const struct container_known *from)
+{
+	known->asked_ms = from->asked_ms;
+	known->ended_ms = from->ended_ms;
+	known->own_asked_ms = from->own_asked_ms;
+	known->own_done_ms = from->own_done_ms;
+	known->own_kill = from->own_kill;
+	known->event_ns = from->event_ns;
+	known->event = from->event;
 }
 
 /* --- what it means ------------------------------------------------------------ */
@@ -367,7 +458,8 @@ static uint64_t running_ms(const struct container_known *known, int64_t now_ms)
 	const struct container *container = &known->container;
 
 	if (container->status != CONTAINER_RUNNING ||
-	    !container->started_wall_ms)
+	    !container->started_wall_ms ||
+	    container->started_wall_ms > now_ms + CONTAINER_CLOCK_MS)
 		return 0;
 	return MAX(span(container->started_wall_ms, now_ms), 1);
 }
@@ -379,6 +471,26 @@ static bool is_stopping(const struct container_known *known, int64_t now_ms)
 	       llabs(now_ms - known->asked_ms) < CONTAINER_STOPPING_MS;
 }
 
+/* Whatever its check may say. */
+static enum idle_reason rests(const struct container_known *known,
+                              int64_t now_ms)
+{
+	switch (known->container.status) {
+	case CONTAINER_RUNNING:
+		return is_stopping(known, now_ms) ? IDLE_STOPPING : IDLE_UNSAID;
+	case CONTAINER_PAUSED:
+		return IDLE_PAUSED;
+	case CONTAINER_RESTARTING:
+		return IDLE_RESTARTING;
+	case CONTAINER_STOPPING:
+		return IDLE_STOPPING;
+	case CONTAINER_EXITED:
+	case CONTAINER_OTHER:
+		break;
+	}
+	return IDLE_NOT_RUNNING;
+}
+
 /* An engine says "unhealthy" also of those that are paused, and of those whose
  * first check is still to come. */
 static enum health health_of(const struct container_known *known,
@@ -386,8 +498,7 @@ static enum health health_of(const struct container_known *known,
 {
 	const struct container *container = &known->container;
 
-	if (container->status != CONTAINER_RUNNING ||
-	    is_stopping(known, now_ms))
+	if (rests(known, now_ms))
 		return HEALTH_IDLE;
 	switch (container->health) {
 	case CONTAINER_HEALTH_HEALTHY:
@@ -425,13 +536,21 @@ int64_t container_known_doubt_ms(const struct container_known *known,
 struct observation container_known_health(const struct container_known *known,
                                           int64_t now_ms)
 {
+	enum health health = health_of(known, now_ms);
+	bool bad = health == HEALTH_BAD;
+	enum idle_reason idle = rests(known, now_ms);
+
 	return (struct observation){
 		.kind = OBSERVATION_HEALTH,
-		.health = health_of(known, now_ms),
+		.health = health,
+		.idle = idle                    ? idle
+		        : health == HEALTH_IDLE ? IDLE_NO_CHECK
+		                                : IDLE_UNSAID,
 		.age_ms = span(known->since_ms, now_ms),
 		.running_ms = running_ms(known, now_ms),
-		.n_streak = known->container.n_streak,
-		.exit_code = small_code(known->container.check_exit_code),
+		.n_streak = bad ? known->container.n_streak : 0,
+		.exit_code =
+			bad ? small_code(known->container.check_exit_code) : -1,
 	};
 }
 
@@ -447,7 +566,7 @@ static bool was_asked(const struct container_known *known)
 static bool ended_by_itself(const struct container_known *known)
 {
 	return known->ended_ms && !was_asked(known) &&
-	       !known->container.stopped_by_hand;
+	       (known->own_asked_ms || !known->container.stopped_by_hand);
 }
 
 /* A label that makes no sense says nothing. */
@@ -474,14 +593,23 @@ static int64_t end_of(const struct container_known *known)
 	               : known->since_ms;
 }
 
-static bool is_end(const struct container_known *known,
-                   const struct container_ends *ends)
+/* IDLE_UNSAID: it ended in a way that is meant. */
+static enum idle_reason excuse_of(const struct container_known *known,
+                                  const struct container_ends *ends,
+                                  int64_t now_ms)
 {
 	const struct container *container = &known->container;
 
-	return container->status == CONTAINER_EXITED && end_of(known) &&
-	       has_code(container, ends) &&
-	       (ends->of_any_cause || ended_by_itself(known));
+	if (container->status != CONTAINER_EXITED)
+		return rests(known, now_ms);
+	if (!end_of(known))
+		return IDLE_UNSEEN;
+	if (!has_code(container, ends))
+		return IDLE_EXIT_CODE;
+	if (ends->of_any_cause || ended_by_itself(known))
+		return IDLE_UNSAID;
+	return known->ended_ms || container->stopped_by_hand ? IDLE_STOPPED
+	                                                     : IDLE_UNSEEN;
 }
 
 struct observation container_known_exited(const struct container_known *known,
@@ -489,16 +617,19 @@ struct observation container_known_exited(const struct container_known *known,
                                           int64_t now_ms)
 {
 	const struct container *container = &known->container;
+	bool ended = container->status == CONTAINER_EXITED;
 	struct observation observation = {
 		.kind = OBSERVATION_HEALTH,
 		.health = container->status == CONTAINER_RUNNING ? HEALTH_GOOD
 		                                                 : HEALTH_IDLE,
+		.idle = excuse_of(known, ends, now_ms),
+		.unchecked = true,
 		.age_ms = span(known->since_ms, now_ms),
 		.running_ms = running_ms(known, now_ms),
-		.exit_code = small_code(container->exit_code),
+		.exit_code = ended ? small_code(container->exit_code) : -1,
 	};
 
-	if (is_end(known, ends)) {
+	if (ended && !observation.idle) {
 		observation.kind = OBSERVATION_EXITED;
 		observation.age_ms = span(end_of(known), now_ms);
 	}

@@ -23,18 +23,22 @@
 #define CONTAINER_DOUBT_MS     1000 /* until the first look again, doubles … */
 #define CONTAINER_DOUBT_MAX_MS 30000
 #define CONTAINER_SLACK_MS     2000 /* between an event's time and the state's */
+#define CONTAINER_CLOCK_MS     60000 /* so much earlier: the clock was set back */
 #define CONTAINER_OUTPUT_MAX   1024 /* bytes of a check's output that are kept */
 
 struct container_known {
 	struct container container; /* its text lies in `block`; of its labels
 	                               those that are to be kept */
 	void *block;
-	int64_t since_ms; /* it is so, as far as is known; 0: not known */
-	int64_t asked_ms; /* somebody asked it to stop; 0: nobody did */
-	int64_t ended_ms; /* an event told of this end; 0: nobody saw it */
-	int64_t event_ns; /* of the last event */
-	uint8_t event;    /* … and its kind */
-	uint8_t claimed;  /* enum container_health, by whatever was last */
+	int64_t since_ms;     /* it is so, as far as is known; 0: not known */
+	int64_t asked_ms;     /* somebody asked it to stop; 0: nobody did */
+	int64_t ended_ms;     /* an event told of this end; 0: nobody saw it */
+	int64_t own_asked_ms; /* a step of ours asked it to end; 0: none did */
+	int64_t own_done_ms;  /* … and was done then; 0: there was none */
+	bool own_kill;        /* … or is at it */
+	int64_t event_ns;     /* of the last event */
+	uint8_t event;        /* … and its kind */
+	uint8_t claimed;      /* enum container_health, by whatever was last */
 };
 
 /* Which labels are kept; borrowed. */
@@ -68,7 +72,20 @@ int container_known_update(struct container_known *known,
                            int64_t now_ms) MUST_CHECK;
 
 enum container_news container_known_event(struct container_known *known,
-                                          const struct runtime_event *event);
+                                          const struct runtime_event *event,
+                                          int64_t now_ms);
+
+/*
+ * A step of ours begins to kill it, or is done, as it was meant to (@ok) or
+ * not. Who asks it to end meanwhile, and a moment after, is nobody but us, so
+ * that it counts as one that ended by itself.
+ */
+void container_known_own_kill(struct container_known *known, bool begins,
+                              bool ok, int64_t now_ms);
+
+/* What others who knew this container have heard of it goes on to count. */
+void container_known_inherit(struct container_known *known,
+                             const struct container_known *from);
 
 /* How it is with its health. */
 struct observation container_known_health(const struct container_known *known,

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "core/container_table_private.h"
 
+#define CLOCK_NS         (CONTAINER_CLOCK_MS * INT64_C(1000000))
 #define WATCH_BIT(watch) (1u << (watch))
 
 /* Kept of every container, for identities and dependents. */
@@ -179,6 +180,21 @@ static int entry_update(struct container_table *table, struct entry *entry,
 	return r;
 }
 
+/* Out of one rule of its own wish: then it is not restarted for the sake of
+ * others, either. */
+static bool opts_out(const struct container_table *table,
+                     const struct container *container)
+{
+	LIST_FOR_EACH (node, &table->subscriptions) {
+		const struct subscription *subscription =
+			container_of(node, struct subscription, node);
+
+		if (selector_opts_out(subscription->query->selector, container))
+			return true;
+	}
+	return false;
+}
+
 /* What is known now, with the labels that only @container has. */
 static int select_by(struct container_table *table, struct entry *entry,
                      const struct container *container)
@@ -187,6 +203,8 @@ static int select_by(struct container_table *table, struct entry *entry,
 
 	full.labels = container->labels;
 	full.n_labels = container->n_labels;
+	full.opted_out = opts_out(table, &full);
+	entry->known.container.opted_out = full.opted_out;
 	return cover_select(table, entry, &full);
 }
 
@@ -392,6 +410,15 @@ static void on_removed(struct container_table *table, const char *id,
 	cover_end(table);
 }
 
+/* The last one; those that overtook it a little do not count, but a clock that
+ * was set back is followed. */
+static void follow_events(struct container_table *table, int64_t time_ns)
+{
+	if (time_ns > table->last_event_ns ||
+	    (time_ns && time_ns + CLOCK_NS < table->last_event_ns))
+		table->last_event_ns = time_ns;
+}
+
 int container_table_event(struct container_table *table,
                           const struct runtime_event *event, int64_t now_ms)
 {
@@ -399,7 +426,7 @@ int container_table_event(struct container_table *table,
 	enum container_news news;
 	int r;
 
-	table->last_event_ns = MAX(table->last_event_ns, event->time_ns);
+	follow_events(table, event->time_ns);
 	if (event->kind == RUNTIME_EVENT_REMOVED) {
 		on_removed(table, event->id, now_ms);
 		return 0;
@@ -408,7 +435,7 @@ int container_table_event(struct container_table *table,
 	if (r < 0 || !entry)
 		return r;
 	entry->touched = table->list_number;
-	news = container_known_event(&entry->known, event);
+	news = container_known_event(&entry->known, event, now_ms);
 	if (news != CONTAINER_NO_NEWS || !entry->identity) {
 		act_on(table, entry, event->kind, news, now_ms);
 		cover_settle(table, now_ms);
@@ -420,6 +447,37 @@ int container_table_event(struct container_table *table,
 int64_t container_table_last_event(const struct container_table *table)
 {
 	return table->last_event_ns;
+}
+
+void container_table_own_kill(struct container_table *table, const char *id,
+                              bool begins, bool ok, int64_t now_ms)
+{
+	struct entry *entry = find(table, id);
+
+	if (!entry || entry->gone)
+		return;
+	container_known_own_kill(&entry->known, begins, ok, now_ms);
+	/* the end was perhaps told of as somebody else's */
+	if (!begins && entry->identity)
+		table_want(table, entry, true);
+}
+
+void container_table_inherit(struct container_table *table,
+                             const struct container_table *from)
+{
+	table->last_event_ns = from->last_event_ns;
+	LIST_FOR_EACH (node, &from->entries) {
+		const struct entry *old =
+			container_of(node, struct entry, node);
+		struct entry *entry;
+
+		if (old->gone)
+			continue;
+		if (entry_new(table, old->id, old->known.container.name,
+		              old->known.container.project, &entry) < 0)
+			return;
+		container_known_inherit(&entry->known, &old->known);
+	}
 }
 
 /* --- how a look went --------------------------------------------------------------- */
@@ -511,8 +569,8 @@ int container_table_looked(struct container_table *table, const char *id,
 
 /* --- members -------------------------------------------------------------------------- */
 
-static struct cover *cover_of_member(const struct container_table *table,
-                                     void *const *memberp)
+static struct coverage *cover_of_member(const struct container_table *table,
+                                        void *const *memberp)
 {
 	return map_get(&table->by_member,
 	               slice_make((const char *)memberp, sizeof(*memberp)));
@@ -520,7 +578,7 @@ static struct cover *cover_of_member(const struct container_table *table,
 
 void container_table_check(struct container_table *table, void *member)
 {
-	struct cover *cover = cover_of_member(table, &member);
+	struct coverage *cover = cover_of_member(table, &member);
 
 	if (cover)
 		table_want(table,
@@ -531,7 +589,7 @@ void container_table_check(struct container_table *table, void *member)
 
 void container_table_forget(struct container_table *table, void *member)
 {
-	struct cover *cover = cover_of_member(table, &member);
+	struct coverage *cover = cover_of_member(table, &member);
 
 	if (!cover)
 		return;
@@ -625,7 +683,7 @@ static void free_subscriptions(struct container_table *table)
 			container_of(node, struct subscription, node);
 
 		while ((cover = list_pop(&subscription->covers)))
-			mem_free(container_of(cover, struct cover,
+			mem_free(container_of(cover, struct coverage,
 			                      of_subscription));
 		mem_free(subscription);
 	}

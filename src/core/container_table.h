@@ -36,8 +36,9 @@
 #define CONTAINERS_MAX 20000 /* known at one engine */
 
 enum containers_watch {
-	CONTAINERS_HEALTH, /* its check, or a probe */
-	CONTAINERS_EXITED, /* whether it has ended */
+	CONTAINERS_HEALTH,   /* its check, or a probe */
+	CONTAINERS_EXITED,   /* whether it has ended */
+	CONTAINERS_PRESENCE, /* whether it is there */
 };
 
 /* What one subscription is about; borrowed until the source is closed. */
@@ -55,6 +56,8 @@ struct containers_query {
 	uint32_t keep_last; /* … but not the last so many to end, of those that
 	                       the subscription covers */
 	const struct probe *probe; /* for those without a check; NULL: none */
+	bool anew; /* who takes the place of another appears anew: the labels of
+	              each count */
 	const char *wanted_label; /* of a container, for who is told; or NULL */
 	const char *dependents_label; /* see core/dependents.h; or NULL */
 };
@@ -120,6 +123,16 @@ int container_table_event(struct container_table *table,
                           int64_t now_ms) MUST_CHECK;
 /* The time of the youngest event, Unix ns; 0: none yet. */
 int64_t container_table_last_event(const struct container_table *table);
+
+/* A step of ours kills it; see container_known_own_kill(). */
+void container_table_own_kill(struct container_table *table, const char *id,
+                              bool begins, bool ok, int64_t now_ms);
+
+/* Before anything else: what another table of the same engine, whose place this
+ * one takes, has heard of ends and requests. What memory does not suffice for
+ * is as for those who begin. */
+void container_table_inherit(struct container_table *table,
+                             const struct container_table *from);
 
 /* --- looking -------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@ struct identity {
 };
 
 /* One subscription about one identity. */
-struct cover {
+struct coverage {
 	struct list node;            /* in identity.covers */
 	struct list of_subscription; /* in subscription.covers */
 	struct subscription *subscription;

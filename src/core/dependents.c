@@ -104,9 +104,9 @@ static bool depends_by_label(const struct search *search,
 	return false;
 }
 
-/* A namespace of somebody who is not there any more. */
-static bool is_orphan(const struct search *search,
-                      const struct container *container)
+const char *dependents_gone(const struct container *const *containers,
+                            size_t n_containers,
+                            const struct container *container)
 {
 	const char *const references[] = { container->network_of,
 		                           container->pid_of,
@@ -115,12 +115,20 @@ static bool is_orphan(const struct search *search,
 	for (size_t i = 0; i < ARRAY_SIZE(references); i++) {
 		bool there = !references[i];
 
-		for (size_t j = 0; j < search->n_containers && !there; j++)
-			there = is_named(references[i], search->containers[j]);
+		for (size_t j = 0; j < n_containers && !there; j++)
+			there = is_named(references[i], containers[j]);
 		if (!there)
-			return true;
+			return references[i];
 	}
-	return false;
+	return NULL;
+}
+
+/* A namespace of somebody who is not there any more. */
+static bool is_orphan(const struct search *search,
+                      const struct container *container)
+{
+	return dependents_gone(search->containers, search->n_containers,
+	                       container) != NULL;
 }
 
 /* Does it, and why? */
@@ -162,7 +170,7 @@ static void find(struct search *search, const struct container *container,
 	enum dependents_reason reason;
 	bool orphan;
 
-	if (search->n_found == search->max ||
+	if (search->n_found == search->max || container->opted_out ||
 	    !depends(search, container, parent, &reason))
 		return;
 	orphan = is_orphan(search, container);

@@ -44,8 +44,19 @@ struct dependent {
  * @out: room for @max
  *
  * Each once, cycles are cut. Only those that run are named, and those of
- * DEPENDENTS_RECREATE. Returns how many; @max if there may be more.
+ * DEPENDENTS_RECREATE; nobody who has opted out. Returns how many; @max if there may be more.
  */
 size_t dependents_of(const struct container *const *containers,
                      size_t n_containers, const char *id, const char *name,
                      const char *label, struct dependent *out, size_t max);
+
+/*
+ * dependents_gone() - whose namespace does it hold that is not among these any
+ * more? No restart helps it: it must be made anew.
+ *
+ * Returns the id or name by which it refers to that one, borrowed; NULL: there
+ * is none.
+ */
+const char *dependents_gone(const struct container *const *containers,
+                            size_t n_containers,
+                            const struct container *container);

@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "base/duration.h"
+#include "base/text.h"
 #include "proto/timestamp.h"
 
 #define DAY_SECONDS    86400
 #define TIME_TEXT_SIZE 24
 #define WHOM_SIZE      192
 #define CODE_SIZE      32
+#define SAID_MAX       200 /* bytes of what a check said */
 
 /* What one explanation works with. */
 struct telling {
@@ -189,16 +191,16 @@ static void judge_world(struct telling *telling)
 	const struct monitor *monitor = telling->monitor;
 	const struct group *group = monitor->group;
 	const struct target *target = monitor->target;
-	uint64_t verify_ms = telling->rules->verify_ms;
+	uint64_t rest_ms = supervisor_target_rest_ms(monitor);
 	bool busy = monitor->acting || target->owner;
 
 	holds(telling, GUARD_STORM, group->storm, POLICY_NEVER,
 	      group->storm ? "too many monitors of %s went bad together"
 	                   : "no storm at %s",
 	      group->name);
-	if (busy || !target_free(target, monitor, verify_ms, telling->now_ms))
+	if (busy || !target_free(target, monitor, rest_ms, telling->now_ms))
 		holds(telling, GUARD_TARGET, true,
-		      busy ? POLICY_NEVER : target->ended_ms + verify_ms,
+		      busy ? POLICY_NEVER : target->ended_ms + rest_ms,
 		      busy ? "a step is at work on it"
 		           : "another monitor has just bounced it");
 	else
@@ -346,6 +348,22 @@ static const char *whom(const struct telling *telling,
 	return out;
 }
 
+static void tell_output(struct telling *telling)
+{
+	struct buf clean;
+	struct slice said;
+
+	buf_init(&clean, EXPLAIN_LINE_SIZE * 4);
+	text_append_clean(
+		&clean,
+		text_cut(slice_from(telling->monitor->output), SAID_MAX),
+		false);
+	said = text_cut(slice_trim(buf_slice(&clean)), SAID_MAX);
+	if (said.n)
+		say(telling, "It says: " SLICE_FMT, SLICE_ARG(said));
+	buf_fini(&clean);
+}
+
 /* What its check, or a probe, says. */
 static void tell_health(struct telling *telling)
 {
@@ -360,8 +378,11 @@ static void tell_health(struct telling *telling)
 
 	switch (last->health) {
 	case HEALTH_GOOD:
-		say(telling, "%s is well%s%s.", whom(telling, name),
-		    run_ms ? ", it runs for " : "",
+		say(telling, "%s %s%s%s.", whom(telling, name),
+		    last->unchecked ? "runs" : "is well",
+		    !run_ms           ? ""
+		    : last->unchecked ? ", for "
+		                      : ", it runs for ",
 		    run_ms ? span(run_ms, run) : "");
 		break;
 	case HEALTH_STARTING:
@@ -377,6 +398,7 @@ static void tell_health(struct telling *telling)
 		say(telling, "%s is unhealthy: %u check%s in a row failed%s.",
 		    whom(telling, name), last->n_streak,
 		    last->n_streak == 1 ? "" : "s", code);
+		tell_output(telling);
 		if (run_ms && run_ms < grace_ms)
 			say(telling,
 			    "It runs for %s only, grace is %s: that does not "
@@ -385,10 +407,11 @@ static void tell_health(struct telling *telling)
 		break;
 	case HEALTH_IDLE:
 	default:
-		say(telling,
-		    "%s is idle (paused, stopped, restarting or gone): there "
-		    "is nothing to judge.",
-		    whom(telling, name));
+		if (last->idle == IDLE_EXIT_CODE && last->exit_code >= 0)
+			(void)snprintf(code, sizeof(code), " (exit code %d)",
+			               last->exit_code);
+		say(telling, "%s %s%s.", whom(telling, name),
+		    observation_idle_words(last->idle), code);
 		break;
 	}
 }
@@ -549,7 +572,10 @@ static void next_of_container(struct telling *telling)
 	} else if (last->health == HEALTH_STARTING) {
 		next(telling, POLICY_NEVER, "what its check decides");
 	} else if (last->health == HEALTH_IDLE) {
-		next(telling, POLICY_NEVER, "nothing until it runs again");
+		next(telling, POLICY_NEVER,
+		     last->idle == IDLE_NO_CHECK
+		             ? "nothing as long as it stays so"
+		             : "nothing until it runs again");
 	} else {
 		next(telling, POLICY_NEVER, "nothing as long as it stays so");
 	}

@@ -19,6 +19,39 @@ static const char *const kind_names[N_OBSERVATION_KINDS] = {
 	[OBSERVATION_HEALTH] = "health",   [OBSERVATION_EXITED] = "exited",
 };
 
+static const struct {
+	const char *word;
+	const char *words;
+} idle[N_IDLE_REASONS] = {
+	[IDLE_UNSAID] = { "idle", "is idle: there is nothing to judge" },
+	[IDLE_GONE] = { "gone", "is gone" },
+	[IDLE_NO_CHECK] = { "no check",
+	                    "runs and has no health check: give it a "
+	                    "HEALTHCHECK, or the rule a probe" },
+	[IDLE_NOT_RUNNING] = { "not running", "does not run" },
+	[IDLE_PAUSED] = { "paused", "is paused by a person: left alone" },
+	[IDLE_RESTARTING] = { "restarting", "is restarted by its engine" },
+	[IDLE_STOPPING] = { "stopping", "is being stopped" },
+	[IDLE_STOPPED] = { "stopped", "was stopped by a person: left alone" },
+	[IDLE_EXIT_CODE] = { "other code",
+	                     "has ended with a code that is not in "
+	                     "exit_codes: left alone" },
+	[IDLE_UNSEEN] = { "ended",
+	                  "has ended, and nobody saw how: left alone" },
+	[IDLE_KEPT] = { "kept", "has ended and is one of the youngest, which "
+	                        "keep_last leaves" },
+};
+
+const char *observation_idle_word(enum idle_reason reason)
+{
+	return idle[reason].word;
+}
+
+const char *observation_idle_words(enum idle_reason reason)
+{
+	return idle[reason].words;
+}
+
 const char *observation_kind_name(enum observation_kind kind)
 {
 	return kind_names[kind];

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum observation_kind {
@@ -34,6 +35,22 @@ enum health {
 	HEALTH_IDLE, /* there is nothing to judge */
 };
 
+/* Why there is nothing to judge; only for people to read. */
+enum idle_reason {
+	IDLE_UNSAID,
+	IDLE_GONE,
+	IDLE_NO_CHECK, /* it runs, and has none */
+	IDLE_NOT_RUNNING,
+	IDLE_PAUSED,
+	IDLE_RESTARTING, /* by its engine */
+	IDLE_STOPPING,
+	IDLE_STOPPED,   /* somebody asked for it */
+	IDLE_EXIT_CODE, /* it ended with one that is not meant */
+	IDLE_UNSEEN,    /* nobody knows how it ended */
+	IDLE_KEPT,      /* one of the youngest, that stay */
+	N_IDLE_REASONS,
+};
+
 #define OBSERVATION_NEVER UINT64_MAX
 
 /* Times end at the observation and go by the source's own clock. */
@@ -50,13 +67,20 @@ struct observation {
 		running_ms; /* since a start without an end, at least 1; 0: none
 	                        runs; HEALTH: since the container started */
 	enum health health; /* HEALTH */
-	uint32_t n_streak;  /* HEALTH: checks in a row that failed */
-	int16_t exit_code;  /* FAILED, EXITED: what it ended with; HEALTH: of
+	enum idle_reason idle; /* HEALTH, idle: why */
+	bool unchecked; /* HEALTH: only that it runs, whatever a check says */
+	uint32_t n_streak; /* HEALTH: checks in a row that failed */
+	int16_t exit_code; /* FAILED, EXITED: what it ended with; HEALTH: of
 	                        the check that failed; -1: not said */
 };
 
 /* "age", "missing", …: the names used in API and state. */
 const char *observation_kind_name(enum observation_kind kind);
+
+/* "no check", "paused", …: a word or two of why it is idle. */
+const char *observation_idle_word(enum idle_reason reason);
+/* The same as the end of a sentence that begins with the container. */
+const char *observation_idle_words(enum idle_reason reason);
 
 /* How a reading went. */
 enum reading_result {

@@ -7,6 +7,7 @@
 
 /* A step that does nothing costs nothing, and must not be tried in a circle. */
 #define NOTHING_WAIT_MS 1000
+#define DRY_RUN_WAIT_MS 60000 /* until it is said again */
 
 #define BIT(state) (1u << POLICY_##state)
 
@@ -291,11 +292,35 @@ static void quiet_end(struct turn *turn, const char *reason)
 	turn_move(turn, POLICY_GOOD, reason);
 }
 
+/* Is step @step one after which it does not run? */
+static bool stops(const struct turn *turn, unsigned step)
+{
+	return turn->rules->stopping & 1u << step;
+}
+
+/* Is the present step there for what the one before it has stopped? */
+static bool is_for_stopped(const struct turn *turn)
+{
+	return turn->policy->step > 0 && stops(turn, turn->policy->step - 1u);
+}
+
+/* What a step has stopped says nothing any more: the next one is for it. */
+static bool next_of_stopped(struct turn *turn, bool is_over)
+{
+	if (!stops(turn, turn->policy->step) || !(turn->stopped || is_over) ||
+	    !next_step(turn, "stopped by the step, next one"))
+		return false;
+	turn->commands.ask_guards = true;
+	return true;
+}
+
 static void verify_nothing(struct turn *turn, bool starting)
 {
 	struct policy *policy = turn->policy;
 	uint64_t until_ms = policy->ended_ms + turn->rules->verify_ms;
 
+	if (!starting && next_of_stopped(turn, turn->now_ms >= until_ms))
+		return;
 	if (turn->now_ms < until_ms) {
 		turn_look_by(turn, until_ms);
 	} else if (!starting) { /* its check will decide, however late */
@@ -315,11 +340,17 @@ void policy_observed_nothing(struct turn *turn, bool starting)
 		break;
 	case POLICY_WAITING:
 	case POLICY_BREACHED:
+		if (!starting && is_for_stopped(turn)) {
+			turn->commands.ask_guards = true;
+			break;
+		}
 		turn->commands.useless = policy->step > 0;
 		quiet_end(turn, starting ? "started anew, not bad yet"
 		                         : "nothing to judge any more");
 		break;
 	case POLICY_BOUNCING: /* our own step, or somebody was faster */
+		if (!starting && is_for_stopped(turn))
+			break;
 		policy->good_seen = true;
 		turn->commands.cancel = !policy->ordered;
 		break;
@@ -417,6 +448,10 @@ static void step_was_nothing(struct turn *turn, const char *reason,
 	turn_move(turn, POLICY_COOLING, reason);
 	turn_hold(turn, guard);
 	policy->deadline_ms = policy->cool_until_ms;
+	/* what would be done has been said */
+	if (guard == GUARD_DRY_RUN)
+		policy->deadline_ms = MAX(policy->deadline_ms,
+		                          turn->now_ms + DRY_RUN_WAIT_MS);
 }
 
 /* Unless a step before this one did. */
@@ -511,7 +546,12 @@ struct policy_commands policy_step(struct policy *policy,
                                    const struct policy_event *event,
                                    uint64_t now_ms, struct rng *rng)
 {
-	struct turn turn = { policy, rules, now_ms, rng, { 0 }, false };
+	struct turn turn = {
+		.policy = policy,
+		.rules = rules,
+		.now_ms = now_ms,
+		.rng = rng,
+	};
 
 	switch (event->kind) {
 	case POLICY_EVENT_OBSERVED:

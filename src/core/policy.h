@@ -40,7 +40,8 @@
  *     grace) and what is idle is neither good nor bad. In BREACHED and WAITING
  *     the breach was of a run that is over: good, quietly; nobody recovered,
  *     and bounces that failed stay counted. VERIFYING waits: for a check to
- *     decide however long that takes, for an idle one `verify`. Bad in
+ *     decide however long that takes, for an idle one `verify`; one that the
+ *     step has stopped is ready for the next step at once. Bad in
  *     VERIFYING is the answer if it is of a run after the one that was bounced,
  *     else an old word; so is good if it was so before the step ended.
  *   - Where a source was not there to hear (away_ms), that time does not count,
@@ -85,6 +86,8 @@ struct policy_rules {
 	uint32_t backoff_percent; /* growth per failed bounce: 200 doubles */
 	uint8_t max_bounces;      /* per window, then gave up; 0: no limit */
 	uint8_t n_steps;          /* of the ladder, at least one */
+	uint16_t stopping;        /* steps, a bit each, that leave the container
+	                             stopped for the next one */
 	bool exact;               /* the source tells of every push, and when
 	                             it is asked; nothing else looks */
 };

@@ -133,6 +133,7 @@ void policy_observed_container(struct turn *turn,
 	enum verdict verdict;
 
 	keep_books(turn, observation);
+	turn->stopped = observation->running_ms == 0;
 	verdict = judge(turn, observation, &left);
 	if (verdict == VERDICT_BAD)
 		bad(turn, observation);

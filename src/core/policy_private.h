@@ -19,6 +19,7 @@ struct turn {
 	uint64_t now_ms;
 	struct rng *rng;
 	struct policy_commands commands;
+	bool stopped;  /* idle, and it does not run */
 	bool answered; /* bad in answer to the last step: it failed anew */
 };
 

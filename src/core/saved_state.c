@@ -2,6 +2,7 @@
 #include "core/saved_state.h"
 
 #include <errno.h>
+#include <string.h>
 #include "base/map.h"
 #include "base/mem.h"
 #include "proto/json.h"
@@ -10,9 +11,16 @@
 #define FORMAT_VERSION 1
 
 struct saved_state {
-	struct json_t *root;
-	struct map monitors; /* name -> object in `root` */
+	struct json_t *root; /* NULL: there is only a record */
+	struct buf lines;    /* of the record, struct json_t * each */
+	struct map monitors; /* name -> the last object that has it */
+	struct buf names;    /* const char * each, in order */
+	struct buf stopped;  /* const struct json_t * each */
+	uint64_t n_begun;
 };
+
+/* Pointers, in the sizes that documents may have. */
+#define POINTERS_MAX ((size_t)SAVED_STATE_MAX)
 
 /* --- writing ------------------------------------------------------------ */
 
@@ -37,7 +45,8 @@ static void write_pause(struct saved_writer *writer, const struct pause *pause)
 }
 
 void saved_write_begin(struct saved_writer *writer, struct buf *buf,
-                       int64_t wall_offset_ms, const struct pause *all)
+                       int64_t wall_offset_ms, uint64_t n_begun,
+                       const struct pause *all)
 {
 	*writer = (struct saved_writer){ .wall_offset_ms = wall_offset_ms };
 	json_write_init(&writer->json, buf);
@@ -46,7 +55,26 @@ void saved_write_begin(struct saved_writer *writer, struct buf *buf,
 	json_write_string(&writer->json, FORMAT_NAME);
 	json_write_key(&writer->json, "version");
 	json_write_i64(&writer->json, FORMAT_VERSION);
+	if (n_begun) {
+		json_write_key(&writer->json, "begun");
+		json_write_i64(&writer->json, (int64_t)n_begun);
+	}
 	write_pause(writer, all);
+	json_write_key(&writer->json, "monitors");
+	json_write_array(&writer->json);
+}
+
+/* A line begins with its end, too: what was cut short before it, by a full
+ * disk or the end of the machine, does not spoil it. */
+void saved_write_begun(struct saved_writer *writer, struct buf *buf,
+                       int64_t wall_offset_ms, uint64_t n_begun)
+{
+	*writer = (struct saved_writer){ .wall_offset_ms = wall_offset_ms };
+	(void)buf_putc(buf, '\n');
+	json_write_init(&writer->json, buf);
+	json_write_object(&writer->json);
+	json_write_key(&writer->json, "begun");
+	json_write_i64(&writer->json, (int64_t)n_begun);
 	json_write_key(&writer->json, "monitors");
 	json_write_array(&writer->json);
 }
@@ -124,56 +152,104 @@ void saved_write_end(struct saved_writer *writer)
 
 /* --- reading ------------------------------------------------------------ */
 
-static int index_monitors(struct saved_state *state)
+static int push_pointer(struct buf *buf, const void *pointer)
 {
-	const struct json_t *monitors = json_get(state->root, "monitors");
+	return buf_append(buf, &pointer, sizeof(pointer));
+}
 
-	for (size_t i = 0; i < json_count(monitors); i++) {
-		const struct json_t *monitor = json_item(monitors, i);
-		struct slice name = json_as_text(json_get(monitor, "name"));
+static size_t n_pointers(const struct buf *buf)
+{
+	return buf->n / sizeof(void *);
+}
 
-		if (name.n > 0 &&
-		    map_set(&state->monitors, name, (void *)monitor) < 0)
-			return -ENOMEM;
-	}
-	return 0;
+static const void *pointer_at(const struct buf *buf, size_t at)
+{
+	const void *pointer;
+
+	if (at >= n_pointers(buf))
+		return NULL;
+	memcpy(&pointer, buf->p + at * sizeof(pointer), sizeof(pointer));
+	return pointer;
+}
+
+static int add_monitor(struct saved_state *state, const struct json_t *monitor)
+{
+	struct slice name = json_as_text(json_get(monitor, "name"));
+	int r = 0;
+
+	if (name.n == 0)
+		return 0;
+	if (!map_get(&state->monitors, name))
+		r = push_pointer(&state->names, name.p);
+	if (r == 0)
+		r = map_set(&state->monitors, name, (void *)monitor);
+	return r;
+}
+
+static int add_document(struct saved_state *state, const struct json_t *root)
+{
+	const struct json_t *monitors = json_get(root, "monitors");
+	const struct json_t *stopped = json_get(root, "stopped");
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < json_count(monitors); i++)
+		r = add_monitor(state, json_item(monitors, i));
+	for (size_t i = 0; r == 0 && i < json_count(stopped); i++)
+		r = push_pointer(&state->stopped, json_item(stopped, i));
+	return r < 0 ? -ENOMEM : 0;
+}
+
+static uint64_t begun_of(const struct json_t *root)
+{
+	return (uint64_t)MAX(json_as_int(json_get(root, "begun"), 0), 0);
+}
+
+static struct saved_state *state_new(void)
+{
+	struct saved_state *state = mem_calloc(1, sizeof(*state));
+
+	if (!state)
+		return NULL;
+	map_init(&state->monitors, 1);
+	buf_init(&state->lines, POINTERS_MAX);
+	buf_init(&state->names, POINTERS_MAX);
+	buf_init(&state->stopped, POINTERS_MAX);
+	return state;
+}
+
+static int parse_document(struct saved_state *state, struct slice text,
+                          struct err *err)
+{
+	int r = json_parse(text, &state->root, err);
+
+	if (r < 0)
+		return r;
+	if (!slice_is(json_as_text(json_get(state->root, "format")),
+	              FORMAT_NAME))
+		return err_set(err, -EINVAL, "it is not a state file of ours");
+	if (json_as_int(json_get(state->root, "version"), 0) != FORMAT_VERSION)
+		return err_set(err, -EINVAL,
+		               "its version is not %d, which this program "
+		               "reads",
+		               FORMAT_VERSION);
+	state->n_begun = begun_of(state->root);
+	r = add_document(state, state->root);
+	return r < 0 ? err_set_code(err, r, "saved state") : 0;
 }
 
 int saved_state_parse(struct slice text, struct saved_state **statep,
                       struct err *err)
 {
-	struct saved_state *state = mem_calloc(1, sizeof(*state));
+	struct saved_state *state = state_new();
 	int r;
 
 	if (!state)
 		return err_set_code(err, -ENOMEM, "saved state");
-	map_init(&state->monitors, 1);
-
-	r = json_parse(text, &state->root, err);
+	r = parse_document(state, text, err);
 	if (r < 0)
-		goto err_free;
-	if (!slice_is(json_as_text(json_get(state->root, "format")),
-	              FORMAT_NAME)) {
-		r = err_set(err, -EINVAL, "it is not a state file of ours");
-		goto err_free;
-	}
-	if (json_as_int(json_get(state->root, "version"), 0) !=
-	    FORMAT_VERSION) {
-		r = err_set(err, -EINVAL,
-		            "its version is not %d, which this program reads",
-		            FORMAT_VERSION);
-		goto err_free;
-	}
-	r = index_monitors(state);
-	if (r < 0) {
-		(void)err_set_code(err, r, "saved state");
-		goto err_free;
-	}
-	*statep = state;
-	return 0;
-
-err_free:
-	saved_state_free(state);
+		saved_state_free(state);
+	else
+		*statep = state;
 	return r;
 }
 
@@ -181,10 +257,67 @@ void saved_state_free(struct saved_state *state)
 {
 	if (!state)
 		return;
+	for (size_t i = 0; i < n_pointers(&state->lines); i++)
+		json_free((struct json_t *)pointer_at(&state->lines, i));
 	map_fini(&state->monitors);
+	buf_fini(&state->lines);
+	buf_fini(&state->names);
+	buf_fini(&state->stopped);
 	json_free(state->root);
 	mem_free(state);
 }
+
+/* --- the record ----------------------------------------------------------- */
+
+/* 1 if it says something new, 0 if it does not. */
+static int add_line(struct saved_state *state, struct slice line)
+{
+	struct json_t *root;
+	int r = json_parse(line, &root, NULL);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	if (begun_of(root) <= state->n_begun) {
+		json_free(root);
+		return 0;
+	}
+	if (push_pointer(&state->lines, root) < 0) {
+		json_free(root);
+		return -ENOMEM;
+	}
+	state->n_begun = begun_of(root);
+	r = add_document(state, root);
+	return r < 0 ? r : 1;
+}
+
+int saved_state_add_begun(struct saved_state **statep, struct slice record)
+{
+	const char *end;
+	int n_added = 0;
+
+	if (!*statep)
+		*statep = state_new();
+	if (!*statep)
+		return -ENOMEM;
+	/* what has no end is no line */
+	while (record.n && (end = memchr(record.p, '\n', record.n))) {
+		size_t n = (size_t)(end - record.p);
+		int r = n ? add_line(*statep, slice_make(record.p, n)) : 0;
+
+		if (r < 0)
+			return r;
+		n_added += r;
+		record = slice_skip(record, n + 1);
+	}
+	return n_added;
+}
+
+uint64_t saved_state_n_begun(const struct saved_state *state)
+{
+	return state->n_begun;
+}
+
+/* --- what is known of whom ------------------------------------------------ */
 
 bool saved_state_monitor(const struct saved_state *state, const char *name,
                          int64_t now_wall_ms, int64_t wall_offset_ms,
@@ -232,13 +365,14 @@ static const char *text_of(const struct json_t *object, const char *name)
 
 size_t saved_state_n_monitors(const struct saved_state *state)
 {
-	return json_count(json_get(state->root, "monitors"));
+	return n_pointers(&state->names);
 }
 
 const char *saved_state_name(const struct saved_state *state, size_t at)
 {
-	return text_of(json_item(json_get(state->root, "monitors"), at),
-	               "name");
+	const char *name = pointer_at(&state->names, at);
+
+	return name ? name : "";
 }
 
 int saved_state_pause(const struct saved_state *state, const char *name,
@@ -268,15 +402,13 @@ int saved_state_pause(const struct saved_state *state, const char *name,
 
 size_t saved_state_n_stopped(const struct saved_state *state)
 {
-	return MIN(json_count(json_get(state->root, "stopped")),
-	           SAVED_STOPPED_MAX);
+	return MIN(n_pointers(&state->stopped), SAVED_STOPPED_MAX);
 }
 
 struct saved_stopped saved_state_stopped(const struct saved_state *state,
                                          size_t at)
 {
-	const struct json_t *item =
-		json_item(json_get(state->root, "stopped"), at);
+	const struct json_t *item = pointer_at(&state->stopped, at);
 
 	return (struct saved_stopped){
 		.runtime = text_of(item, "runtime"),

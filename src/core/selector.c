@@ -162,8 +162,7 @@ static bool has_conditions(const struct selector_conditions *conditions)
 
 /* --- who is left alone -------------------------------------------------------- */
 
-/* Of two ids either may be the short one. */
-static bool same_id(const char *a, const char *b)
+bool selector_same_id(const char *a, const char *b)
 {
 	size_t n_a = a ? strlen(a) : 0;
 	size_t n_b = b ? strlen(b) : 0;
@@ -174,8 +173,8 @@ static bool same_id(const char *a, const char *b)
 	return memcmp(a, b, n) == 0;
 }
 
-/* "name", or "name=false": then a false value is what opts out. */
-/* @name: of one label, perhaps with "=false" at its end. */
+/* @name: of one label, perhaps with "=false" at its end: then a false value is
+ * what opts out. */
 static bool opts_out_by(struct slice name, const struct container *container)
 {
 	size_t n_false = strlen(OPT_OUT_FALSE);
@@ -208,13 +207,20 @@ static bool opts_out(const char *opt_out, const struct container *container)
 	}
 }
 
+bool selector_opts_out(const struct selector *selector,
+                       const struct container *container)
+{
+	return selector->opt_out && opts_out(selector->opt_out, container);
+}
+
 static const char *left_alone(const struct selector *selector,
                               const struct container *container,
                               const char *self_id)
 {
 	unsigned include = selector->include;
 
-	if (!(include & SELECTOR_SELF) && same_id(container->id, self_id))
+	if (!(include & SELECTOR_SELF) &&
+	    selector_same_id(container->id, self_id))
 		return "it is the bouncer's own container";
 	if (!(include & SELECTOR_SWARM) &&
 	    container_label(container, SWARM_TASK))
@@ -237,7 +243,7 @@ const char *selector_match(const struct selector *selector,
 	if (selector->n_any_of &&
 	    !has_any_label(container, selector->any_of, selector->n_any_of))
 		return "it has none of the labels of which one is asked for";
-	if (selector->opt_out && opts_out(selector->opt_out, container))
+	if (selector_opts_out(selector, container))
 		return "it opts out by its label";
 	if (has_conditions(&selector->exclude) &&
 	    !unmet(&selector->exclude, container))

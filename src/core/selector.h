@@ -73,6 +73,13 @@ const char *selector_match(const struct selector *selector,
                            const struct container *container,
                            const char *self_id);
 
+/* Of two ids either may be the short one, of twelve digits. "" is nobody's. */
+bool selector_same_id(const char *a, const char *b);
+
+/* Does its label say that it is to be left out? */
+bool selector_opts_out(const struct selector *selector,
+                       const struct container *container);
+
 /* 1: true; 0: false; -1: neither. "1", "true", "yes", "on", "y", "t" and
  * their opposites, in any case, white space around them ignored. */
 int selector_bool(const char *text);

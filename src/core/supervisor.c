@@ -297,6 +297,16 @@ uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
 	                                           supervisor->wall_offset_ms);
 }
 
+uint64_t supervisor_target_rest_ms(const struct monitor *monitor)
+{
+	enum step_kind kind = monitor->steps[monitor->policy.step].kind;
+
+	if (monitor->policy.breach == POLICY_BREACH_EXITED &&
+	    (kind == STEP_START || kind == STEP_RESTART))
+		return 0;
+	return monitor->rules->verify_ms;
+}
+
 static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
                        uint64_t now_ms)
 {
@@ -307,8 +317,9 @@ static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
 		return;
 	if (monitor->group->storm)
 		event.held |= GUARD_STORM;
-	if (monitor->acting || !target_free(monitor->target, monitor,
-	                                    monitor->rules->verify_ms, now_ms))
+	if (monitor->acting ||
+	    !target_free(monitor->target, monitor,
+	                 supervisor_target_rest_ms(monitor), now_ms))
 		event.held |= GUARD_TARGET;
 	event.quiet_until_ms =
 		supervisor_quiet_until(supervisor, monitor, now_ms);

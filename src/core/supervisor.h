@@ -107,6 +107,7 @@ struct monitor {
 	struct rule *rule;     /* NULL: the monitor is the rule */
 	const char *container; /* its name now; NULL without `rule` */
 	const char *image;     /* the same of its image */
+	const char *output;    /* last words of its check that fails; NULL */
 	bool dry_run;
 	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */
@@ -232,6 +233,11 @@ void supervisor_pause(struct supervisor *supervisor, struct monitor *monitor,
  * does not; 0: none holds. */
 uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
                                 const struct monitor *monitor, uint64_t now_ms);
+
+/* How long after another bounce of its target it waits for what comes of that:
+ * `verify_within`; who has ended since, and would only be started again, waits
+ * for nothing. */
+uint64_t supervisor_target_rest_ms(const struct monitor *monitor);
 
 /* --- what an operator orders ---------------------------------------------- */
 

@@ -241,8 +241,8 @@ const char *supervisor_refusal(const struct supervisor *supervisor,
 		return "a step of it is still at work";
 	if (monitor->target->owner)
 		return "another bounce is at work on its target";
-	if (!target_free(monitor->target, monitor, monitor->rules->verify_ms,
-	                 now_ms))
+	if (!target_free(monitor->target, monitor,
+	                 supervisor_target_rest_ms(monitor), now_ms))
 		return "another monitor has just bounced its target, and what "
 		       "came of it is not known yet";
 	return NULL;

@@ -4,8 +4,10 @@
 
 #include <stdio.h>
 #include "base/duration.h"
+#include "base/text.h"
 
-#define DETAIL_SIZE 320 /* more than all its numbers take */
+#define DETAIL_SIZE 512 /* more than all its numbers take */
+#define SAID_MAX    200 /* bytes of what a check said */
 
 /* The field of a log line, the last of it: nothing without a container. */
 static struct log_field container(const struct monitor *monitor)
@@ -67,6 +69,9 @@ static int describe_container(const struct monitor *monitor, char *out)
 	else
 		n = snprintf(out, DETAIL_SIZE, "health=%s",
 		             words[last->health]);
+	if (last->kind == OBSERVATION_HEALTH && last->idle)
+		n += snprintf(out + n, DETAIL_SIZE - (size_t)n, " seen=\"%s\"",
+		              observation_idle_word(last->idle));
 	if (last->n_streak)
 		n += snprintf(out + n, DETAIL_SIZE - (size_t)n, " streak=%u",
 		              last->n_streak);
@@ -76,6 +81,24 @@ static int describe_container(const struct monitor *monitor, char *out)
 	if (last->exit_code >= 0)
 		n += snprintf(out + n, DETAIL_SIZE - (size_t)n, " exit_code=%d",
 		              last->exit_code);
+	return n;
+}
+
+/* The last words of the check that fails, on one line; their length. */
+static int describe_output(const struct monitor *monitor, char *out,
+                           size_t size)
+{
+	struct slice said = text_cut(slice_from(monitor->output), SAID_MAX);
+	struct buf clean;
+	int n;
+
+	buf_init(&clean, DETAIL_SIZE * 2);
+	text_append_clean(&clean, said, false);
+	said = text_cut(slice_trim(buf_slice(&clean)), SAID_MAX);
+	n = said.n ? snprintf(out, size, " output=\"" SLICE_FMT "\"",
+	                      SLICE_ARG(said))
+	           : 0;
+	buf_fini(&clean);
 	return n;
 }
 
@@ -114,6 +137,10 @@ static void describe(const struct monitor *monitor, uint64_t now_ms, char *out)
 	                ? describe_container(monitor, out)
 	                : describe_push(monitor, now_ms, out);
 
+	/* not again of what has just been said */
+	if (policy->state != POLICY_BOUNCING && monitor->output &&
+	    monitor->last.health == HEALTH_BAD)
+		n += describe_output(monitor, out + n, DETAIL_SIZE - (size_t)n);
 	if (policy->state != POLICY_BOUNCING && !policy->n_failed)
 		return;
 	n += snprintf(out + n, DETAIL_SIZE - (size_t)n, " bounces=%u",

@@ -3,10 +3,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <string.h>
+#include "base/macros.h"
 #include "base/mem.h"
 #include "runtime/docker_work.h"
 
+#define ID_LENGTH       64
+#define SHORT_ID_LENGTH 12
 #define DOCKER_PATH_MAX 1024 /* request target, bytes */
 #define DOCKER_BODY_MAX (1u << 20)
 
@@ -136,6 +141,16 @@ static int result_code(enum runtime_result result)
 	return codes[result];
 }
 
+/* An id as people know it: its first twelve digits. */
+static int shown_length(const char *target)
+{
+	size_t n = strlen(target);
+
+	return n == ID_LENGTH && strspn(target, "0123456789abcdef") == n
+	               ? SHORT_ID_LENGTH
+	               : (int)MIN(n, INT_MAX);
+}
+
 /* Fills in how it ended; the caller then calls back, as its last act. */
 static void PRINTF_LIKE(4, 0)
 	settle_call(struct docker_work *work, struct runtime_call *call,
@@ -148,7 +163,8 @@ static void PRINTF_LIKE(4, 0)
 	if (result == RUNTIME_OK)
 		return;
 	(void)err_vset(&call->err, result_code(result), format, args);
-	(void)err_wrap(&call->err, "%s: %s", work->docker->name, work->target);
+	(void)err_wrap(&call->err, "%s: %.*s", work->docker->name,
+	               shown_length(work->target), work->target);
 }
 
 bool docker_is_denied(const struct docker_work *work)
@@ -355,7 +371,7 @@ static int begin_on_target(struct runtime *runtime, struct runtime_call *call,
 static int docker_begin(struct runtime *runtime, struct runtime_call *call,
                         docker_step_cb looked)
 {
-	return begin_on_target(runtime, call, docker_look, looked);
+	return begin_on_target(runtime, call, docker_look_unless_seen, looked);
 }
 
 static int docker_inspect(struct runtime *runtime, struct runtime_call *call)
@@ -399,7 +415,9 @@ static int docker_list(struct runtime *runtime, struct runtime_call *call)
 
 static int docker_remove(struct runtime *runtime, struct runtime_call *call)
 {
-	return docker_begin(runtime, call, docker_remove_looked);
+	/* what cannot be taken back is looked at */
+	return begin_on_target(runtime, call, docker_look,
+	                       docker_remove_looked);
 }
 
 static void docker_cancel(struct runtime_call *call)

@@ -152,6 +152,9 @@ int docker_tell_inspected(struct docker_work *work, const struct json_t *root,
 	container.oom_killed = description.oom_killed;
 	container.auto_remove = description.auto_remove;
 	container.own_action = description.own_action;
+	container.has_stop_timeout = work->now.has_stop_timeout;
+	if (work->now.has_stop_timeout)
+		container.stop_timeout_ms = work->call->found.stop_timeout_ms;
 	container.stopped_by_hand =
 		description.stopped_by_hand ||
 		docker_container_stopped_by_hand(&work->now);

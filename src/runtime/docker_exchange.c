@@ -432,6 +432,16 @@ void docker_note(struct docker_work *work, const struct err *err)
 	               DOCKER_MESSAGE_MAX - 1, err->message);
 }
 
+void docker_note_trouble(struct docker_work *work)
+{
+	if (work->err.code)
+		docker_note(work, &work->err);
+	else
+		(void)snprintf(work->trouble, sizeof(work->trouble),
+		               "HTTP %u: %.*s", work->status,
+		               (int)sizeof(work->trouble) - 16, work->message);
+}
+
 void docker_finish_unreachable(struct docker_work *work, const char *what)
 {
 	docker_finish(work, RUNTIME_UNAVAILABLE,

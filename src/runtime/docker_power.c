@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include "base/text.h"
 #include "proto/json.h"
+#include "proto/timestamp.h"
 #include "runtime/docker_work.h"
 
 /* `signal` of stop and restart is ignored by engines before this. */
@@ -49,6 +50,16 @@ static void note_found(struct docker_work *work)
 			: -1;
 	found->stopped_by_hand = docker_container_stopped_by_hand(now);
 	found->ephemeral = now->auto_remove;
+	found->started_wall_ms = docker_started_ms(now);
+}
+
+int64_t docker_started_ms(const struct docker_container *container)
+{
+	int64_t ms;
+
+	if (timestamp_parse_rfc3339(slice_from(container->started_at), &ms) < 0)
+		return 0;
+	return MAX(ms, 0);
 }
 
 static bool wants_description(const struct docker_work *work)
@@ -91,6 +102,59 @@ static void on_looked(struct docker_work *work)
 		return;
 	}
 	work->before = work->now;
+	work->looked(work);
+}
+
+static enum docker_status status_seen(enum runtime_status status)
+{
+	static const enum docker_status statuses[] = {
+		[RUNTIME_STATUS_OTHER] = DOCKER_STATUS_OTHER,
+		[RUNTIME_STATUS_RUNNING] = DOCKER_STATUS_RUNNING,
+		[RUNTIME_STATUS_PAUSED] = DOCKER_STATUS_PAUSED,
+		[RUNTIME_STATUS_RESTARTING] = DOCKER_STATUS_RESTARTING,
+		[RUNTIME_STATUS_EXITED] = DOCKER_STATUS_EXITED,
+	};
+
+	return statuses[status];
+}
+
+/* Enough to act on: who it is, and by what a new start is told. What engine
+ * this is must be known, too. */
+static bool can_skip_look(const struct docker_work *work)
+{
+	const struct runtime_target *seen = work->call->seen;
+
+	return seen && docker_name_valid(seen->id) && seen->started_wall_ms &&
+	       work->docker->negotiated;
+}
+
+static void take_seen(struct docker_work *work)
+{
+	const struct runtime_target *seen = work->call->seen;
+	struct docker_container *now = &work->now;
+
+	*now = (struct docker_container){
+		.status = status_seen(seen->status),
+		.exit_code = seen->exit_code,
+		.has_stop_timeout = seen->stop_timeout_ms >= 0,
+		.stop_timeout_s = DOCKER_STOP_TIMEOUT_S,
+		.auto_remove = seen->ephemeral,
+	};
+	if (now->has_stop_timeout)
+		now->stop_timeout_s = seen->stop_timeout_ms / 1000;
+	(void)snprintf(now->id, sizeof(now->id), "%s", seen->id);
+	work->call->found = *seen;
+	work->before = work->now;
+	work->before_ms = seen->started_wall_ms;
+}
+
+void docker_look_unless_seen(struct docker_work *work)
+{
+	if (!can_skip_look(work)) {
+		docker_look(work);
+		return;
+	}
+	take_seen(work);
 	work->looked(work);
 }
 
@@ -250,12 +314,27 @@ static void on_start_seen(struct docker_work *work)
 		              docker_describe(&work->now, state));
 }
 
+/* 404: it is gone, or the one whose network it shares. */
+static void on_start_missed(struct docker_work *work)
+{
+	if (work->err.code || work->status != 200 || docker_read_look(work) < 0)
+		docker_finish_refused(work, "start");
+	else
+		docker_finish(work, RUNTIME_FAILED,
+		              "the engine would not start it: %s",
+		              work->trouble);
+}
+
 static void on_started(struct docker_work *work)
 {
-	if (docker_was_done(work))
+	if (docker_was_done(work)) {
 		docker_look_again(work, on_start_seen);
-	else
+	} else if (!work->err.code && work->status == 404) {
+		docker_note_trouble(work);
+		docker_look_again(work, on_start_missed);
+	} else {
 		docker_finish_refused(work, "start");
+	}
 }
 
 void docker_start_looked(struct docker_work *work)

@@ -31,16 +31,6 @@ static void check_later(struct docker_work *work)
 	docker_later(work, ms, check);
 }
 
-static void note_trouble(struct docker_work *work)
-{
-	if (work->err.code)
-		docker_note(work, &work->err);
-	else
-		(void)snprintf(work->trouble, sizeof(work->trouble),
-		               "HTTP %u: %.*s", work->status,
-		               (int)sizeof(work->trouble) - 16, work->message);
-}
-
 /* --- asking ------------------------------------------------------------- */
 
 static void on_asked(struct docker_work *work)
@@ -48,13 +38,11 @@ static void on_asked(struct docker_work *work)
 	if (docker_was_done(work)) {
 		work->claimed = true;
 		work->wait_ms = 0;
-	} else if (work->status == 404) {
-		docker_finish_refused(work, "restart");
-		return;
 	} else {
-		/* refused, or lost: it may be down, or up, or on its way */
+		/* refused, or lost: it may be down, or up, or on its way; and
+		 * 404 may be about the one whose network it shares */
 		work->refused = work->err.code == 0;
-		note_trouble(work);
+		docker_note_trouble(work);
 	}
 	check(work);
 }
@@ -87,10 +75,6 @@ void docker_restart_looked(struct docker_work *work)
 
 static void on_started(struct docker_work *work)
 {
-	if (work->status == 404) {
-		docker_finish_refused(work, "start");
-		return;
-	}
 	if (docker_was_done(work)) {
 		work->claimed = true;
 		work->n_looks = 0;
@@ -98,7 +82,7 @@ static void on_started(struct docker_work *work)
 		check(work);
 		return;
 	}
-	note_trouble(work);
+	docker_note_trouble(work);
 	/* an engine that is away is waited for; one that refuses is not
 	 * asked for ever */
 	if (!work->err.code)
@@ -133,6 +117,8 @@ static void start(struct docker_work *work)
 
 static bool started_anew(const struct docker_work *work)
 {
+	if (work->before_ms)
+		return docker_started_ms(&work->now) != work->before_ms;
 	return strcmp(work->now.started_at, work->before.started_at) != 0;
 }
 
@@ -195,7 +181,7 @@ static void on_checked(struct docker_work *work)
 	}
 	if (work->err.code || work->status != 200 ||
 	    docker_read_look(work) < 0) {
-		note_trouble(work);
+		docker_note_trouble(work);
 		check_later(work);
 		return;
 	}

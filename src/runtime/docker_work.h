@@ -132,16 +132,17 @@ struct docker_work {
 
 	/* what the operation knows */
 	struct docker_container before; /* when it began */
-	struct docker_container now;    /* at the last look */
-	struct buf query;               /* of stop and restart */
-	uint64_t stop_ms;               /* how long stopping may take */
-	uint64_t asked_ms; /* when the engine was asked to restart */
-	uint32_t wait_ms;  /* before the next try */
-	uint8_t n_asked;   /* restarts asked for */
-	uint8_t n_starts;  /* starts of our own */
-	uint8_t n_looks;   /* since the engine said it was done */
-	bool claimed;      /* the engine says that it is done */
-	bool refused;      /* the engine says that it cannot */
+	int64_t before_ms; /* its start, if that was seen by the caller */
+	struct docker_container now; /* at the last look */
+	struct buf query;            /* of stop and restart */
+	uint64_t stop_ms;            /* how long stopping may take */
+	uint64_t asked_ms;           /* when the engine was asked to restart */
+	uint32_t wait_ms;            /* before the next try */
+	uint8_t n_asked;             /* restarts asked for */
+	uint8_t n_starts;            /* starts of our own */
+	uint8_t n_looks;             /* since the engine said it was done */
+	bool claimed;                /* the engine says that it is done */
+	bool refused;                /* the engine says that it cannot */
 	char trouble[DOCKER_MESSAGE_MAX]; /* the last one, for the words */
 	struct docker_memo *memo;         /* exec */
 	struct docker_frames frames;      /* exec */
@@ -202,6 +203,8 @@ void docker_ping_cancel(struct docker *docker);
 
 /* Keeps the words for the end of the work. */
 void docker_note(struct docker_work *work, const struct err *err);
+/* … the answer that has just come. */
+void docker_note_trouble(struct docker_work *work);
 
 /* Ends the work: there was no answer. @what: "list its containers". */
 void docker_finish_unreachable(struct docker_work *work, const char *what);
@@ -216,6 +219,12 @@ void docker_finish_refused(struct docker_work *work, const char *what);
 
 /* Looks at the container by name and continues with work->looked, or ends. */
 void docker_look(struct docker_work *work);
+
+/* The same, unless its caller has just looked, and told us. */
+void docker_look_unless_seen(struct docker_work *work);
+
+/* Its last start in Unix ms, 0: not known, or never. */
+int64_t docker_started_ms(const struct docker_container *container);
 
 /* Asks about the container by its id. */
 void docker_look_again(struct docker_work *work, docker_step_cb answered);

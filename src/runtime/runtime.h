@@ -50,6 +50,7 @@ struct runtime_target {
 	char id[80];             /* the engine's own, "" if it has none */
 	int64_t exit_code;       /* of the last run, -1 if not known */
 	int64_t stop_timeout_ms; /* the target's own, -1 if not known */
+	int64_t started_wall_ms; /* Unix ms; 0 if not known */
 	/* A person, not a crash, seems to have stopped it: the engine has a
 	 * restart policy that would have brought it back otherwise. */
 	bool stopped_by_hand;
@@ -73,6 +74,11 @@ struct runtime_call {
 	size_t max_output;       /* exec; 0: RUNTIME_OUTPUT_MAX */
 	bool quiet;              /* exec: only how it ends is of interest */
 	bool volumes;            /* remove: its anonymous volumes, too */
+	/* restart, stop, start, kill, exec: what an inspection has just found,
+	 * of the container whose id it holds. A runtime that can do without a
+	 * look of its own then does; paused is left alone all the same. NULL:
+	 * it looks itself. May not be `found`. */
+	const struct runtime_target *seen;
 	/* inspect, list: what is there; once, or once for each, before the
 	 * completion; may be NULL, except for list. May cancel the call. */
 	void (*container)(struct runtime_call *call,

@@ -720,6 +720,22 @@ void containers_forget(struct containers *containers, void *member)
 	container_table_forget(containers->table, member);
 }
 
+void containers_own_kill(struct containers *containers, const char *id,
+                         bool begins, bool ok)
+{
+	if (containers->closing)
+		return;
+	container_table_own_kill(containers->table, id, begins, ok, wall_ms());
+	look_on(containers);
+}
+
+void containers_inherit(struct containers *containers,
+                        const struct containers *from)
+{
+	container_table_inherit(containers->table, from->table);
+	containers->began_ns = from->began_ns;
+}
+
 /* --- the object ---------------------------------------------------------------------- */
 
 static void containers_free(struct containers *containers)
@@ -810,7 +826,8 @@ int containers_subscribe(struct containers *containers, uint32_t subscription,
 void containers_start(struct containers *containers)
 {
 	uv_update_time(containers->loop);
-	containers->began_ns = wall_ms() * NS_PER_MS;
+	if (!containers->began_ns)
+		containers->began_ns = wall_ms() * NS_PER_MS;
 	containers->open_due_ms = uv_now(containers->loop);
 	arm(containers);
 }

@@ -114,6 +114,15 @@ void containers_check(struct containers *containers, void *member);
 /* The member is no more; its container is not to be spoken of again. */
 void containers_forget(struct containers *containers, void *member);
 
+/* A step of ours begins to kill the container, or is done: see
+ * container_table_own_kill(). One that is not known is none. */
+void containers_own_kill(struct containers *containers, const char *id,
+                         bool begins, bool ok);
+
+/* Before the start: @from watches the same engine, and will be closed. */
+void containers_inherit(struct containers *containers,
+                        const struct containers *from);
+
 struct containers_stats containers_stats(const struct containers *containers);
 
 /* At most @max of all that are known, for dependents_of(); how many. Valid

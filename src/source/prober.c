@@ -148,6 +148,9 @@ static void on_checked(struct prober_check *check)
 		/* it may have been stopped meanwhile, for good reason */
 		if (probed->running)
 			take_result(probed, check);
+		/* whoever was told may have closed us: then it is gone */
+		if (prober->closing)
+			return;
 		plan(probed);
 	}
 	start_waiting(prober);

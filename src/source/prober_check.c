@@ -172,7 +172,7 @@ static void on_knocked(struct knock *knock)
 static int start_tcp(struct prober_check *check,
                      const struct prober_subject *subject, struct err *err)
 {
-	struct url url;
+	struct url url = { 0 };
 	struct buf text;
 	int r;
 

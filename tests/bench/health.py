@@ -32,6 +32,7 @@ from daemons.docker import Docker    # noqa: E402
 from daemons.http import Client, Refused    # noqa: E402
 from daemons.process import wait_until    # noqa: E402
 from daemons.recorder import Recorder    # noqa: E402
+from daemons.scripted_docker import ScriptedDocker    # noqa: E402
 
 API = "/v1.41"
 POLL_SECONDS = 5
@@ -40,6 +41,7 @@ N_POLLED = 8            # they take five seconds each
 N_STUBBORN = 20
 N_STUBBORN_POLLED = 3   # one after the other, ten seconds each
 N_IDLE = 50
+N_RESIDENT = (50, 1000)
 SICK = b'"health_status: unhealthy"'
 UNHEALTHY = ("/containers/json?filters="
              "%7B%22health%22%3A%5B%22unhealthy%22%5D%7D")
@@ -258,6 +260,22 @@ def bench_idle(docker, recorder, directory, seconds):
     docker.remove_all()
 
 
+def bench_memory(directory):
+    """Of a scripted engine, that can have a thousand."""
+    for n in N_RESIDENT:
+        engine = ScriptedDocker(os.path.join(directory, f"scripted{n}.sock"))
+        for i in range(n):
+            engine.add(f"web-{i}", labels={"com.example.role": "web"})
+        engine.start()
+        program = Program(directory, engine.socket)
+        program.wait_known(n)
+        used = kit.memory(program.pid)
+        row(f"{n} containers: resident / proportional set size",
+            f"{used['Rss']} / {used['Pss']} KiB")
+        program.stop()
+        engine.stop()
+
+
 def main(build, seconds):
     os.environ["BOUNCER"] = os.path.abspath(f"{build}/src/bouncer")
     directory = tempfile.mkdtemp(prefix="bench-health-")
@@ -273,6 +291,7 @@ def main(build, seconds):
         if seconds:
             bench_stubborn(docker, events, directory)
             bench_idle(docker, recorder, directory, seconds)
+            bench_memory(directory)
     finally:
         recorder.stop()
         docker.stop()

@@ -338,12 +338,19 @@ def test_damaged_state_is_set_aside(scripted_gateway, bouncer, directory):
                      what="a new file beside the old one")
 
 
+@pytest.mark.parametrize("followed", [True, False],
+                         ids=["state_file", "only_the_record"])
 def test_brings_back_what_it_stopped(dockerd, scripted_gateway, bouncer,
-                                     directory):
+                                     directory, followed):
     """The program is killed while a container is being stopped for a restart;
-    its next run finds it down because of us."""
-    state_dir = os.path.join(directory, "promise")
+    its next run finds it down because of us, also where the state file was
+    not written any more."""
+    state_dir = os.path.join(directory, f"promise{followed}")
+    in_the_way = os.path.join(state_dir, "state.json.tmp")
+    begun = os.path.join(state_dir, "begun")
     os.mkdir(state_dir)
+    if not followed:
+        os.mkdir(in_the_way)
     dockerd.run("victim", STUBBORN)
     scripted_gateway.say_ages({"victim": 60})
     running = bouncer(settings(
@@ -356,6 +363,11 @@ def test_brings_back_what_it_stopped(dockerd, scripted_gateway, bouncer,
         lambda b: dockerd.read_file("victim", "/tmp/asked"),
         what="the container asked to stop")
     running.kill()
+    if not followed:
+        assert not os.path.exists(f"{state_dir}/state.json")
+        with open(begun, "a", encoding="utf-8") as record:
+            record.write('\n{"begun": 7, "monit')    # cut short
+        os.rmdir(in_the_way)
     # The engine goes on without us; whether it also starts again is its own
     # affair, and with an old one it does not.
     wait_until(lambda: not dockerd.state("victim")["Running"] or
@@ -366,3 +378,23 @@ def test_brings_back_what_it_stopped(dockerd, scripted_gateway, bouncer,
     running.wait_for(lambda b: dockerd.state("victim")["Running"],
                      what="the target brought back")
     assert dockerd.started_at("victim") != before
+    running.wait_for(lambda b: spent(state_dir) == 1,
+                     what="the bounce in the state file")
+    wait_until(lambda: os.path.getsize(begun) == 0, 20, "an empty record")
+
+
+def test_without_a_record(dockerd, scripted_gateway, bouncer, directory):
+    """Something else is in its place: steps wait for the state file."""
+    state_dir = os.path.join(directory, "no_record")
+    os.makedirs(os.path.join(state_dir, "begun"))
+    dockerd.run("web", STUBBORN)
+    scripted_gateway.say_ages({"web": 60})
+    running = bouncer(settings(
+        monitor("web", type="docker", container_name="web",
+                restart_type="container", max_bounces=1, stop_timeout="0s"),
+        push_gw=scripted_gateway.url, socket_docker=dockerd.socket,
+        state_dir=state_dir))
+    running.wait_log("record of what was begun cannot be read")
+    running.wait_step("web", "ok")
+    running.kill()
+    assert spent(state_dir) == 1

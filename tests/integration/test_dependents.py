@@ -8,7 +8,8 @@ import os
 from daemons.bouncer import rule, settings
 
 RESTARTED = "dependent restarted after its parent"
-SLEEP = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1 & wait; done"]
+SLEEP = ["/bin/sh", "-c",
+         "trap 'exit 0' TERM; while :; do sleep 1 & wait; done"]
 
 
 def watching(dockerd, **keys):
@@ -132,3 +133,47 @@ def test_what_must_be_made_anew(dockerd, bouncer):
         60, "the remedy")
     assert "docker compose up -d --force-recreate web" in entry["detail"]
     assert started(dockerd, "web") == before
+
+
+def healed_by_nobody(running, name):
+    """The journal's word on what a restart cannot help."""
+    return running.wait_for(
+        lambda b: next((entry for entry in b.journal()
+                        if entry["reason"] ==
+                        "container cannot be healed by a restart"
+                        and entry["container"] == name), None), 60,
+        f"a remedy for {name}")
+
+
+def test_what_compose_did_not_make(dockerd, bouncer):
+    """Nothing but the id of one that is gone: the journal says so after the
+    restart of whoever may have taken its place."""
+    dockerd.run_checked("vpn")
+    gone = dockerd.inspect("vpn")["Id"]
+    dockerd.run("web", SLEEP, network="container:vpn")
+    dockerd.remove("vpn")
+    dockerd.run_checked("vpn")
+    before = started(dockerd, "web")
+    running = bouncer(watching(dockerd))
+    ready(running)
+    dockerd.make_sick("vpn")
+    entry = healed_by_nobody(running, "web")
+    assert gone[:12] in entry["detail"]
+    assert "make it anew" in entry["detail"]
+    assert started(dockerd, "web") == before
+
+
+def test_its_own_restart_cannot_help_it(dockerd, bouncer):
+    """It shares the network of nobody: Docker stops it, and cannot start it
+    again; whether dependents are wanted or not, the remedy is named."""
+    dockerd.run("vpn", SLEEP)
+    dockerd.run_checked("web", network="container:vpn", Labels={
+        "com.docker.compose.project": "shop",
+        "com.docker.compose.service": "web"})
+    running = bouncer(settings(rule(), socket_docker=dockerd.socket))
+    running.wait_for(lambda b: "health/web" in b.monitors(), 20, "web known")
+    dockerd.remove("vpn")
+    dockerd.make_sick("web")
+    entry = healed_by_nobody(running, "web")
+    assert "docker compose up -d --force-recreate web" in entry["detail"]
+    assert running.steps("health/web", "failed")

@@ -268,7 +268,7 @@ def test_the_parent_of_its_network_is_gone(engine, bouncer):
     engine.set_health(["child", "other"], "unhealthy")
     running.wait_recovered("health/other")
     failed = running.wait_step("health/child", "failed", timeout=60)
-    assert "network namespace" in str(failed)
+    assert "No such container" in str(failed)
     assert running.alive
 
 
@@ -283,3 +283,59 @@ def test_a_person_stops_it(engine, bouncer):
     running.wait_recovered("health/witness")
     assert engine.restarts() == ["witness"]
     assert not engine.asked("POST", "/containers/0*1/start")
+
+
+# --- ladders that stop it -----------------------------------------------------
+
+@pytest.mark.parametrize("first", ["stop", "kill"])
+def test_a_ladder_that_stops_and_starts(engine, bouncer, first):
+    """What a step has stopped, the next one starts, though it says no more
+    that it is sick."""
+    engine.add("web", policy="unless-stopped")
+    running = bouncer(watching(engine, rule(
+        steps=[{"type": first}, {"type": "start"}])))
+    known(running, 1)
+    engine.set_health("web", "unhealthy")
+    running.wait_recovered("health/web")
+    assert len(running.steps("health/web", "ok")) == 2
+    assert len(engine.asked("POST", f"/containers/0*1/{first}")) == 1
+    assert len(engine.asked("POST", "/containers/0*1/start")) == 1
+    assert engine.restarts() == []
+
+
+def test_what_a_ladder_kills_another_rule_starts(engine, bouncer):
+    """Nobody has stopped it, whatever the engine infers; but whoever is told
+    to stop it, means it."""
+    for name in ("killed", "stopped"):
+        engine.add(name, policy="unless-stopped")
+    running = bouncer(watching(
+        engine,
+        rule("kills", select={"name": ["killed"]}, steps=[{"type": "kill"}]),
+        rule("stops", select={"name": ["stopped"]}, steps=[{"type": "stop"}]),
+        rule("starts", watch="exited", cooldown="1s")))
+    known(running, 4)
+    engine.set_health("stopped", "unhealthy")
+    running.wait_step("stops/stopped", "ok")
+    engine.set_health("killed", "unhealthy")
+    running.wait_step("kills/killed", "ok")
+    running.wait_step("starts/killed", "ok")
+    running.wait_state("starts/killed", "good")
+    assert not engine.asked("POST", "/containers/0*2/start")
+    assert running.steps("starts/stopped") == []
+
+
+def test_a_reload_forgets_no_end(engine, bouncer):
+    """It crashed, and waits to be started, when the configuration is read
+    anew; a person's stop stays one."""
+    engine.add("crashed")
+    engine.add("stopped")
+    crash = rule("starts", watch="exited", **{"for": "3s"})
+    running = bouncer(watching(engine, crash))
+    known(running, 2)
+    engine.end("crashed", 1)
+    running.wait_state("starts/crashed", "breached")
+    engine.stop_by_hand("stopped")
+    running.reload(watching(engine, crash, rule("other",
+                                                select={"name": ["x"]})))
+    running.wait_step("starts/crashed", "ok")
+    assert not engine.asked("POST", "/containers/0*2/start")

@@ -185,6 +185,34 @@ def test_autoheal_other_label(dockerd, door):
     assert list(one.members()) == ["autoheal/web"]
 
 
+@pytest.mark.parametrize("labels, env, at_least, below", [
+    # the label of the container, before the default of the environment
+    ({"autoheal.stop.timeout": "2"}, {}, 1.5, 7),
+    ({"autoheal.stop.timeout": "1"}, {"AUTOHEAL_DEFAULT_STOP_TIMEOUT": "15"},
+     0.7, 7),
+    ({}, {"AUTOHEAL_DEFAULT_STOP_TIMEOUT": "1"}, 0.7, 7),
+])
+def test_autoheal_stops_as_long_as_it_is_told(dockerd, door, labels, env,
+                                              at_least, below):
+    """It ignores SIGTERM: a stop takes the whole time."""
+    dockerd.run_checked("web", stubborn=True, StopTimeout=20,
+                        Labels={"autoheal": "true", **labels})
+    one = door("autoheal")
+    one.start(DOCKER_SOCK=dockerd.socket, **env)
+    one.wait_member("autoheal/web")
+    dockerd.make_sick("web")
+
+    def ended():
+        return [entry for entry in
+                one.client.ask("GET", "/api/v1/journal").json()["entries"]
+                if entry["event"] == "step"]
+
+    wait_until(ended, 30, "its step")
+    assert ended()[0]["result"] == "ok"
+    took = re.search(r"step=restart result=ok took=([\d.]+)s", one.said())
+    assert took and at_least <= float(took.group(1)) < below, one.said()
+
+
 def test_autoheal_keeps_trying(dockerd, door):
     """There is no budget, and pauses do not grow."""
     dockerd.run_checked("web", Labels={"autoheal": "true",

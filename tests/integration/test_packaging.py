@@ -165,7 +165,7 @@ def test_panels_do_not_overlap():
 def test_the_rows_are_there():
     titles = [panel["title"] for panel in panels() if panel["type"] == "row"]
     assert titles == ["Overview", "Ages against limits", "Sources",
-                      "Built-in gateway", "Process"]
+                      "Containers", "Built-in gateway", "Process"]
 
 
 def test_state_timeline_knows_every_state(bouncer):
@@ -200,13 +200,17 @@ def test_promtool_parses_every_expression(tmp_path):
 
 def everything_watched():
     """The built-in gateway, which writes down at once what is pushed to it,
-    and a source that it has to ask."""
+    a source that it has to ask, and an engine; both are away."""
     here = monitor("here", type="host", restart_type="command",
                    restart_command=["/bin/true"], push_gw="builtin")
     there = monitor("there", type="host", restart_type="command",
                     restart_command=["/bin/true"],
                     push_gw="http://127.0.0.1:1")
-    return json.dumps({**json.loads(settings(here, there)),
+    rule = {"name": "health", "watch": "health", "type": "docker",
+            "endpoints": ["unix:///nowhere/docker.sock"]}
+    return json.dumps({**json.loads(settings(here, there, rule)),
+                       "notifications": [{"name": "ops",
+                                          "url": "http://127.0.0.1:1/"}],
                        "gateway": {"snapshot_interval": "100ms"}})
 
 

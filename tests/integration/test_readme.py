@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README's tables against the program and its sources."""
 
+import json
 import os
 import re
 import subprocess
 
-from daemons.bouncer import ROOT, monitor, program, settings
+from daemons.bouncer import ROOT, monitor, program, rule, settings
 
 
 def text(*path):
@@ -27,10 +28,13 @@ def first_cells(title):
     return {word for row in rows for word in re.findall(r"`([^`]+)`", row)}
 
 
-def test_metrics(bouncer):
-    one = bouncer(settings(
+def test_metrics(bouncer, tmp_path):
+    config = json.loads(settings(
         monitor("a", type="host", steps=[{"type": "log", "message": "a"}]),
-        push_gw="builtin"))
+        rule(), push_gw="builtin",
+        socket_docker=f"unix://{tmp_path}/not_there.sock"))
+    config["notifications"] = [{"name": "a", "url": "http://127.0.0.1:9"}]
+    one = bouncer(json.dumps(config))
     shown = set(re.findall(r"^# TYPE (bouncer_\w+) ",
                            one.client.call("GET", "/metrics").text, re.M))
     assert len(shown) > 25
@@ -74,3 +78,35 @@ def test_keys():
                     "`gateway`"))
     words = set(re.findall(r"\w+", told))
     assert keys - words == set()
+
+
+def test_configurations(directory):
+    """Whatever the README shows as a whole file is one."""
+    blocks = [block for block in re.findall(r"^```yaml\n(.*?)^```",
+                                            text("README.md"), re.M | re.S)
+              if re.search(r"^monitors:", block, re.M)]
+    assert len(blocks) >= 4
+    for number, block in enumerate(blocks):
+        path = os.path.join(directory, f"{number}.yml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(block)
+        done = subprocess.run([program(), "check", path], timeout=20,
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, block + done.stderr
+
+
+def test_what_can_be_added_to_a_rule(directory):
+    """Each row of the first table, as it stands."""
+    rows = re.findall(r"^\|[^|]*\|(.*)\|$",
+                      section("Quick start: restart what is unhealthy"), re.M)
+    added = [words for row in rows for words in re.findall(r"`([^`]+)`", row)
+             if ": " in words and not words.startswith("watch")]
+    assert len(added) >= 6
+    path = os.path.join(directory, "rule.yml")
+    for words in added:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("monitors:\n  - name: health\n    watch: health\n"
+                       f"    type: docker\n    {words}\n")
+        done = subprocess.run([program(), "check", path], timeout=20,
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, words + done.stderr

@@ -346,7 +346,10 @@ static void *on_appear(void *context, struct source *source,
 	for (size_t i = 0; !it && i < kit->n_containers; i++)
 		if (strcmp(kit->containers[i].id, container->id) == 0)
 			it = &kit->containers[i];
-	assert_non_null(it);
+	if (!it) {
+		fail_msg("%s was never seen", container->id);
+		return NULL;
+	}
 	assert_false(it->covered);
 	it->covered = true;
 	(void)may_close(kit);

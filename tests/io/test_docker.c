@@ -31,11 +31,25 @@ static const struct story restarts[] = {
 	  "docker: web: there is no such container" },
 	{ "it goes away meanwhile",
 	  runtime_restart,
-	  { HELLO, LOOK(RUNNING),
-	    POST(C "/restart", 404, SAYS("No such container: c0ffee")) },
+	  { HELLO,
+	    LOOK(RUNNING),
+	    POST(C "/restart", 404, SAYS("No such container: c0ffee")),
+	    { "GET " C "/json", NULL, 404, SAYS("No such container") } },
 	  RUNTIME_NO_TARGET,
 	  RUNTIME_STATUS_OTHER,
 	  NULL },
+	{ "it is there, the one whose network it shares is not",
+	  runtime_restart,
+	  { HELLO, LOOK(RUNNING), POST(C "/restart", 404, SAYS("no parent")),
+	    CHECK(STOPPED), POST(C "/start", 404, SAYS("no parent")),
+	    CHECK(STOPPED), POST(C "/start", 404, SAYS("no parent")),
+	    CHECK(STOPPED), POST(C "/start", 404, SAYS("no parent")),
+	    CHECK(STOPPED), POST(C "/start", 404, SAYS("no parent")),
+	    CHECK(STOPPED) },
+	  RUNTIME_FAILED,
+	  RUNTIME_STATUS_EXITED,
+	  "it is down, and the engine would not start it: HTTP 404: no "
+	  "parent" },
 	{ "paused by a person",
 	  runtime_restart,
 	  { HELLO, LOOK(PAUSED) },
@@ -239,6 +253,22 @@ static const struct story others[] = {
 	  RUNTIME_FAILED,
 	  RUNTIME_STATUS_EXITED,
 	  "HTTP 409: no parent" },
+	{ "start, and it is gone",
+	  runtime_start,
+	  { HELLO,
+	    LOOK(STOPPED),
+	    POST(C "/start", 404, SAYS("no such")),
+	    { "GET " C "/json", NULL, 404, SAYS("no such") } },
+	  RUNTIME_NO_TARGET,
+	  RUNTIME_STATUS_EXITED,
+	  NULL },
+	{ "start, and the one whose network it shares is gone",
+	  runtime_start,
+	  { HELLO, LOOK(STOPPED), POST(C "/start", 404, SAYS("no parent")),
+	    CHECK(STOPPED) },
+	  RUNTIME_FAILED,
+	  RUNTIME_STATUS_EXITED,
+	  "the engine would not start it: HTTP 404: no parent" },
 	{ "start, paused",
 	  runtime_start,
 	  { HELLO, LOOK(PAUSED) },
@@ -301,6 +331,76 @@ static void test_a_lost_restart_is_asked_for_once_more(void **state)
 	docker_run(&fixture, runtime_restart);
 	docker_expect(&fixture, RUNTIME_FAILED, "the restart was lost");
 	assert_int_equal(fixture.call.found.status, RUNTIME_STATUS_RUNNING);
+	docker_end_test(&fixture);
+}
+
+#define ONCE     STATE("running", "2026-01-02T03:04:05.678912345Z", "")
+#define AGAIN_AT STATE("running", "2026-01-02T04:04:06.1+01:00", "")
+#define ONCE_MS  1767323045678
+
+/* What the caller has just seen is not looked at again. */
+static void test_seen(void **state)
+{
+	static const struct scripted_row rows[] = {
+		HELLO,
+		LOOK(ONCE),
+		POST(C "/restart", 204, NULL),
+		CHECK(ONCE),
+		CHECK(AGAIN_AT),
+		/* paused: nothing is asked; not enough is known: it looks */
+		LOOK(RUNNING),
+		POST(C "/kill", 204, NULL),
+		/* a removal does all the same */
+		LOOK(RUNNING),
+		{ 0 },
+	};
+	struct runtime_target seen;
+	struct fixture fixture;
+
+	docker_begin_test(&fixture, rows);
+	docker_run(&fixture, runtime_inspect);
+	seen = fixture.call.found;
+	assert_true(seen.started_wall_ms == ONCE_MS);
+	fixture.call.seen = &seen;
+	docker_run(&fixture, runtime_restart);
+	docker_expect(&fixture, RUNTIME_OK, NULL);
+
+	seen.status = RUNTIME_STATUS_PAUSED;
+	docker_run(&fixture, runtime_restart);
+	docker_expect(&fixture, RUNTIME_LEFT_ALONE, "it is paused");
+	seen.started_wall_ms = 0;
+	docker_run(&fixture, runtime_kill);
+	docker_expect(&fixture, RUNTIME_OK, NULL);
+	seen.started_wall_ms = ONCE_MS;
+	seen.status = RUNTIME_STATUS_EXITED;
+	docker_run(&fixture, runtime_remove);
+	docker_expect(&fixture, RUNTIME_LEFT_ALONE, NULL);
+	docker_end_test(&fixture);
+}
+
+/* Its own stop timeout is Podman's to be told, also by who has seen it. */
+static void test_seen_stop_timeout(void **state)
+{
+	static const struct scripted_row rows[] = {
+		PING(PODMAN),
+		LOOK(ONCE),
+		POST(C "/stop?t=10", 204, NULL),
+		POST(C "/stop?t=7", 204, NULL),
+		{ 0 },
+	};
+	struct runtime_target seen;
+	struct fixture fixture;
+
+	docker_begin_test(&fixture, rows);
+	docker_run(&fixture, runtime_inspect);
+	seen = fixture.call.found;
+	fixture.call.seen = &seen;
+	fixture.call.stop_timeout_ms = -1;
+	docker_run(&fixture, runtime_stop);
+	docker_expect(&fixture, RUNTIME_OK, NULL);
+	seen.stop_timeout_ms = 7000;
+	docker_run(&fixture, runtime_stop);
+	docker_expect(&fixture, RUNTIME_OK, NULL);
 	docker_end_test(&fixture);
 }
 
@@ -515,6 +615,8 @@ int main(void)
 		cmocka_unit_test(test_restarts),
 		cmocka_unit_test(test_a_lost_restart_is_asked_for_once_more),
 		cmocka_unit_test(test_other_operations),
+		cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_seen_stop_timeout),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_stop_timeouts_and_signals),
 		cmocka_unit_test(test_podman_without_a_stop_timeout),

@@ -4,6 +4,7 @@
 
 #include "base/macros.h"
 #include "base/slice.h"
+#include "core/container_known.h"
 #include "support/faults.h"
 
 #define HEALTH(kit, identity, health) \
@@ -18,24 +19,29 @@ static void test_which_ends_count(void **state)
 		int64_t code;
 		bool any_end, codes_given;
 		bool seen, asked, by_hand;
-		bool counts;
+		enum idle_reason why; /* it is left */
 	} rows[] = {
 		/* crashed before our eyes, and otherwise */
-		{ "nonzero", 1, false, false, true, false, false, true },
-		{ "nonzero", 0, false, false, true, false, false, false },
-		{ "nonzero", 1, false, false, false, false, false, false },
+		{ "nonzero", 1, false, false, true, false, false, IDLE_UNSAID },
+		{ "nonzero", 0, false, false, true, false, false,
+		  IDLE_EXIT_CODE },
+		{ "nonzero", 1, false, false, false, false, false,
+		  IDLE_UNSEEN },
 		/* stopped by a person */
-		{ "nonzero", 137, false, false, true, true, false, false },
-		{ "nonzero", 137, false, false, true, false, true, false },
+		{ "nonzero", 137, false, false, true, true, false,
+		  IDLE_STOPPED },
+		{ "nonzero", 137, false, false, true, false, true,
+		  IDLE_STOPPED },
 		/* clean-up, and codes that somebody wrote */
-		{ "0", 0, true, false, false, false, false, true },
-		{ "0", 0, true, false, true, true, true, true },
-		{ "0", 143, true, false, true, true, false, false },
-		{ "0,143", 143, false, true, true, true, false, true },
-		{ "any", 143, false, true, false, false, true, true },
+		{ "0", 0, true, false, false, false, false, IDLE_UNSAID },
+		{ "0", 0, true, false, true, true, true, IDLE_UNSAID },
+		{ "0", 143, true, false, true, true, false, IDLE_EXIT_CODE },
+		{ "0,143", 143, false, true, true, true, false, IDLE_UNSAID },
+		{ "any", 143, false, true, false, false, true, IDLE_UNSAID },
 		/* an engine that tells no codes */
-		{ "any", -1, false, true, false, false, false, true },
-		{ "nonzero", -1, false, false, true, false, false, false },
+		{ "any", -1, false, true, false, false, false, IDLE_UNSAID },
+		{ "nonzero", -1, false, false, true, false, false,
+		  IDLE_EXIT_CODE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -43,7 +49,7 @@ static void test_which_ends_count(void **state)
 		struct containers_query query;
 		struct exit_codes codes;
 		struct container job = kit_container("1", "job");
-		bool counts;
+		const struct observation *last;
 
 		assert_int_equal(exit_codes_parse(slice_from(rows[i].codes),
 		                                  &codes, NULL),
@@ -70,12 +76,101 @@ static void test_which_ends_count(void **state)
 		} else {
 			kit_list(&kit, &job, 1);
 		}
-		counts = kit_member(&kit, 0, "job")->last.kind ==
-		         OBSERVATION_EXITED;
-		if (counts != rows[i].counts)
+		last = &kit_member(&kit, 0, "job")->last;
+		if ((last->kind == OBSERVATION_EXITED) !=
+		    (rows[i].why == IDLE_UNSAID))
 			fail_msg("row %zu", i);
+		assert_int_equal(last->idle, rows[i].why);
 		kit_fini(&kit);
 	}
+}
+
+/* --- a clock that is set ------------------------------------------------------------ */
+
+/* What was noted before lies in the future now: what happens next counts none
+ * the less. */
+static void test_clock_set_back(void **state)
+{
+	struct kit kit;
+	struct containers_query health, ends;
+	struct container web = kit_container("1", "web");
+
+	kit_init(&kit);
+	health = kit_health_query(&kit);
+	ends = kit_exited_query(&kit);
+	web.started_wall_ms = kit.now_ms - 1000;
+	kit_subscribe(&kit, 0, &health);
+	kit_subscribe(&kit, 1, &ends);
+	kit_list(&kit, &web, 1);
+	kit_health_event(&kit, "1", CONTAINER_HEALTH_HEALTHY);
+	HEALTH(&kit, "web", GOOD);
+
+	kit.now_ms -= 3600000;
+	kit_health_event(&kit, "1", CONTAINER_HEALTH_UNHEALTHY);
+	kit_expect_look(&kit, "1");
+	web.health = CONTAINER_HEALTH_UNHEALTHY;
+	web.n_streak = 1;
+	kit_found(&kit, &web);
+	HEALTH(&kit, "web", BAD);
+	/* how long it runs cannot be said */
+	assert_int_equal(kit_member(&kit, 0, "web")->last.running_ms, 0);
+
+	kit_ended(&kit, "1", 3, false);
+	kit_expect_look(&kit, "1");
+	web = kit_exited(&kit, "1", "web", 3);
+	web.finished_wall_ms = kit.now_ms;
+	web.started_wall_ms = kit.now_ms + 3599000;
+	kit.now_ms += 10;
+	kit_found(&kit, &web);
+	kit_expect(&kit, 1, "web", OBSERVATION_EXITED, HEALTH_IDLE);
+	assert_int_equal(kit_member(&kit, 1, "web")->last.age_ms, 10);
+	/* since then the stream is taken up again, not since the future */
+	assert_true(container_table_last_event(kit.table) / 1000000 <=
+	            kit.now_ms);
+	kit_fini(&kit);
+}
+
+/* … and so is what somebody stopped left alone. */
+static void test_stopped_after_the_clock_was_set_back(void **state)
+{
+	struct kit kit;
+	struct containers_query ends;
+	struct container web = kit_container("1", "web");
+
+	kit_init(&kit);
+	ends = kit_exited_query(&kit);
+	web.started_wall_ms = kit.now_ms - 1000;
+	kit_subscribe(&kit, 1, &ends);
+	kit_list(&kit, &web, 1);
+	kit.now_ms -= 3600000;
+	kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+	kit_ended(&kit, "1", 143, false);
+	kit_expect_look(&kit, "1");
+	web = kit_exited(&kit, "1", "web", 143);
+	web.finished_wall_ms = kit.now_ms;
+	kit_found(&kit, &web);
+	kit_expect(&kit, 1, "web", OBSERVATION_HEALTH, HEALTH_IDLE);
+	kit_fini(&kit);
+}
+
+/* An end in the future is no age below nothing. */
+static void test_ended_in_the_future(void **state)
+{
+	struct kit kit;
+	struct containers_query ends;
+	struct container job;
+
+	kit_init(&kit);
+	ends = kit_exited_query(&kit);
+	ends.any_end = true;
+	ends.codes = &kit.any;
+	kit_subscribe(&kit, 1, &ends);
+	job = kit_exited(&kit, "1", "job", 0);
+	job.finished_wall_ms = kit.now_ms + 3600000;
+	kit_list(&kit, &job, 1);
+	kit_expect(&kit, 1, "job", OBSERVATION_EXITED, HEALTH_IDLE);
+	assert_int_equal(kit_member(&kit, 1, "job")->last.age_ms, 0);
+	kit_fini(&kit);
 }
 
 /* It is told what ended, when, and that it runs again. */
@@ -155,6 +250,132 @@ static void test_asked_after_the_end(void **state)
 	job.finished_wall_ms = kit.now_ms;
 	kit_found(&kit, &job);
 	kit_expect(&kit, 0, "job", OBSERVATION_EXITED, HEALTH_IDLE);
+	kit_fini(&kit);
+}
+
+/* Whom a step of ours kills, nobody has stopped, whatever its engine infers
+ * from that; a person who comes in between has. */
+static void test_killed_by_us(void **state)
+{
+	struct kit kit;
+	struct containers_query query;
+	struct container job = kit_container("1", "job");
+
+	kit_init(&kit);
+	query = kit_exited_query(&kit);
+	kit_subscribe(&kit, 0, &query);
+	for (int how = 0; how < 4; how++) {
+		bool late = how == 1, failed = how == 2, person = how == 3;
+
+		job = kit_container("1", "job");
+		job.started_wall_ms = kit.now_ms;
+		kit_list(&kit, &job, 1);
+		HEALTH(&kit, "job", GOOD);
+		container_table_own_kill(kit.table, "1", true, false,
+		                         kit.now_ms);
+		if (!late)
+			kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+		kit_ended(&kit, "1", 137, late);
+		if (late)
+			kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+		container_table_own_kill(kit.table, "1", false, !failed,
+		                         kit.now_ms);
+		if (person) {
+			kit.now_ms += CONTAINER_SLACK_MS;
+			kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+		}
+		kit_expect_look(&kit, "1");
+		job = kit_exited(&kit, "1", "job", 137);
+		job.started_wall_ms = kit.now_ms - 9000;
+		job.finished_wall_ms = kit.now_ms;
+		job.stopped_by_hand = true;
+		kit_found(&kit, &job);
+		if (failed || person)
+			HEALTH(&kit, "job", IDLE);
+		else
+			kit_expect(&kit, 0, "job", OBSERVATION_EXITED,
+			           HEALTH_IDLE);
+		assert_int_equal(
+			container_table_find(kit.table, "1")->ended_by_us,
+			!failed && !person);
+		/* and that is over with the run */
+		kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
+		assert_false(container_table_find(kit.table, "1")->ended_by_us);
+		kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
+		kit_ended(&kit, "1", 137, false);
+		job.finished_wall_ms = kit.now_ms;
+		kit_expect_look(&kit, "1");
+		kit_found(&kit, &job);
+		HEALTH(&kit, "job", IDLE);
+		kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
+	}
+	container_table_own_kill(kit.table, "nobody", true, false, 0);
+	kit_fini(&kit);
+}
+
+/* A table that takes the place of another goes on where that one was: who
+ * crashed before is still to be started, who was stopped is not. */
+static void test_taking_the_place_of_another(void **state)
+{
+	struct kit before, kit;
+	struct containers_query query;
+	struct container two[] = { kit_container("1", "crashed"),
+		                   kit_container("2", "stopped") };
+
+	kit_init(&before);
+	query = kit_exited_query(&before);
+	kit_subscribe(&before, 0, &query);
+	kit_list(&before, two, 2);
+	kit_ended(&before, "1", 1, false);
+	kit_event(&before, RUNTIME_EVENT_ASKED, "2");
+	kit_ended(&before, "2", 137, false);
+
+	kit_init(&kit);
+	kit_subscribe(&kit, 0, &query);
+	container_table_inherit(kit.table, before.table);
+	assert_int_equal(container_table_last_event(kit.table),
+	                 container_table_last_event(before.table));
+	two[0] = kit_exited(&before, "1", "crashed", 1);
+	two[0].finished_wall_ms = before.now_ms - 2000;
+	two[1] = kit_exited(&before, "2", "stopped", 137);
+	two[1].finished_wall_ms = before.now_ms;
+	kit.now_ms = before.now_ms + 10;
+	kit_fini(&before);
+	kit_list(&kit, two, 2);
+	kit_expect(&kit, 0, "crashed", OBSERVATION_EXITED, HEALTH_IDLE);
+	HEALTH(&kit, "stopped", IDLE);
+	/* who is gone meanwhile, is gone */
+	kit_list(&kit, two, 1);
+	assert_int_equal(container_table_count(kit.table), 1);
+	kit_fini(&kit);
+}
+
+/* Of everybody, also of those that no rule covers then, as a list and a look
+ * have it. */
+static void test_who_opts_out(void **state)
+{
+	static const struct container_label label = { "bouncer.ignore", "1" };
+	struct kit kit;
+	struct containers_query query;
+	struct selector selector = { .opt_out = "bouncer.ignore" };
+	struct container two[] = { kit_container("1", "in"),
+		                   kit_container("2", "out") };
+
+	two[1].labels = &label;
+	two[1].n_labels = 1;
+	kit_init(&kit);
+	query = kit_health_query(&kit);
+	query.selector = &selector;
+	kit_subscribe(&kit, 0, &query);
+	for (int i = 0; i < 2; i++) {
+		kit_list(&kit, two, 2);
+		assert_false(container_table_find(kit.table, "1")->opted_out);
+		assert_true(container_table_find(kit.table, "2")->opted_out);
+		kit_event(&kit, RUNTIME_EVENT_RENAMED, "2");
+		kit_expect_look(&kit, "2");
+		kit_found(&kit, &two[1]);
+		assert_true(container_table_find(kit.table, "2")->opted_out);
+	}
 	kit_fini(&kit);
 }
 
@@ -435,8 +656,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_which_ends_count),
+		cmocka_unit_test(test_clock_set_back),
+		cmocka_unit_test(test_stopped_after_the_clock_was_set_back),
+		cmocka_unit_test(test_ended_in_the_future),
 		cmocka_unit_test(test_ended_and_started),
 		cmocka_unit_test(test_asked_after_the_end),
+		cmocka_unit_test(test_killed_by_us),
+		cmocka_unit_test(test_taking_the_place_of_another),
+		cmocka_unit_test(test_who_opts_out),
 		cmocka_unit_test(test_keep_last),
 		cmocka_unit_test(test_left_over_is_cleaned_up),
 		cmocka_unit_test(test_left_over_that_is_started),

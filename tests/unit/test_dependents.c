@@ -72,12 +72,33 @@ static void test_namespaces(void **state)
 		  .name = "down",
 		  .network_of = "i1",
 		  .status = CONTAINER_EXITED },
+		RUNS("i8", "left-alone", .network_of = "i1", .opted_out = true),
 	};
 
 	check(all, ARRAY_SIZE(all), "vpn",
 	      "web:namespace:1 tool:namespace:1 ipc:namespace:1");
 	check(all, ARRAY_SIZE(all), "alone", "");
 	check(all, ARRAY_SIZE(all), "nobody", "");
+}
+
+/* Of whom nothing tells who the parent was. */
+static void test_gone(void **state)
+{
+	const struct container all[] = {
+		RUNS("i1", "vpn", PLAIN),
+		RUNS("i2", "web", .network_of = "i1"),
+		RUNS("i3", "old", .network_of = "i0"),
+		RUNS("i4", "tool", .network_of = "i1", .pid_of = "vpn",
+		     .ipc_of = "i9"),
+	};
+	const struct container *list[] = { &all[0], &all[1], &all[2], &all[3] };
+
+	assert_null(dependents_gone(list, 4, &all[0]));
+	assert_null(dependents_gone(list, 4, &all[1]));
+	assert_string_equal(dependents_gone(list, 4, &all[2]), "i0");
+	assert_string_equal(dependents_gone(list, 4, &all[3]), "i9");
+	assert_string_equal(dependents_gone(NULL, 0, &all[1]), "i1");
+	check(all, ARRAY_SIZE(all), "vpn", "web:namespace:1 tool:recreate:1");
 }
 
 static void test_by_id(void **state)
@@ -206,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_namespaces),
+		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_by_id),
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_diamond),

@@ -478,9 +478,8 @@ static void test_explain_health(void **state_)
 	assert_string_equal(told.next, "nothing as long as it stays so");
 	health(world, 0, HEALTH_IDLE, 0);
 	assert_string_equal(ask(world)->lines[1],
-	                    "Container 0 of rule health is idle (paused, "
-	                    "stopped, restarting or gone): there is nothing to "
-	                    "judge.");
+	                    "Container 0 of rule health is idle: there is "
+	                    "nothing to judge.");
 	assert_string_equal(told.next, "nothing until it runs again");
 	/* long after a bounce its check still has to decide */
 	health(world, 0, HEALTH_BAD, 20000);
@@ -490,6 +489,27 @@ static void test_explain_health(void **state_)
 	assert_int_equal(state(world, 0), POLICY_VERIFYING);
 	assert_string_equal(ask(world)->next, "what its check decides");
 	world_free(world, 1);
+}
+
+/* What another bounce of its target has done is waited for; one that has ended
+ * since, and is to be started, is not. */
+static void test_after_another_bounce(void **state_)
+{
+	struct world *world = world_new(2);
+	int another;
+
+	for (unsigned i = 0; i < 2; i++) {
+		target_begin(world->monitors[i].target, &another);
+		target_end(world->monitors[i].target, world->now_ms);
+	}
+	health(world, 0, HEALTH_BAD, 6000);
+	assert_int_equal(state(world, 0), POLICY_WAITING);
+	assert_int_equal(world->monitors[0].policy.held, GUARD_TARGET);
+	say(world, 1,
+	    (struct observation){ .kind = OBSERVATION_EXITED,
+	                          .exit_code = 137 });
+	assert_int_equal(state(world, 1), POLICY_BOUNCING);
+	world_free(world, 2);
 }
 
 static void test_explain_exit(void **state_)
@@ -562,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_gave_up_before_our_restart),
 		cmocka_unit_test(test_journal_names_the_container),
 		cmocka_unit_test(test_explain_health),
+		cmocka_unit_test(test_after_another_bounce),
 		cmocka_unit_test(test_explain_exit),
 		cmocka_unit_test(test_explain_pause_and_budget),
 		cmocka_unit_test(test_explain_the_nearest_limit),

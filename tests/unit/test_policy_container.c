@@ -229,6 +229,56 @@ static void test_verify_of_an_idle_one(void **state)
 	assert_int_equal(policy.n_failed, 0);
 }
 
+/* Whom a step has stopped, the next one is for: it will not say any more that
+ * it is bad. */
+static void test_stopped_by_its_ladder(void **state)
+{
+	struct policy_rules rules = container_rules();
+
+	rules.n_steps = 2;
+	rules.stopping = 1 << 0;
+	RUN_ROWS(&rules, { 0, SICK(5000), POLICY_WAITING, ASK, -1 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+	         { 500, IDLE, POLICY_BOUNCING, CANCEL, -1 },
+	         { 800, ENDED(DONE), POLICY_VERIFYING, OBSERVE, 60800 },
+	         /* it is being stopped */
+	         { 801, HEALTH_WORD(IDLE, 5801, 0), POLICY_VERIFYING, NOTHING,
+	           60800 },
+	         { 900, IDLE, POLICY_WAITING, ASK, -1 },
+	         { 900, GUARDS(GUARD_TARGET), POLICY_WAITING, NOTHING, 5900 },
+	         { 5900, DEADLINE, POLICY_WAITING, OBSERVE, -1 },
+	         { 5901, IDLE, POLICY_WAITING, ASK, -1 },
+	         { 5901, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+	         { 5902, IDLE, POLICY_BOUNCING, NOTHING, -1 },
+	         { 6000, ENDED(DONE), POLICY_VERIFYING, OBSERVE, 66000 },
+	         { 6001, BEGUN(50), POLICY_VERIFYING, NOTHING, 66000 },
+	         { 9000, WELL(3049), POLICY_GOOD, RECOVERED, -1 });
+	/* somebody was faster */
+	RUN_ROWS(&rules, { 0, SICK(5000), POLICY_WAITING, ASK, -1 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+	         { 800, ENDED(DONE), POLICY_VERIFYING, OBSERVE, 60800 },
+	         { 900, IDLE, POLICY_WAITING, ASK, -1 },
+	         { 900, GUARDS(GUARD_TARGET), POLICY_WAITING, NOTHING, 5900 },
+	         { 950, BEGUN(10), POLICY_GOOD, USELESS, -1 });
+	/* what does not end in time is not waited for for ever */
+	RUN_ROWS(&rules, { 0, SICK(5000), POLICY_WAITING, ASK, -1 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+	         { 800, ENDED(DONE), POLICY_VERIFYING, OBSERVE, 60800 },
+	         { 60800, DEADLINE, POLICY_VERIFYING, OBSERVE, -1 },
+	         { 60800, HEALTH_WORD(IDLE, 65800, 0), POLICY_WAITING, ASK,
+	           -1 });
+	/* to stop it was all that was wanted */
+	rules.stopping = 1 << 1;
+	RUN_ROWS(&rules, { 0, SICK(5000), POLICY_WAITING, ASK, -1 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+	         { 800, ENDED(FAILED), POLICY_WAITING, OBSERVE, 0 },
+	         { 801, SICK(5801), POLICY_WAITING, ASK, -1 },
+	         { 801, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+	         { 900, ENDED(DONE), POLICY_VERIFYING, OBSERVE, 60900 },
+	         { 901, IDLE, POLICY_VERIFYING, NOTHING, 60900 },
+	         { 60900, IDLE, POLICY_GOOD, USELESS, -1 });
+}
+
 /* Made anew under the same identity: gone, then starting. */
 static void test_recreation(void **state)
 {
@@ -459,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_budget_ends_in_giving_up),
 		cmocka_unit_test(test_verify_waits_for_the_check),
 		cmocka_unit_test(test_verify_of_an_idle_one),
+		cmocka_unit_test(test_stopped_by_its_ladder),
 		cmocka_unit_test(test_recreation),
 		cmocka_unit_test(test_starting_is_not_bounced),
 		cmocka_unit_test(test_grace),

@@ -348,10 +348,23 @@ static void test_nothing_done_waits(void **state)
 	rules.cooldown_ms = 0;
 	RUN_ROWS(&rules, { 0, FAIL(0), POLICY_WAITING, ASK, -1 },
 	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
-	         { 0, ENDED(DRY_RUN), POLICY_COOLING, OBSERVE, 1000 },
+	         { 0, ENDED(LEFT_ALONE), POLICY_COOLING, OBSERVE, 1000 },
 	         { 0, FAIL(0), POLICY_COOLING, NOTHING, 1000 },
 	         { 1000, DEADLINE, POLICY_COOLING, OBSERVE, -1 },
 	         { 1000, FAIL(1000), POLICY_WAITING, ASK, -1 });
+}
+
+/* What would be done is not said again at once. */
+static void test_dry_run_is_no_noise(void **state)
+{
+	struct policy_rules rules = exact_rules();
+
+	rules.cooldown_ms = 0;
+	RUN_ROWS(&rules, { 0, FAIL(0), POLICY_WAITING, ASK, -1 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+	         { 0, ENDED(DRY_RUN), POLICY_COOLING, OBSERVE, 60000 },
+	         { 60000, DEADLINE, POLICY_COOLING, OBSERVE, -1 },
+	         { 60000, FAIL(60000), POLICY_WAITING, ASK, -1 });
 }
 
 /* Whatever happens, in whatever order: whoever is not bad, gave up, or acts
@@ -444,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_away_in_a_run),
 		cmocka_unit_test(test_older_than_the_clock),
 		cmocka_unit_test(test_nothing_done_waits),
+		cmocka_unit_test(test_dry_run_is_no_noise),
 		cmocka_unit_test(test_never_without_a_deadline),
 	};
 

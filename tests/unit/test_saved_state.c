@@ -27,7 +27,7 @@ static void test_there_and_back(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, OFFSET, NULL);
+	saved_write_begin(&writer, &buf, OFFSET, 0, NULL);
 	saved_write_monitor(&writer, "API Exporter", &saved, WALL - 50000,
 	                    NULL);
 	saved_write_stopped(&writer, &stopped);
@@ -58,7 +58,7 @@ static void test_nothing_to_save(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, OFFSET, NULL);
+	saved_write_begin(&writer, &buf, OFFSET, 0, NULL);
 	saved_write_end(&writer);
 	assert_int_equal(saved_state_parse(buf_slice(&buf), &read, NULL), 0);
 	assert_int_equal(saved_state_n_stopped(read), 0);
@@ -95,7 +95,7 @@ static void test_pauses(void **state)
 	struct buf buf;
 
 	buf_init(&buf, 10000);
-	saved_write_begin(&writer, &buf, OFFSET, all);
+	saved_write_begin(&writer, &buf, OFFSET, 0, all);
 	saved_write_monitor(&writer, "timed", &nothing, 0, timed);
 	saved_write_monitor(&writer, "over", &nothing, 0, over);
 	saved_write_monitor(&writer, "none", &nothing, 0, NULL);
@@ -195,6 +195,132 @@ static void test_nonsense_inside(void **state)
 	saved_state_free(read);
 }
 
+/* --- the record beside it ------------------------------------------------- */
+
+static const struct policy_saved nothing = { .ended_ms = INT64_MIN,
+	                                     .cool_until_ms = INT64_MIN };
+
+/* The document knows two lines; @n_bounces of "a" are in it. */
+static void write_known(struct buf *buf)
+{
+	struct policy_saved once = nothing;
+	struct saved_writer writer;
+
+	once.bounces_ms[once.n_bounces++] = 900000;
+	buf_init(buf, 10000);
+	saved_write_begin(&writer, buf, OFFSET, 2, NULL);
+	saved_write_monitor(&writer, "a", &once, WALL - 100000, NULL);
+	saved_write_monitor(&writer, "b", &once, WALL - 100000, NULL);
+	saved_write_end(&writer);
+}
+
+/* A step of @name began, its target is @target, NULL: nothing promised. */
+static void add_begun(struct buf *buf, uint64_t number, const char *name,
+                      uint8_t n_bounces, const char *target)
+{
+	struct saved_stopped stopped = { "docker", target, "", WALL };
+	struct policy_saved saved = nothing;
+	struct saved_writer writer;
+
+	while (saved.n_bounces < n_bounces)
+		saved.bounces_ms[saved.n_bounces++] = 900000;
+	saved_write_begun(&writer, buf, OFFSET, number);
+	saved_write_monitor(&writer, name, &saved, WALL, NULL);
+	if (target)
+		saved_write_stopped(&writer, &stopped);
+	saved_write_end(&writer);
+	assert_int_equal(buf->failed, 0);
+}
+
+static unsigned n_bounces(const struct saved_state *state, const char *name)
+{
+	struct policy_saved saved;
+	int64_t bounce_wall_ms;
+
+	assert_true(saved_state_monitor(state, name, WALL, OFFSET, &saved,
+	                                &bounce_wall_ms));
+	return saved.n_bounces;
+}
+
+/* Of each monitor the last word counts, and what the document knows already
+ * is not said twice. */
+static void test_begun(void **state)
+{
+	struct saved_state *read;
+	struct buf buf;
+
+	write_known(&buf);
+	assert_int_equal(saved_state_parse(buf_slice(&buf), &read, NULL), 0);
+	assert_true(saved_state_n_begun(read) == 2);
+	buf_reset(&buf);
+	add_begun(&buf, 1, "b", 7, "old");
+	add_begun(&buf, 2, "b", 8, "older");
+	add_begun(&buf, 3, "a", 2, "web");
+	add_begun(&buf, 4, "c", 1, NULL);
+	add_begun(&buf, 5, "a", 3, "db");
+	assert_int_equal(saved_state_add_begun(&read, buf_slice(&buf)), 3);
+
+	assert_true(saved_state_n_begun(read) == 5);
+	assert_int_equal(n_bounces(read, "a"), 3);
+	assert_int_equal(n_bounces(read, "b"), 1);
+	assert_int_equal(n_bounces(read, "c"), 1);
+	assert_int_equal(saved_state_n_monitors(read), 3);
+	assert_string_equal(saved_state_name(read, 2), "c");
+	assert_int_equal(saved_state_n_stopped(read), 2);
+	assert_string_equal(saved_state_stopped(read, 0).target, "web");
+	assert_string_equal(saved_state_stopped(read, 1).target, "db");
+	saved_state_free(read);
+	buf_fini(&buf);
+}
+
+/* Cut anywhere: what was whole counts. What follows a line that was cut short
+ * by a full disk counts, too. */
+static void test_torn_record(void **state)
+{
+	struct saved_state *read;
+	struct buf buf;
+	size_t first;
+	size_t second;
+
+	buf_init(&buf, 10000);
+	add_begun(&buf, 1, "a", 1, "web");
+	first = buf.n;
+	add_begun(&buf, 2, "a", 2, NULL);
+	second = buf.n;
+	for (size_t n = 0; n <= second; n++) {
+		read = NULL;
+		assert_int_equal(
+			saved_state_add_begun(&read, slice_make(buf.p, n)),
+			(n >= first) + (n >= second));
+		assert_int_equal(saved_state_n_stopped(read), n >= first);
+		saved_state_free(read);
+	}
+
+	read = NULL;
+	buf.n = first + 9;
+	add_begun(&buf, 3, "b", 1, NULL);
+	assert_int_equal(saved_state_add_begun(&read, buf_slice(&buf)), 2);
+	assert_int_equal(n_bounces(read, "a"), 1);
+	assert_int_equal(n_bounces(read, "b"), 1);
+	saved_state_free(read);
+	buf_fini(&buf);
+}
+
+static void test_nonsense_in_the_record(void **state)
+{
+	static const char text[] = "7\n[]\n{}\n\n\n{\"begun\":-3}\n"
+				   "{\"begun\":\"4\"}\n\"begun\"\n"
+				   "{\"begun\":9,\"monitors\":{},"
+				   "\"stopped\":[4]}\n";
+	struct saved_state *read = NULL;
+
+	assert_int_equal(saved_state_add_begun(&read, slice_from(text)), 1);
+	assert_int_equal(saved_state_n_monitors(read), 0);
+	assert_int_equal(saved_state_n_stopped(read), 1);
+	assert_string_equal(saved_state_stopped(read, 0).target, "");
+	saved_state_free(read);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +331,9 @@ int main(void)
 		cmocka_unit_test(test_long_reason),
 		cmocka_unit_test(test_damaged_and_foreign),
 		cmocka_unit_test(test_nonsense_inside),
+		cmocka_unit_test(test_begun),
+		cmocka_unit_test(test_torn_record),
+		cmocka_unit_test(test_nonsense_in_the_record),
 	};
 
 	return cmocka_run_group_tests_name("saved_state", tests, NULL, NULL);

@@ -434,6 +434,20 @@ static void test_exit_codes(void **state)
 	}
 }
 
+static void test_same_id(void **state)
+{
+	static const char full[] = "0123456789abcdef0123456789abcdef";
+
+	assert_true(selector_same_id(full, full));
+	assert_true(selector_same_id(full, "0123456789ab"));
+	assert_true(selector_same_id("0123456789ab", full));
+	assert_false(selector_same_id(full, "0123456789a"));
+	assert_false(selector_same_id(full, "0123456789ac"));
+	assert_false(selector_same_id(full, ""));
+	assert_false(selector_same_id("", ""));
+	assert_false(selector_same_id(NULL, full));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_exit_codes),
+		cmocka_unit_test(test_same_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

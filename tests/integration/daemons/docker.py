@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real dockerd below one directory, spoken to over its API."""
 
+import datetime
 import os
 import urllib.parse
 
@@ -94,6 +95,10 @@ class Engine:
     def started_at(self, name):
         """Changes with every start, so it shows a restart."""
         return self.state(name)["StartedAt"]
+
+    def start_time(self, name):
+        return datetime.datetime.fromisoformat(
+            self.started_at(name)[:26].rstrip("Z"))
 
     def exec(self, name, *cmd):
         """Runs it in the container; its exit code."""

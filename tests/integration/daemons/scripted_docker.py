@@ -32,11 +32,14 @@ class Container:
     """The engine's idea of one; to be changed through the engine."""
 
     def __init__(self, number, name, labels=None, parent=None,
-                 health="healthy", restart=None):
+                 health="healthy", restart=None, policy="no",
+                 nameless=False):
         self.id = f"{number:064x}"
         self.name = name
+        self.nameless = nameless    # as dead ones are
         self.labels = labels or {}
         self.parent = parent        # id of whose network it shares
+        self.policy = policy        # when the engine itself restarts it
         self.status = "running"
         self.health = health        # None: it has no check
         self.streak = 3 if health == "unhealthy" else 0
@@ -59,6 +62,10 @@ class ScriptedDocker:
         self.containers = {}
         self.silent = False         # accepts, and says nothing
         self.cut_after = None       # events, after which a stream is cut
+        self.bytewise = False       # every byte of an event is sent alone
+        self.glued = False          # events that wait are sent as one piece
+        self.extra = {}             # what each object has besides
+        self.cancels = False        # who hangs up, cancels: Engine < 25
         self.n_sent = 0             # events, over all streams
         self.n_streams = 0          # opened so far
         self._events = collections.deque(maxlen=KEPT_EVENTS)
@@ -108,6 +115,14 @@ class ScriptedDocker:
         async def end():
             self._end(self._find(name), code)
         self._do(end())
+
+    def stop_by_hand(self, name):
+        async def stop():
+            one = self._find(name)
+            self._emit(one, "kill", signal="15")
+            self._end(one, 143)
+            self._emit(one, "stop")
+        self._do(stop())
 
     def remove(self, name):
         async def remove():
@@ -161,7 +176,8 @@ class ScriptedDocker:
 
     def _event(self, action, identity, attributes):
         self._time_ns = max(self._time_ns + 1, time.time_ns())
-        return {"Type": "container", "Action": action, "scope": "local",
+        return {**self.extra, "Type": "container", "Action": action,
+                "scope": "local",
                 "Actor": {"ID": identity, "Attributes": attributes},
                 "time": self._time_ns // 10**9, "timeNano": self._time_ns}
 
@@ -247,12 +263,29 @@ class ScriptedDocker:
             await self._stream(reader, writer, query)
             return False
         else:
-            status, body = await self._answer_to(method, path, query)
+            status, body = await self._answer_unless_gone(
+                reader, self._answer_to(method, path, query))
             if status is None:
                 return False
             _answer(writer, status, body, api=self.api)
         await writer.drain()
         return True
+
+    async def _answer_unless_gone(self, reader, answer):
+        """What the answer is; nothing if nobody waits for it any more, and
+        that ends the work of an old engine."""
+        if not self.cancels:
+            return await answer
+        answer = asyncio.ensure_future(answer)
+        gone = asyncio.ensure_future(reader.read(1))
+        try:
+            await asyncio.wait({answer, gone},
+                               return_when=asyncio.FIRST_COMPLETED)
+            return answer.result() if answer.done() else (None, None)
+        finally:
+            answer.cancel()
+            gone.cancel()
+            await asyncio.gather(answer, gone, return_exceptions=True)
 
     def _refuse(self, version):
         number = _number(version)
@@ -285,6 +318,12 @@ class ScriptedDocker:
                 self._end(one, 143)
                 self._emit(one, "stop")
             return 204, None
+        if verb == ("POST", "kill"):
+            if not one.running:
+                return 409, {"message": "container is not running"}
+            self._emit(one, "kill", signal="9")
+            self._end(one, 137)
+            return 204, None
         if verb == ("POST", "start"):
             return self._start_asked(one)
         if verb == ("DELETE", None):
@@ -303,9 +342,11 @@ class ScriptedDocker:
         script = one.restart
         if one.running:
             self._emit(one, "kill", signal="15")
-            await asyncio.sleep(script.get("delay", 0))
-            self._end(one, 143)
-            self._emit(one, "stop")
+            try:
+                await asyncio.sleep(script.get("delay", 0))
+            finally:    # the stop goes on, also when it was cancelled
+                self._end(one, 143)
+                self._emit(one, "stop")
         if script.get("fails", 0) > 0 or self._orphaned(one):
             script["fails"] = script.get("fails", 0) - 1
             return 500, {"message": "Cannot restart container: joining "
@@ -323,7 +364,9 @@ class ScriptedDocker:
     def _start_asked(self, one):
         if one.running:
             return 304, None
-        if one.restart.get("fails", 0) > 0 or self._orphaned(one):
+        if self._orphaned(one):     # as Docker 20.10 does
+            return 404, {"message": f"No such container: {one.parent}"}
+        if one.restart.get("fails", 0) > 0:
             one.restart["fails"] = one.restart.get("fails", 0) - 1
             return 500, {"message": "joining network namespace of container: "
                          "No such container"}
@@ -338,7 +381,8 @@ class ScriptedDocker:
         status = ("Up 2 minutes" + words if one.running
                   else f"Exited ({one.exit_code}) 2 minutes ago")
         network = f"container:{one.parent}" if one.parent else "none"
-        element = {"Id": one.id, "Names": ["/" + one.name], "Image": "bb",
+        names = [] if one.nameless else ["/" + one.name]
+        element = {"Id": one.id, "Names": names, "Image": "bb", **self.extra,
                    "Created": int(one.started), "Labels": one.labels,
                    "State": one.status, "Status": status,
                    "HostConfig": {"NetworkMode": network}}
@@ -349,7 +393,7 @@ class ScriptedDocker:
         return element
 
     def _inspected(self, one):
-        state = {"Status": one.status, "Running": one.running,
+        state = {**self.extra, "Status": one.status, "Running": one.running,
                  "Paused": False, "ExitCode": one.exit_code,
                  "StartedAt": _rfc3339(one.started),
                  "FinishedAt": _rfc3339(one.finished)}
@@ -361,10 +405,11 @@ class ScriptedDocker:
                 "Log": [{"ExitCode": 1, "Output": "refused"}]
                 if one.streak else []}
         network = f"container:{one.parent}" if one.parent else "none"
-        return {"Id": one.id, "Name": "/" + one.name, "State": state,
+        name = "" if one.nameless else "/" + one.name
+        return {**self.extra, "Id": one.id, "Name": name, "State": state,
                 "Created": _rfc3339(one.started),
                 "HostConfig": {"NetworkMode": network, "AutoRemove": False,
-                               "RestartPolicy": {"Name": "no"}},
+                               "RestartPolicy": {"Name": one.policy}},
                 "Config": {"Image": "bb", "Labels": one.labels}}
 
     # --- the stream of events -----------------------------------------------
@@ -405,13 +450,23 @@ class ScriptedDocker:
                 return
             while self.silent:
                 await asyncio.sleep(0.02)
-            line = json.dumps(event).encode() + b"\n"
-            writer.write(b"%x\r\n%s\r\n" % (len(line), line))
-            await writer.drain()
-            self.n_sent += 1
-            n += 1
-            if n == self.cut_after:
+            events = [event]
+            while self.glued and not queue.empty():
+                events.append(queue.get_nowait())
+            for piece in self._pieces(events):
+                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                await writer.drain()
+            self.n_sent += len(events)
+            n += len(events)
+            if n == self.cut_after or None in events:
                 return
+
+    def _pieces(self, events):
+        text = b"".join(json.dumps(event).encode() + b"\n"
+                        for event in events if event)
+        if self.bytewise:
+            return [text[i:i + 1] for i in range(len(text))]
+        return [text]
 
 
 def _number(version):
