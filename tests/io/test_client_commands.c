@@ -36,13 +36,13 @@
 	"\"next_seconds\":75,\"last_bounce\":null,"                    \
 	"\"pause\":{\"until\":null,\"reason\":\"x\\u001b[2J\"},"       \
 	"\"quiet_until\":null}"
-#define MEMBER(identity, health, streak)                                    \
-	"{\"name\":\"health/" identity "\",\"state\":\"good\","             \
-	"\"observation\":\"health\",\"age_seconds\":null,"                  \
-	"\"limit_seconds\":0,\"held_by\":[],\"next_seconds\":null,"         \
-	"\"last_bounce\":null,\"pause\":null,\"quiet_until\":null,"         \
-	"\"rule\":\"health\",\"health\":\"" health "\",\"streak\":" #streak \
-	"}"
+#define MEMBER(identity, health, streak)                                   \
+	"{\"name\":\"health/" identity "\",\"state\":\"good\","            \
+	"\"observation\":\"health\",\"age_seconds\":null,"                 \
+	"\"limit_seconds\":0,\"held_by\":[],\"next_seconds\":null,"        \
+	"\"last_bounce\":null,\"pause\":null,\"quiet_until\":null,"        \
+	"\"rule\":\"health\",\"health\":\"" health "\",\"seen\":\"" health \
+	"\",\"streak\":" #streak "}"
 #define RULE                                                    \
 	"{\"name\":\"health\",\"containers\":2,\"left_out\":4," \
 	"\"pause\":{\"until\":null,\"reason\":\"moving\"}}"
