@@ -126,7 +126,7 @@ static void decode(struct slice text, char out[LXD_NAME_MAX])
 
 	out[0] = '\0';
 	buf_init(&buf, LXD_NAME_MAX - 1);
-	if (url_decode(&buf, text) == 0 && !memchr(buf.p, '\0', buf.n))
+	if (url_decode(&buf, text) == 0 && buf.n && !memchr(buf.p, '\0', buf.n))
 		(void)snprintf(out, LXD_NAME_MAX, "%s", buf_text(&buf));
 	buf_fini(&buf);
 }

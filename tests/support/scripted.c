@@ -132,16 +132,14 @@ static void answer_bytes(struct scripted_connection *connection,
                          const char *head, const char *p, bool close)
 {
 	struct scripted_bytes *own = calloc(1, sizeof(*own));
-	size_t n_head = head ? strlen(head) : 0;
 
 	assert_non_null(own);
 	own->connection = connection;
 	own->close = close;
-	own->bytes = malloc(n_head + strlen(p) + 1);
+	own->bytes = malloc((head ? strlen(head) : 0) + strlen(p) + 1);
 	assert_non_null(own->bytes);
-	if (head)
-		memcpy(own->bytes, head, n_head);
-	own->n = n_head;
+	for (; head && *head; head++)
+		own->bytes[own->n++] = *head;
 	for (; *p; p++) {
 		unsigned byte = (unsigned char)*p;
 

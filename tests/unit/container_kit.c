@@ -316,8 +316,10 @@ void kit_expect(struct kit *kit, uint32_t subscription, const char *identity,
 	const struct kit_member *member =
 		kit_member(kit, subscription, identity);
 
-	if (!member)
+	if (!member) {
 		fail_msg("%s is not covered by %u", identity, subscription);
+		return;
+	}
 	if (!member->n_observed)
 		fail_msg("nothing was told of %s", identity);
 	if (member->last.kind != kind || member->last.health != health)
