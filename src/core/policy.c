@@ -377,6 +377,7 @@ static void run_step(struct turn *turn)
 	/* should we not live to see its end */
 	turn->policy->cool_until_ms = turn->now_ms + turn->rules->cooldown_ms;
 	turn->policy->bounced_run_ms = turn->policy->run_ms;
+	turn->policy->bounced_run_ended = turn->policy->run_ended;
 	turn->commands.run_step = true;
 }
 

@@ -190,6 +190,8 @@ struct policy {
 	uint8_t step;           /* present place on the ladder */
 	uint8_t n_bounces;      /* entries of `bounces`, the newest */
 	uint8_t breach;         /* enum policy_breach, of the last word */
+	bool run_ended;         /* run_ms is an end */
+	bool bounced_run_ended; /* bounced_run_ms is one */
 	bool missing;           /* the last word was *missing* */
 	bool good_seen;         /* good, or not bad, while bouncing */
 	bool ordered;           /* the step is an operator's order */

@@ -5,7 +5,7 @@
 #include "base/macros.h"
 
 /* Two words of one run differ by what reading the clocks takes; no engine
- * stops and starts anything so fast. */
+ * begins two runs of anything, or ends two, so fast. */
 #define SAME_RUN_MS 100
 
 enum verdict {
@@ -30,8 +30,10 @@ static void keep_books(struct turn *turn, const struct observation *observation)
 	struct policy *policy = turn->policy;
 	int64_t run_ms = run_of(observation, turn->now_ms);
 
-	if (run_ms != POLICY_NO_RUN)
+	if (run_ms != POLICY_NO_RUN) {
 		policy->run_ms = run_ms;
+		policy->run_ended = observation->kind == OBSERVATION_EXITED;
+	}
 	policy->push_ms = turn->now_ms - MIN(observation->age_ms, turn->now_ms);
 	policy->seen_ms = turn->now_ms;
 	policy->known_ms = turn->now_ms;
@@ -40,11 +42,17 @@ static void keep_books(struct turn *turn, const struct observation *observation)
 	policy->away_ms = 0;
 }
 
-/* Is it of the run that the last bounce was for? */
-static bool is_of_bounced_run(const struct policy *policy, int64_t run_ms)
+/* Is it of the run that the last bounce was for? What runs is none that had
+ * ended, however soon after the end it was started. */
+static bool is_of_bounced_run(const struct policy *policy,
+                              const struct observation *observation,
+                              int64_t run_ms)
 {
+	bool ended = observation->kind == OBSERVATION_EXITED;
+
 	return run_ms != POLICY_NO_RUN &&
 	       policy->bounced_run_ms != POLICY_NO_RUN &&
+	       ended == policy->bounced_run_ended &&
 	       run_ms <= policy->bounced_run_ms + SAME_RUN_MS &&
 	       run_ms >= policy->bounced_run_ms - SAME_RUN_MS;
 }
@@ -66,7 +74,7 @@ static bool answers_step(const struct turn *turn,
 
 	if (run_ms != POLICY_NO_RUN &&
 	    turn->policy->bounced_run_ms != POLICY_NO_RUN)
-		return !is_of_bounced_run(turn->policy, run_ms);
+		return !is_of_bounced_run(turn->policy, observation, run_ms);
 	return observation->age_ms > 0 && became_so_since(turn, observation);
 }
 
@@ -79,7 +87,8 @@ static bool is_stale_good(const struct turn *turn,
 
 	return policy->state == POLICY_VERIFYING &&
 	       turn->now_ms < policy->ended_ms + turn->rules->verify_ms &&
-	       is_of_bounced_run(policy, run_of(observation, turn->now_ms)) &&
+	       is_of_bounced_run(policy, observation,
+	                         run_of(observation, turn->now_ms)) &&
 	       !became_so_since(turn, observation);
 }
 

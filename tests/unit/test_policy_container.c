@@ -389,6 +389,11 @@ static void test_exited(void **state)
 	         /* asked before it was started */
 	         { 401, ENDED_AGO(404), POLICY_VERIFYING, NOTHING, 60400 },
 	         { 402, WELL(100), POLICY_GOOD, RECOVERED, -1 });
+	/* an engine that takes no time: what runs is another run */
+	RUN_ROWS(&rules, { 0, ENDED_AGO(3), POLICY_WAITING, ASK, -1 },
+	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+	         { 2, ENDED(DONE), POLICY_VERIFYING, OBSERVE, 60002 },
+	         { 2, WELL(1), POLICY_GOOD, RECOVERED, -1 });
 	/* started, and ended again before anybody looked */
 	RUN_ROWS(&rules, { 0, ENDED_AGO(3), POLICY_WAITING, ASK, -1 },
 	         { 0, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
