@@ -262,6 +262,8 @@ static enum containers_watch watch_of(const struct config_monitor *config)
 	case CONFIG_WATCH_EXITED:
 		return CONTAINERS_EXITED;
 	case CONFIG_WATCH_PUSH:
+	case CONFIG_WATCH_METRIC:
+	case CONFIG_WATCH_ALERT:
 	case N_CONFIG_WATCHES:
 	default:
 		return CONTAINERS_PRESENCE;

@@ -23,6 +23,7 @@
 #include "core/quiet.h"
 #include "core/selector.h"
 #include "core/step.h"
+#include "core/threshold.h"
 #include "core/webhook.h"
 
 #define CONFIG_BUILTIN "builtin" /* instead of a gateway's URL: ourselves */
@@ -59,6 +60,8 @@ enum config_watch {
 	CONFIG_WATCH_PUSH,   /* a push gateway; one target */
 	CONFIG_WATCH_HEALTH, /* the checks of containers; a rule of many */
 	CONFIG_WATCH_EXITED, /* whether containers have ended; likewise */
+	CONFIG_WATCH_METRIC, /* a value; series: each makes it a rule of many */
+	CONFIG_WATCH_ALERT,  /* Alertmanager's alerts; a rule of many */
 	N_CONFIG_WATCHES,
 };
 
@@ -106,10 +109,51 @@ struct config_containers {
 	const char *dependents_label;   /* NULL: none names its parent so */
 };
 
+/* How a server or an exporter is asked. */
+struct config_credentials {
+	const char *token_file;      /* NULL: none */
+	const char *basic_auth_file; /* user:password; NULL: none */
+	const struct config_label *headers;
+	uint8_t n_headers;
+};
+
+/* Of a monitor of a value: which, and which of several series. Its limits are
+ * in rules.levels. */
+struct config_metric {
+	const char *query; /* PromQL, also made of metric_name and filters;
+	                      NULL: it is scraped */
+	const char *const *servers; /* replicas; none: it is scraped */
+	size_t n_servers;
+	const char *scrape; /* URL of an exporter; NULL: a server is asked */
+	const char *metric_name; /* scraped */
+	const char *filters;     /* of it, as core/matcher.h; NULL: none */
+	const struct config_credentials *credentials; /* never NULL */
+	enum series_choice series;
+	uint32_t max_series; /* of series: each */
+	uint64_t
+		forget_ms; /* the past of a series that is gone stays so long */
+};
+
+/* Of a monitor of alerts. */
+struct config_alert {
+	const char *match_labels;      /* as core/matcher.h; NULL: all */
+	const char *match_annotations; /* likewise */
+	bool per_group;                /* else per alert */
+	uint32_t max_alerts;           /* followed at once, at most */
+	uint64_t forget_ms;
+	bool interrupt;     /* a command that still runs when the alert is
+	                     resolved is sent `signal`, then SIGKILL */
+	const char *signal; /* "SIGTERM" */
+	uint64_t kill_after_ms;
+};
+
 struct config_monitor {
 	const char *name;
 	enum config_watch watch;
-	const struct config_containers *containers; /* NULL: watches a push */
+	const struct config_containers *containers; /* NULL: watches no
+	                                               containers */
+	const struct config_metric *metric; /* NULL: watches no metric */
+	const struct config_alert *alert;   /* NULL: watches no alerts */
 
 	/* what to watch */
 	const char *push_gw;     /* URL, or CONFIG_BUILTIN; NULL only if it
@@ -139,8 +183,13 @@ struct config_monitor {
 	                             argument is a plain template; what comes
 	                             of it changes nothing; NULL: none */
 	uint64_t after_timeout_ms;
-	bool dry_run; /* global.dry_run included */
-	bool paused;  /* global.paused included */
+	uint32_t max_parallel; /* bounces of this rule at once; 0: no limit but
+	                          that of all */
+	uint64_t throttle_ms;  /* the same command, as rendered, or the same
+	                          step for the same target, not again within
+	                          this; 0: off */
+	bool dry_run;          /* global.dry_run included */
+	bool paused;           /* global.paused included */
 	const struct quiet_window *quiet;
 	uint8_t n_quiet;
 };
@@ -156,6 +205,7 @@ struct config_global {
 	const char *socket_lxd;    /* NULL: as above */
 	const char *socket_incus;  /* NULL: as above */
 	const char *push_gw;
+	const char *plugin_dir;   /* NULL: there are none */
 	const char *addr;         /* NULL: serve nothing */
 	const char *state_dir;    /* NULL: keep no state */
 	uint32_t max_parallel;    /* bounces at once */
@@ -175,6 +225,24 @@ struct config_global {
 	const char *tls_ca;    /* files, of engines and gateways over TLS; */
 	const char *tls_cert;  /* NULL: the system's authorities, and */
 	const char *tls_key;   /* no certificate of our own */
+};
+
+/* Alertmanager's webhook; `enabled` if a monitor watches alerts. */
+struct config_alerts {
+	bool enabled;
+	const char *const *paths; /* beside /api/v1/alerts */
+	size_t n_paths;
+	const char *token_file;      /* who may post: all that are given must */
+	const char *basic_auth_file; /* agree; none: everybody */
+	const char *hmac_file;       /* the secret of … */
+	const char *hmac_header;  /* … the header with the body's HMAC-SHA256,
+	                                hex, "sha256=" before it or not */
+	const char *const *allow; /* addresses and networks; none: all */
+	size_t n_allow;
+	uint64_t max_body; /* bytes */
+	uint32_t queue_size;
+	uint32_t max_alerts; /* that fire at once */
+	bool amx_metrics;    /* also under prometheus-am-executor's names */
 };
 
 /* How long a group that is not pushed any more stays. */
@@ -204,6 +272,7 @@ struct config_gateway {
 struct config {
 	struct config_global global;
 	struct config_gateway gateway;
+	struct config_alerts alerts;
 	const char *token_file; /* who may control on addr; NULL: nobody */
 	const struct config_monitor *monitors; /* in the order of the file, … */
 	size_t n_monitors;

@@ -11,9 +11,9 @@
 #define HOUR_MS          3600000
 
 static const char *const watch_names[N_CONFIG_WATCHES] = {
-	[CONFIG_WATCH_PUSH] = "push",
-	[CONFIG_WATCH_HEALTH] = "health",
-	[CONFIG_WATCH_EXITED] = "exited",
+	[CONFIG_WATCH_PUSH] = "push",     [CONFIG_WATCH_HEALTH] = "health",
+	[CONFIG_WATCH_EXITED] = "exited", [CONFIG_WATCH_METRIC] = "metric",
+	[CONFIG_WATCH_ALERT] = "alert",
 };
 
 const char *config_watch_name(enum config_watch watch)

@@ -476,6 +476,8 @@ static void tell_observation(struct telling *telling)
 		    policy_is_bad(telling->policy) ? "too long"
 		                                   : "not bad yet");
 		break;
+	case OBSERVATION_VALUE:
+	case OBSERVATION_ALERT:
 	case N_OBSERVATION_KINDS:
 	case OBSERVATION_UNKNOWN:
 	default:

@@ -7,7 +7,9 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include "proto/label.h"
 
 enum notice_event {
 	NOTICE_BOUNCED, /* the last step of a walk, or the one that failed */
@@ -42,6 +44,17 @@ struct notice {
 	int64_t stop_timeout_ms; /* that a restart grants; -1: its own */
 	uint32_t n_held;         /* storm: monitors that wait */
 	int64_t wall_ms;         /* Unix time */
+	const struct label
+		*labels; /* of the series or the alert; may be NULL */
+	size_t n_labels;
+	const struct label *annotations; /* of the alert; may be NULL */
+	size_t n_annotations;
+	const char *value;     /* "104.5", of a metric or in words of the alert;
+	                          NULL: none */
+	const char *threshold; /* ">100", of the level; NULL: none */
+	const char *level;     /* "soft", "hard"; NULL: none */
+	const char *status;    /* "firing", "resolved", of an alert; NULL */
+	uint64_t epoch;        /* of our leadership; 0: nobody asked */
 };
 
 /* "bounced", "recovered", "gave_up", "storm", "test", "step". */

@@ -10,6 +10,8 @@ static const char *const names[N_READING_RESULTS] = {
 	[READING_NOT_EXPOSITION] = "not_exposition",
 	[READING_TRUNCATED] = "truncated",
 	[READING_TOO_LARGE] = "too_large",
+	[READING_BAD_QUERY] = "bad_query",
+	[READING_WRONG_TYPE] = "wrong_type",
 	[READING_ERROR] = "error",
 };
 
@@ -17,6 +19,7 @@ static const char *const kind_names[N_OBSERVATION_KINDS] = {
 	[OBSERVATION_UNKNOWN] = "unknown", [OBSERVATION_MISSING] = "missing",
 	[OBSERVATION_AGE] = "age",         [OBSERVATION_FAILED] = "failed",
 	[OBSERVATION_HEALTH] = "health",   [OBSERVATION_EXITED] = "exited",
+	[OBSERVATION_VALUE] = "value",     [OBSERVATION_ALERT] = "alert",
 };
 
 static const struct {

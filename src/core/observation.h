@@ -7,7 +7,8 @@
  * monitor's. *Missing* (the source answered and the thing is not in it) and
  * *unknown* (the source could not be read) are different facts.
  *
- * Of a container it says one of two things: its *health* (what its own check,
+ * Of a metric it says the *value*, of an alert whether it fires. Of a container
+ * it says one of two things: its *health* (what its own check,
  * or a probe, found), or that it *exited* and when. A container about which
  * there is nothing to judge (it is paused, is being stopped, was stopped by a
  * person, or is gone) is idle: neither good nor bad.
@@ -24,6 +25,8 @@ enum observation_kind {
 	OBSERVATION_FAILED,  /* the job itself says that it failed */
 	OBSERVATION_HEALTH,  /* a container runs, or is idle: see `health` */
 	OBSERVATION_EXITED,  /* it ended, and is there to be seen */
+	OBSERVATION_VALUE,   /* a number: see `value` */
+	OBSERVATION_ALERT,   /* an alert of others: see `firing` */
 	N_OBSERVATION_KINDS,
 };
 
@@ -72,6 +75,8 @@ struct observation {
 	uint32_t n_streak; /* HEALTH: checks in a row that failed */
 	int16_t exit_code; /* FAILED, EXITED: what it ended with; HEALTH: of
 	                        the check that failed; -1: not said */
+	double value;      /* VALUE; may be NaN or infinite */
+	bool firing;       /* ALERT; else it is resolved */
 };
 
 /* "age", "missing", …: the names used in API and state. */
@@ -92,7 +97,10 @@ enum reading_result {
 	READING_NOT_EXPOSITION, /* 200, and something else in it */
 	READING_TRUNCATED,      /* it ended in the middle */
 	READING_TOO_LARGE,
-	READING_ERROR, /* anything else */
+	READING_BAD_QUERY,  /* the server understands, and refuses, the query */
+	READING_WRONG_TYPE, /* a result that is no vector and no scalar, or has
+	                       native histograms */
+	READING_ERROR,      /* anything else */
 	N_READING_RESULTS,
 };
 

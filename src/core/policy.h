@@ -65,11 +65,54 @@
 #include <stdint.h>
 #include "base/rng.h"
 #include "core/observation.h"
+#include "core/threshold.h"
 
 #define POLICY_NEVER       UINT64_MAX
 #define POLICY_NO_RUN      INT64_MIN
 #define POLICY_MAX_BOUNCES 32 /* max_bounces may not exceed this */
 #define POLICY_MAX_MOVES   3  /* changes of state in one step */
+
+/* What a reading that finds no series means, of a monitor of a value. */
+enum policy_missing {
+	POLICY_MISSING_HOLD,   /* nothing: everything stays as it is */
+	POLICY_MISSING_ZERO,   /* the value 0 */
+	POLICY_MISSING_LAST,   /* the last value again; none: as hold */
+	POLICY_MISSING_BREACH, /* the highest level is breached */
+	N_POLICY_MISSING,
+};
+
+/* Whose machine, with its faults, decides when a level is reached. */
+enum policy_compat {
+	POLICY_COMPAT_NONE,
+	POLICY_COMPAT_METRIC_READER,      /* soft and hard */
+	POLICY_COMPAT_METRIC_READER_SEED, /* its first form: one threshold */
+	N_POLICY_COMPATS,
+};
+
+enum policy_level_name {
+	POLICY_LEVEL_SOFT, /* the only one, of a plain threshold */
+	POLICY_LEVEL_HARD,
+	N_POLICY_LEVELS,
+};
+
+/* One limit of a value, and what is done beyond it. */
+struct policy_level {
+	bool given;
+	struct threshold limit;
+	bool has_clear;
+	struct threshold clear; /* a breach ends when this is crossed, not when
+	                           the limit is not crossed any more */
+	uint64_t for_ms;        /* instead of policy_rules.for_ms */
+	uint64_t cooldown_ms; /* likewise; 0: one bounce as long as it lasts */
+	uint8_t first_step;   /* its ladder: a part of the monitor's steps */
+	uint8_t n_steps;      /* 0: the level is only told of */
+};
+
+struct policy_levels {
+	struct policy_level level[N_POLICY_LEVELS]; /* at least one is given */
+	enum policy_missing missing;
+	enum policy_compat compat;
+};
 
 /* Immutable, owned by the configuration. All times in milliseconds. */
 struct policy_rules {
@@ -86,9 +129,15 @@ struct policy_rules {
 	uint32_t backoff_percent; /* growth per failed bounce: 200 doubles */
 	uint8_t max_bounces;      /* per window, then gave up; 0: no limit */
 	uint8_t n_steps;          /* of the ladder, at least one */
-	uint16_t stopping;        /* steps, a bit each, that leave the container
+	uint8_t first_resolved;   /* steps that are walked when it is good
+	                             again after a bounce: a part of the
+	                             monitor's, behind all ladders */
+	uint8_t n_resolved;       /* 0: none */
+	const struct policy_levels *levels; /* of a value; NULL: of anything
+	                                       else, with one ladder */
+	uint16_t stopping; /* steps, a bit each, that leave the container
 	                             stopped for the next one */
-	bool exact;               /* the source tells of every push, and when
+	bool exact;        /* the source tells of every push, and when
 	                             it is asked; nothing else looks */
 };
 

@@ -6,7 +6,7 @@ static const char *const kind_names[N_STEP_KINDS] = {
 	[STEP_START] = "start",     [STEP_KILL] = "kill",
 	[STEP_EXEC] = "exec",       [STEP_RUN] = "run",
 	[STEP_LOG] = "log",         [STEP_REMOVE] = "remove",
-	[STEP_WEBHOOK] = "webhook",
+	[STEP_WEBHOOK] = "webhook", [STEP_PLUGIN] = "plugin",
 };
 
 static const char *const result_names[N_STEP_RESULTS] = {

@@ -390,6 +390,8 @@ static enum check_result check_result(const struct monitor *monitor)
 	case OBSERVATION_AGE:
 	case OBSERVATION_FAILED:
 	case OBSERVATION_EXITED:
+	case OBSERVATION_VALUE:
+	case OBSERVATION_ALERT:
 	case N_OBSERVATION_KINDS:
 	default:
 		break;

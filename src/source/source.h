@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include "core/observation.h"
+#include "core/sample.h"
 
 /* What every kind has in common; embedded first in each. */
 struct source {
@@ -26,6 +27,22 @@ struct source_listener {
 	void (*observe)(void *context, struct source *source,
 	                uint32_t subscription,
 	                const struct observation *observation);
+	void (*end)(void *context, struct source *source);
+	void *context;
+};
+
+/*
+ * The same of a source of values. What a value means, and which of several
+ * series counts, is the listener's business.
+ */
+struct samples_listener {
+	void (*begin)(void *context, struct source *source,
+	              const struct reading *reading);
+	/* @samples NULL: the source could not be read; else the series found,
+	 * maybe none (@n 0), borrowed for the call. */
+	void (*samples)(void *context, struct source *source,
+	                uint32_t subscription, const struct sample *samples,
+	                size_t n);
 	void (*end)(void *context, struct source *source);
 	void *context;
 };

@@ -128,6 +128,8 @@ static int64_t in_short(const struct observation *observation)
 		return FAILED + (int64_t)observation->age_ms;
 	case OBSERVATION_HEALTH:
 	case OBSERVATION_EXITED:
+	case OBSERVATION_VALUE:
+	case OBSERVATION_ALERT:
 	case OBSERVATION_UNKNOWN:
 	case N_OBSERVATION_KINDS:
 	default:
