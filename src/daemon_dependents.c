@@ -20,6 +20,7 @@
 #include <string.h>
 #include "base/duration.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/dependents.h"
 
 #define LOOK_MS     500
@@ -83,16 +84,6 @@ static const char *const reason_words[] = {
 static void look_next(struct chain *chain);
 
 /* --- life ----------------------------------------------------------------- */
-
-static char *put_text(char **at, const char *text)
-{
-	size_t n = strlen(text) + 1;
-	char *begin = *at;
-
-	memcpy(begin, text, n);
-	*at += n;
-	return begin;
-}
 
 static void chain_free(struct chain *chain)
 {
@@ -395,7 +386,7 @@ static int link_init(struct link *link, struct chain *chain,
                      const struct dependent *dependent)
 {
 	const struct container *container = dependent->container;
-	const char *project = container->project ? container->project : "";
+	const char *project = text_or_empty(container->project);
 	char remedy[REASON_SIZE] = "";
 	char *at;
 
@@ -406,10 +397,10 @@ static int link_init(struct link *link, struct chain *chain,
 	if (!at)
 		return -1;
 	link->chain = chain;
-	link->name = put_text(&at, container->name);
-	link->id = put_text(&at, container->id);
-	link->project = put_text(&at, project);
-	link->remedy = put_text(&at, remedy);
+	link->name = text_put(&at, container->name);
+	link->id = text_put(&at, container->id);
+	link->project = text_put(&at, project);
+	link->remedy = text_put(&at, remedy);
 	link->reason = dependent->reason;
 	link->depth = dependent->depth;
 	(void)snprintf(link->why, sizeof(link->why), "depends on %.80s: %s",
@@ -548,11 +539,11 @@ static struct chain *chain_new(struct watched *watched)
 		mem_free(chain);
 		return NULL;
 	}
-	chain->monitor = put_text(&at, monitor->name);
-	chain->name = put_text(&at, text->container);
-	chain->id = put_text(&at, text->id);
-	chain->project = put_text(&at, text->project);
-	chain->url = put_text(&at, url);
+	chain->monitor = text_put(&at, monitor->name);
+	chain->name = text_put(&at, text->container);
+	chain->id = text_put(&at, text->id);
+	chain->project = text_put(&at, text->project);
+	chain->url = text_put(&at, url);
 	chain->daemon = watched->daemon;
 	chain->config = watched->daemon->config;
 	chain->rule = monitor->config;

@@ -6,15 +6,11 @@
 
 #include <string.h>
 #include "base/mem.h"
+#include "base/text.h"
 
 #define OUTPUT_MAX 1024 /* bytes kept of a failing check's last words */
 
 /* --- its container --------------------------------------------------------- */
-
-static const char *text_or_empty(const char *text)
-{
-	return text ? text : "";
-}
 
 /* As in configurations, where the default project is none. */
 static const char *project_of(const struct container *container)
@@ -22,17 +18,6 @@ static const char *project_of(const struct container *container)
 	const char *project = text_or_empty(container->project);
 
 	return strcmp(project, "default") == 0 ? "" : project;
-}
-
-/* Copies @text to *@at, which moves on. */
-static const char *put_text(char **at, const char *text)
-{
-	size_t n = strlen(text) + 1;
-	char *begin = *at;
-
-	memcpy(begin, text, n);
-	*at += n;
-	return begin;
 }
 
 static struct member_text *text_new(const struct container *container)
@@ -49,10 +34,10 @@ static struct member_text *text_new(const struct container *container)
 
 	if (!text)
 		return NULL;
-	text->id = put_text(&at, id);
-	text->container = put_text(&at, name);
-	text->project = put_text(&at, project);
-	text->image = put_text(&at, image);
+	text->id = text_put(&at, id);
+	text->container = text_put(&at, name);
+	text->project = text_put(&at, project);
+	text->image = text_put(&at, image);
 	return text;
 }
 

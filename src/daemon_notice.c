@@ -10,6 +10,7 @@
 #include <string.h>
 #include "action/notifier.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define GRACE_MS 3000 /* for what is not delivered when we end */
 
@@ -18,11 +19,6 @@ static const char *host_of(const struct daemon *daemon)
 	const char *host = daemon->config->config->global.host;
 
 	return host ? host : daemon->host_name;
-}
-
-static const char *text_or_empty(const char *text)
-{
-	return text ? text : "";
 }
 
 /* Which one it is of how many; those that cost nothing do not count. */

@@ -446,15 +446,6 @@ void bounce_cancel(struct bounce *bounce)
 	want_turn(bounce->bouncer);
 }
 
-uint32_t bouncer_n_queued(const struct bouncer *bouncer)
-{
-	uint32_t n = bouncer->n_running;
-
-	LIST_FOR_EACH (node, &bouncer->queue)
-		n++;
-	return n;
-}
-
 /* --- life --------------------------------------------------------------- */
 
 int bouncer_init(struct bouncer *bouncer)

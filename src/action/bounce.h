@@ -144,6 +144,3 @@ void bounce_start(struct bouncer *bouncer, struct bounce *bounce,
 
 /* Ends as STEP_CANCELLED if it has not begun to act; else nothing. */
 void bounce_cancel(struct bounce *bounce);
-
-/* Steps that wait or run. */
-uint32_t bouncer_n_queued(const struct bouncer *bouncer);

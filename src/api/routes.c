@@ -167,10 +167,11 @@ static void note_refusal(struct api *api, struct http_exchange *exchange,
 	api->n_refused_unsaid = 0;
 }
 
+/* Answers 401, counts it, and says so in the log every now and then. */
 static void refuse_token(struct api *api, struct http_exchange *exchange,
                          const struct auth *auth)
 {
-	bool users = auth && auth_has_users(auth);
+	bool users = auth_has_users(auth);
 	struct buf body;
 
 	note_refusal(api, exchange, API_REFUSED_TOKEN);
@@ -182,11 +183,6 @@ static void refuse_token(struct api *api, struct http_exchange *exchange,
 	                     "WWW-Authenticate: Basic realm=\"bouncer\"\r\n"
 	                   : "WWW-Authenticate: Bearer realm=\"bouncer\"\r\n",
 	             &body);
-}
-
-void api_refuse_token(struct api *api, struct http_exchange *exchange)
-{
-	refuse_token(api, exchange, api->push_auth);
 }
 
 /* True if the request may go on; else it has been answered. */

@@ -77,9 +77,6 @@ void api_quit(struct api *api, struct http_exchange *exchange,
 void api_error(struct http_exchange *exchange, uint16_t status,
                const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Answers 401, counts it, and says so in the log every now and then. */
-void api_refuse_token(struct api *api, struct http_exchange *exchange);
-
 /* A body that is written monitor by monitor. */
 struct api_stream {
 	struct api *api;

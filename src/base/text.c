@@ -286,6 +286,16 @@ struct slice text_cut(struct slice text, size_t max)
 	return text;
 }
 
+char *text_put(char **at, const char *text)
+{
+	size_t n = strlen(text) + 1;
+	char *copy = *at;
+
+	memcpy(copy, text, n);
+	*at += n;
+	return copy;
+}
+
 bool text_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);

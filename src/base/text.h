@@ -51,6 +51,14 @@ void text_append_clean(struct buf *buf, struct slice text, bool lines);
 /* The longest front of at most @max bytes that does not cut a character. */
 struct slice text_cut(struct slice text, size_t max);
 
+static inline const char *text_or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+/* Copies @text with its NUL to *@at, which moves on; returns the copy. */
+char *text_put(char **at, const char *text);
+
 /* Either may be NULL, which equals only itself. */
 bool text_equal(const char *a, const char *b);
 /* The same for lists that end with NULL. */

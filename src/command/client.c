@@ -9,7 +9,6 @@
 #include "base/base64.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "config/schema.h"
 
 #define CLIENT_PORT        9090
 #define CLIENT_MAX_NAMES   10000 /* among which a nearest one is looked for */
@@ -404,7 +403,7 @@ static const char *nearest_name(const struct json_t *monitors, const char *name)
 		names[i] = text.p ? text.p : "";
 	}
 	if (names)
-		nearest = schema_nearest(slice_from(name), names, n);
+		nearest = text_nearest(slice_from(name), names, n);
 	mem_free(names);
 	return nearest;
 }

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "base/slice.h"
-#include "config/schema.h"
+#include "base/text.h"
 
 const struct command *const commands[N_COMMANDS] = {
 	&command_run,     &command_check,    &command_notify,
@@ -33,7 +33,7 @@ int command_unknown(const struct command_io *io, const char *name)
 
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		names[i] = commands[i]->name;
-	nearest = schema_nearest(slice_from(name), names, N_COMMANDS);
+	nearest = text_nearest(slice_from(name), names, N_COMMANDS);
 	if (nearest)
 		(void)fprintf(io->err,
 		              "bouncer: unknown command %s; did you mean %s?\n",

@@ -5,7 +5,7 @@
 #include "base/duration.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "config/schema.h"
+#include "base/text.h"
 
 #define OPTION_NAMES_MAX 32 /* of one command; more than any has */
 #define OPTION_SHOWN     64 /* bytes of a name in a message */
@@ -29,7 +29,7 @@ static int unknown_option(const struct reading *reading, struct slice name)
 		names[n] = options->rows[n].name;
 	names[n++] = "help";
 	name.n = MIN(name.n, (size_t)OPTION_SHOWN);
-	nearest = schema_nearest(name, names, n);
+	nearest = text_nearest(name, names, n);
 	if (nearest)
 		return err_set(reading->err, -EINVAL,
 		               "unknown option --" SLICE_FMT

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include "base/json_writer.h"
+#include "base/text.h"
 
 struct check {
 	struct problems *problems;
@@ -130,7 +131,7 @@ static void unknown_key(struct check *check, const struct place *place,
 
 	for (size_t i = 0; i < n; i++)
 		words[i] = fields[i].key;
-	nearest = schema_nearest(slice_from(place->key), words, n);
+	nearest = text_nearest(slice_from(place->key), words, n);
 
 	if (nearest)
 		problem_at(check->problems, place,

@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "config/environment.h"
 
 #define NAME_MAX_SHOWN 64
 #define TIME_MAX_MS    1e12
@@ -28,18 +29,6 @@ void door_warn(struct door *door, const char *format, ...)
 }
 
 /* --- the environment ------------------------------------------------------- */
-
-static const char *find(const char *const *envp, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (; *envp; envp++) {
-		if (strncmp(*envp, name, n) == 0 && (*envp)[n] == '=' &&
-		    (*envp)[n + 1] != '\0')
-			return *envp + n + 1;
-	}
-	return NULL;
-}
 
 /* A variable that begins as ours do and that nobody reads. */
 static void warn_unknown(struct door *door, const struct door_table *table,
@@ -69,7 +58,8 @@ static void read_environment(struct door *door, const struct door_table *table,
 {
 	for (size_t i = 0; i < table->n; i++) {
 		const char *variable = table->options[i].variable;
-		const char *text = variable ? find(envp, variable) : NULL;
+		const char *text =
+			variable ? environment_find(envp, variable) : NULL;
 
 		if (!text || (values[i].text && !table->environment_wins))
 			continue;

@@ -7,8 +7,7 @@
 
 #define PREFIX "BOUNCER_"
 
-/* The value of a variable; NULL if it is unset or empty. */
-static const char *find(const char *const *envp, const char *name)
+const char *environment_find(const char *const *envp, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -72,8 +71,8 @@ static int read_docker_tls(struct environment *environment,
 		{ "tls_cert", "cert.pem" },
 		{ "tls_key", "key.pem" },
 	};
-	const char *directory = find(envp, "DOCKER_CERT_PATH");
-	const char *home = find(envp, "HOME");
+	const char *directory = environment_find(envp, "DOCKER_CERT_PATH");
+	const char *home = environment_find(envp, "HOME");
 	const char *text = join(environment, "https://", authority, "");
 
 	if (!text)
@@ -93,10 +92,11 @@ static int read_docker_tls(struct environment *environment,
 static int read_docker_host(struct environment *environment,
                             const char *const *envp)
 {
-	const char *value = find(envp, "DOCKER_HOST");
+	const char *value = environment_find(envp, "DOCKER_HOST");
 	struct slice text = slice_from(value);
 
-	if (slice_starts(text, "tcp://") && find(envp, "DOCKER_TLS_VERIFY"))
+	if (slice_starts(text, "tcp://") &&
+	    environment_find(envp, "DOCKER_TLS_VERIFY"))
 		return read_docker_tls(environment, envp,
 		                       value + strlen("tcp://"));
 	if (slice_starts(text, "unix://") || slice_starts(text, "tcp://"))
@@ -110,7 +110,7 @@ static int read_runtime_directory(struct environment *environment,
                                   const char *const *envp)
 {
 	static const char name[] = "/control.sock";
-	const char *value = find(envp, "RUNTIME_DIRECTORY");
+	const char *value = environment_find(envp, "RUNTIME_DIRECTORY");
 	size_t n = value ? strcspn(value, ":") : 0;
 	char *path;
 
@@ -128,7 +128,7 @@ static int read_runtime_directory(struct environment *environment,
 static int read_state_directory(struct environment *environment,
                                 const char *const *envp)
 {
-	const char *value = find(envp, "STATE_DIRECTORY");
+	const char *value = environment_find(envp, "STATE_DIRECTORY");
 	char *first;
 
 	if (!value || *value == ':')
@@ -144,7 +144,7 @@ static int read_state_directory(struct environment *environment,
 int environment_read(struct environment *environment, const char *const *envp)
 {
 	*environment = (struct environment){ 0 };
-	environment->config = find(envp, PREFIX "CONFIG");
+	environment->config = environment_find(envp, PREFIX "CONFIG");
 
 	for (size_t i = 0; schema_global[i].key; i++) {
 		const char *key = schema_global[i].key;
@@ -153,7 +153,7 @@ int environment_read(struct environment *environment, const char *const *envp)
 
 		if (!name)
 			return -ENOMEM;
-		value = find(envp, name);
+		value = environment_find(envp, name);
 		if (value && strcmp(key, "port") != 0)
 			add(environment, key, value, name, false);
 	}

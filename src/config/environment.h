@@ -31,3 +31,6 @@ struct environment {
 int environment_read(struct environment *environment,
                      const char *const *envp) MUST_CHECK;
 void environment_fini(struct environment *environment);
+
+/* The value of a variable; NULL if it is unset or empty. */
+const char *environment_find(const char *const *envp, const char *name);

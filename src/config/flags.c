@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include "base/text.h"
 #include "config/schema.h"
 
 #define FLAG_MAX_NAME 63 /* bytes, and as much of it in a message */
@@ -70,7 +71,7 @@ static int unknown_flag(struct slice name, struct err *err)
 
 	memcpy(written, name.p, (size_t)shown);
 	written[shown] = '\0';
-	nearest = schema_nearest(slice_from(written), words, n);
+	nearest = text_nearest(slice_from(written), words, n);
 	return err_set(err, -EINVAL, "unknown flag --%s%s%s%s", written,
 	               nearest ? "; did you mean --" : "; see bouncer help run",
 	               nearest ? nearest : "", nearest ? "?" : "");

@@ -6,6 +6,7 @@
 #include <math.h>
 #include "base/duration.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "config/schema.h"
 
 #define WORDS_TEXT_MAX 128 /* "docker, podman, lxd, …" */
@@ -208,7 +209,7 @@ bool read_word(const struct reader *reader, const char *key, const char *text,
 		(void)buf_printf(&all, "%s%s", i ? ", " : "", words[i]);
 	if (all.failed == -ENOMEM)
 		reader->problems->failed = -ENOMEM;
-	nearest = schema_nearest(slice_from(text), words, n_words);
+	nearest = text_nearest(slice_from(text), words, n_words);
 	reader_value(reader, key, text, "is not one of %s%s%s%s",
 	             buf_text(&all), nearest ? "; did you mean " : "",
 	             nearest ? nearest : "", nearest ? "?" : "");

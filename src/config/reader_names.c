@@ -170,7 +170,7 @@ bool read_signal(const struct reader *reader, const char *key, const char *text)
 	    number <= SIGNAL_MAX)
 		return true;
 
-	nearest = schema_nearest(name, signal_names, ARRAY_SIZE(signal_names));
+	nearest = text_nearest(name, signal_names, ARRAY_SIZE(signal_names));
 	reader_value(reader, key, text,
 	             "is not a signal; use a name like SIGTERM or a number "
 	             "from 1 to %d%s%s%s",

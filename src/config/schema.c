@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/schema.h"
 
-#include "base/text.h"
 #include "config/config.h"
 #include "core/notice.h"
 
@@ -236,10 +235,4 @@ bool schema_global_is_bool(const char *key)
 
 	return slice_is(text, "dry_run") || slice_is(text, "paused") ||
 	       slice_is(text, "container_labels");
-}
-
-const char *schema_nearest(struct slice word, const char *const *words,
-                           size_t n_words)
-{
-	return text_nearest(word, words, n_words);
 }

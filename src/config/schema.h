@@ -230,7 +230,3 @@ extern const cyaml_schema_field_t schema_global[];
 
 /* Only true and false: a flag may stand without a value. */
 bool schema_global_is_bool(const char *key);
-
-/* The known word nearest to @word, for "did you mean"; NULL: none is near. */
-const char *schema_nearest(struct slice word, const char *const *words,
-                           size_t n_words);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include "base/number.h"
+#include "base/text.h"
 
 #define LABEL_TIME_MAX_MS 1e12
 
@@ -56,7 +57,7 @@ size_t container_identity(const struct container *container, char *out,
 		container_label(container, CONTAINER_COMPOSE_SERVICE);
 	const char *number =
 		container_label(container, CONTAINER_COMPOSE_NUMBER);
-	const char *name = container->name ? container->name : "";
+	const char *name = text_or_empty(container->name);
 
 	if (project && service && number && !is_oneoff(container))
 		return written(snprintf(out, size, "%s/%s/%s", project, service,

@@ -5,10 +5,6 @@
 #include "base/slice.h"
 #include "base/text.h"
 
-#define PROJECT "com.docker.compose.project"
-#define SERVICE "com.docker.compose.service"
-#define DEPENDS "com.docker.compose.depends_on"
-
 /* What one search works with. */
 struct search {
 	const struct container *const *containers;
@@ -55,7 +51,8 @@ static bool shares_namespace(const struct container *container,
 
 static bool same_project(const struct container *a, const struct container *b)
 {
-	return slice_equal(label_of(a, PROJECT), label_of(b, PROJECT));
+	return slice_equal(label_of(a, CONTAINER_COMPOSE_PROJECT),
+	                   label_of(b, CONTAINER_COMPOSE_PROJECT));
 }
 
 /* "db:service_healthy:true,other:service_started:false"; the third field is
@@ -81,12 +78,12 @@ static bool compose_restarts(struct slice depends, struct slice service,
 static bool depends_in_compose(const struct container *container,
                                const struct container *parent, bool *mentionedp)
 {
-	struct slice service = label_of(parent, SERVICE);
+	struct slice service = label_of(parent, CONTAINER_COMPOSE_SERVICE);
 
-	return service.n && label_of(container, PROJECT).n &&
+	return service.n && label_of(container, CONTAINER_COMPOSE_PROJECT).n &&
 	       same_project(container, parent) &&
-	       compose_restarts(label_of(container, DEPENDS), service,
-	                        mentionedp);
+	       compose_restarts(label_of(container, CONTAINER_COMPOSE_DEPENDS),
+	                        service, mentionedp);
 }
 
 static bool depends_by_label(const struct search *search,

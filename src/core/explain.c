@@ -19,7 +19,6 @@ struct telling {
 	const struct monitor *monitor;
 	const struct policy *policy;
 	const struct policy_rules *rules;
-	const char *target;
 	uint64_t now_ms;
 	struct explain *out;
 };
@@ -725,7 +724,6 @@ void explain(const struct supervisor *supervisor, const struct monitor *monitor,
 		.monitor = monitor,
 		.policy = &monitor->policy,
 		.rules = monitor->rules,
-		.target = target,
 		.now_ms = now_ms,
 		.out = out,
 	};

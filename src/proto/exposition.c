@@ -2,7 +2,6 @@
 #include "proto/exposition.h"
 
 #include <errno.h>
-#include "base/number.h"
 
 /* What remains of a line. */
 struct cursor {
@@ -37,11 +36,6 @@ void exposition_reset(struct exposition *scan)
 	scan->skipping = false;
 	scan->n_name = 0;
 	scan->family = NULL;
-}
-
-int exposition_value(const struct exposition_sample *sample, double *valuep)
-{
-	return number_parse_double(sample->value, valuep);
 }
 
 /* --- characters and tokens ----------------------------------------------- */

@@ -32,7 +32,7 @@ struct exposition_sample {
 	struct slice name;
 	const struct label *labels; /* unescaped; no name comes twice */
 	size_t n_labels;
-	struct slice value;     /* a number; see exposition_value() */
+	struct slice value;     /* as number_parse_double() reads it */
 	struct slice timestamp; /* Unix milliseconds; empty if none */
 	void *family;           /* what `wanted` returned */
 };
@@ -89,7 +89,3 @@ int exposition_feed(struct exposition *scan, struct slice bytes) MUST_CHECK;
  * -ENOMEM. */
 enum exposition_outcome { EXPOSITION_E_NOT_EXPOSITION = 1 };
 int exposition_finish(struct exposition *scan) MUST_CHECK;
-
-/* The sample's value, which may be NaN or infinite. 0 or -ERANGE. */
-int exposition_value(const struct exposition_sample *sample,
-                     double *valuep) MUST_CHECK;

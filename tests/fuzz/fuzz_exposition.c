@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include "base/map.h"
+#include "base/number.h"
 #include "proto/exposition.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,7 +24,7 @@ static void on_sample(void *context, const struct exposition_sample *sample)
 {
 	uint64_t *hash = context;
 	double value;
-	int r = exposition_value(sample, &value);
+	int r = number_parse_double(sample->value, &value);
 
 	assert(r == 0 || r == -ERANGE || sample->value.n > LONG_VALUE);
 	assert(sample->name.n > 0);
