@@ -15,6 +15,7 @@
  *     daemon_dependents.c  who is restarted after another was
  *     daemon_notice.c   what people are told
  *     daemon_state.c    what survives our own restart
+ *     daemon_begun.c    what began since the state was last written
  *     daemon_notify.c   service manager and orphans
  */
 #pragma once
@@ -562,6 +563,7 @@ void daemon_dependents_begin(struct watched *watched,
                              const struct bounce *done);
 /* Begins nothing more, and cancels what can be. */
 void daemon_dependents_cancel(struct daemon *daemon);
+
 /* --- daemon_notice.c ----------------------------------------------------- */
 
 /* The supervisor's: tells those notifications that want to hear of it. */
