@@ -16,8 +16,7 @@ static const char *text_or_empty(const char *text)
 	return text ? text : "";
 }
 
-/* As in configurations, where the default project is none. */
-static const char *project_of(const struct container *container)
+const char *daemon_project_of(const struct container *container)
 {
 	const char *project = text_or_empty(container->project);
 
@@ -40,7 +39,7 @@ static struct member_text *text_new(const struct container *container)
 	const char *id = text_or_empty(container->id);
 	const char *called = text_or_empty(container->name);
 	const char *name = called[0] ? called : id; /* dead ones have none */
-	const char *project = project_of(container);
+	const char *project = daemon_project_of(container);
 	const char *image = text_or_empty(container->image);
 	size_t n =
 		strlen(id) + strlen(name) + strlen(project) + strlen(image) + 4;

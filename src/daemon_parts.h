@@ -491,6 +491,9 @@ void daemon_member_detach(struct member *member);
  * stays. */
 void daemon_member_note(struct member *member,
                         const struct container *container, uint64_t now_ms);
+/* As in configurations, and so in keys of targets and promises: "" is the
+ * default project, or none. */
+const char *daemon_project_of(const struct container *container);
 /* The target is what its container is called now; while a step is at work,
  * later. */
 void daemon_member_sync(struct member *member);
