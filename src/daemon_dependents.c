@@ -20,6 +20,7 @@
 #include <string.h>
 #include "base/duration.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/dependents.h"
 
 #define LOOK_MS     500
@@ -82,16 +83,6 @@ static const char *const reason_words[] = {
 static void look_next(struct chain *chain);
 
 /* --- life ----------------------------------------------------------------- */
-
-static char *put_text(char **at, const char *text)
-{
-	size_t n = strlen(text) + 1;
-	char *begin = *at;
-
-	memcpy(begin, text, n);
-	*at += n;
-	return begin;
-}
 
 static void chain_free(struct chain *chain)
 {
@@ -403,10 +394,10 @@ static int link_init(struct link *link, struct chain *chain,
 	if (!at)
 		return -1;
 	link->chain = chain;
-	link->name = put_text(&at, container->name);
-	link->id = put_text(&at, container->id);
-	link->project = put_text(&at, project);
-	link->remedy = put_text(&at, remedy);
+	link->name = text_pack(&at, container->name);
+	link->id = text_pack(&at, container->id);
+	link->project = text_pack(&at, project);
+	link->remedy = text_pack(&at, remedy);
 	link->reason = dependent->reason;
 	link->depth = dependent->depth;
 	(void)snprintf(link->why, sizeof(link->why), "depends on %.80s: %s",
@@ -544,10 +535,10 @@ static struct chain *chain_new(struct watched *watched)
 		mem_free(chain);
 		return NULL;
 	}
-	chain->monitor = put_text(&at, monitor->name);
-	chain->name = put_text(&at, text->container);
-	chain->id = put_text(&at, text->id);
-	chain->url = put_text(&at, url);
+	chain->monitor = text_pack(&at, monitor->name);
+	chain->name = text_pack(&at, text->container);
+	chain->id = text_pack(&at, text->id);
+	chain->url = text_pack(&at, url);
 	chain->daemon = watched->daemon;
 	chain->config = watched->daemon->config;
 	chain->rule = monitor->config;

@@ -6,32 +6,17 @@
 
 #include <string.h>
 #include "base/mem.h"
+#include "base/text.h"
 
 #define OUTPUT_MAX 1024 /* bytes kept of a failing check's last words */
 
 /* --- its container --------------------------------------------------------- */
-
-static const char *text_or_empty(const char *text)
-{
-	return text ? text : "";
-}
 
 const char *daemon_project_of(const struct container *container)
 {
 	const char *project = text_or_empty(container->project);
 
 	return strcmp(project, "default") == 0 ? "" : project;
-}
-
-/* Copies @text to *@at, which moves on. */
-static const char *put_text(char **at, const char *text)
-{
-	size_t n = strlen(text) + 1;
-	char *begin = *at;
-
-	memcpy(begin, text, n);
-	*at += n;
-	return begin;
 }
 
 static struct member_text *text_new(const struct container *container)
@@ -48,10 +33,10 @@ static struct member_text *text_new(const struct container *container)
 
 	if (!text)
 		return NULL;
-	text->id = put_text(&at, id);
-	text->container = put_text(&at, name);
-	text->project = put_text(&at, project);
-	text->image = put_text(&at, image);
+	text->id = text_pack(&at, id);
+	text->container = text_pack(&at, name);
+	text->project = text_pack(&at, project);
+	text->image = text_pack(&at, image);
 	return text;
 }
 

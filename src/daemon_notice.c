@@ -10,6 +10,7 @@
 #include <string.h>
 #include "action/notifier.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define GRACE_MS 3000 /* for what is not delivered when we end */
 
@@ -18,11 +19,6 @@ static const char *host_of(const struct daemon *daemon)
 	const char *host = daemon->config->config->global.host;
 
 	return host ? host : daemon->host_name;
-}
-
-static const char *text_or_empty(const char *text)
-{
-	return text ? text : "";
 }
 
 /* Which one it is of how many; those that cost nothing do not count. */
@@ -206,13 +202,8 @@ int daemon_notice_keep(struct daemon_notice *kept)
 	at = kept->text = mem_alloc(size);
 	if (!at)
 		return UV_ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		size_t n = strlen(*texts[i]) + 1;
-
-		memcpy(at, *texts[i], n);
-		*texts[i] = at;
-		at += n;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		*texts[i] = text_pack(&at, *texts[i]);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "base/text.h"
 
 #define NS_PER_MS 1000000
 
@@ -32,11 +33,6 @@ static const char *pack(struct packer *packer, const char *text, size_t max)
 	copy[n] = '\0';
 	packer->at += n + 1;
 	return copy;
-}
-
-static const char *text_or_empty(const char *text)
-{
-	return text ? text : "";
 }
 
 static void pack_texts(struct packer *packer, const struct container *from,
