@@ -200,39 +200,16 @@ static void reload_by_signal(struct daemon *daemon)
 
 /* --- the end ------------------------------------------------------------ */
 
+/* All of them lie in the daemon, as the loop does. */
 static void on_timer_closed(uv_handle_t *handle)
 {
-	uv_timer_t *timer = (uv_timer_t *)handle;
-
-	daemon_closed_one(container_of(timer, struct daemon, stop_timer));
+	daemon_closed_one(container_of(handle->loop, struct daemon, loop));
 }
 
-static void on_forget_closed(uv_handle_t *handle)
+static void close_timer(struct daemon *daemon, uv_timer_t *timer)
 {
-	uv_timer_t *timer = (uv_timer_t *)handle;
-
-	daemon_closed_one(container_of(timer, struct daemon, forget_timer));
-}
-
-static void on_dependents_closed(uv_handle_t *handle)
-{
-	uv_timer_t *timer = (uv_timer_t *)handle;
-
-	daemon_closed_one(container_of(timer, struct daemon, dependents_timer));
-}
-
-static void on_asked_closed(uv_handle_t *handle)
-{
-	uv_timer_t *timer = (uv_timer_t *)handle;
-
-	daemon_closed_one(container_of(timer, struct daemon, asked_timer));
-}
-
-static void on_deadline_closed(uv_handle_t *handle)
-{
-	uv_timer_t *timer = (uv_timer_t *)handle;
-
-	daemon_closed_one(container_of(timer, struct daemon, deadline));
+	daemon->n_pending++;
+	uv_close((uv_handle_t *)timer, on_timer_closed);
 }
 
 static void on_signal_closed(uv_handle_t *handle)
@@ -267,14 +244,13 @@ static void close_promises(struct daemon *daemon)
 static void close_io(struct daemon *daemon)
 {
 	daemon_notify_close(daemon);
-	daemon->n_pending += 6;
+	daemon->n_pending++;
 	http_client_close(daemon->client, daemon_closed_one, daemon);
-	uv_close((uv_handle_t *)&daemon->stop_timer, on_timer_closed);
-	uv_close((uv_handle_t *)&daemon->deadline, on_deadline_closed);
-	uv_close((uv_handle_t *)&daemon->forget_timer, on_forget_closed);
-	uv_close((uv_handle_t *)&daemon->dependents_timer,
-	         on_dependents_closed);
-	uv_close((uv_handle_t *)&daemon->asked_timer, on_asked_closed);
+	close_timer(daemon, &daemon->stop_timer);
+	close_timer(daemon, &daemon->deadline);
+	close_timer(daemon, &daemon->forget_timer);
+	close_timer(daemon, &daemon->dependents_timer);
+	close_timer(daemon, &daemon->asked_timer);
 	daemon_serve_close(daemon);
 	for (size_t i = 0; i < N_DAEMON_SIGNALS; i++) {
 		daemon->n_pending++;

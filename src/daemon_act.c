@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
+#include "base/text.h"
 
 static void on_step_done(struct bounce *bounce);
 
@@ -24,9 +25,6 @@ static bool stopped_before(const struct monitor *monitor)
 	return false;
 }
 
-/* What the source has just found need not be looked for again. */
-#define SEEN_FRESH_MS 1000
-
 /* What a step needs of the container that a member is about; the member may
  * move on to another one while it runs. */
 static void aim(struct daemon_step *step, const struct watched *watched)
@@ -34,19 +32,14 @@ static void aim(struct daemon_step *step, const struct watched *watched)
 	const struct member *member = watched->member;
 	const struct member_text *text = member->text;
 	struct bounce *bounce = &step->bounce;
-	size_t n_name = strlen(text->container) + 1;
-	size_t n_id = strlen(text->id) + 1;
-	uint64_t now_ms = uv_now(&watched->daemon->loop);
+	char *at = step->text;
 
-	memcpy(step->text, text->container, n_name);
-	memcpy(step->text + n_name, text->id, n_id);
-	memcpy(step->text + n_name + n_id, text->project,
-	       strlen(text->project) + 1);
-	bounce->target = step->text;
-	bounce->id = step->text + n_name;
-	bounce->project = text->project[0] ? step->text + n_name + n_id : NULL;
-	if (member->feed && member->seen_ms &&
-	    member->seen_ms + SEEN_FRESH_MS >= now_ms) {
+	bounce->target = text_pack(&at, text->container);
+	bounce->id = text_pack(&at, text->id);
+	bounce->project =
+		text->project[0] ? text_pack(&at, text->project) : NULL;
+	/* the bounce judges whether that is fresh enough */
+	if (member->feed) {
 		bounce->seen = member->seen;
 		bounce->seen_ms = member->seen_ms;
 	}

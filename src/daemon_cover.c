@@ -74,11 +74,11 @@ static void forget_members(struct cover *cover, uint64_t now_ms,
 {
 	LIST_FOR_EACH_SAFE (node, &cover->members) {
 		struct member *member = container_of(node, struct member, node);
-
-		uint64_t at_ms = forget_at(member);
+		uint64_t at_ms;
 
 		if (!member->gone_ms)
 			continue;
+		at_ms = forget_at(member);
 		if (member->watched->monitor.acting)
 			at_ms = MAX(at_ms, now_ms + FORGET_SOON_MS);
 		if (at_ms > now_ms) {

@@ -50,10 +50,9 @@ struct chain {
 	struct daemon *daemon;
 	struct daemon_config *config; /* held */
 	const struct config_monitor *rule;
-	char *monitor; /* the parent's; this and the next four are one block */
+	char *monitor; /* the parent's; this and the next three are one block */
 	char *name;
 	char *id;
-	char *project;
 	char *url; /* of its group */
 	bool dry_run;
 	bool ended; /* nothing more is begun */
@@ -243,16 +242,14 @@ static void on_looked(struct runtime_call *call)
 	}
 }
 
-static void look_at(struct chain *chain, const char *name, const char *id,
-                    const char *project)
+static void look_at(struct chain *chain, const char *id)
 {
 	struct runtime *runtime =
 		daemon_runtime_called(chain->daemon, chain->url);
 
 	chain->ready = false;
 	chain->look = (struct runtime_call){
-		.target = project[0] ? name : id,
-		.project = project[0] ? project : NULL,
+		.target = id,
 		.stop_timeout_ms = -1,
 		.container = on_container,
 	};
@@ -504,14 +501,14 @@ static void begin_restarts(struct chain *chain)
 static void look_next(struct chain *chain)
 {
 	if (chain->at == 0) {
-		look_at(chain, chain->name, chain->id, chain->project);
+		look_at(chain, chain->id);
 		return;
 	}
 	for (; chain->at <= chain->n_links; chain->at++) {
 		struct link *link = &chain->links[chain->at - 1];
 
 		if (link->depth == chain->depth && link->wait) {
-			look_at(chain, link->name, link->id, link->project);
+			look_at(chain, link->id);
 			return;
 		}
 	}
@@ -529,11 +526,10 @@ static struct chain *chain_new(struct watched *watched)
 	const struct monitor *monitor = &watched->monitor;
 	const char *url = daemon_group_url(watched->member->engine);
 	struct chain *chain = mem_calloc(1, sizeof(*chain));
-	char *at =
-		chain ? mem_alloc(strlen(monitor->name) +
-	                          strlen(text->container) + strlen(text->id) +
-	                          strlen(text->project) + strlen(url) + 5)
-		      : NULL;
+	char *at = chain ? mem_alloc(strlen(monitor->name) +
+	                             strlen(text->container) +
+	                             strlen(text->id) + strlen(url) + 4)
+	                 : NULL;
 
 	if (!at) {
 		mem_free(chain);

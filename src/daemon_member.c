@@ -25,7 +25,7 @@ static struct member_text *text_new(const struct container *container)
 	const char *id = text_or_empty(container->id);
 	const char *called = text_or_empty(container->name);
 	const char *name = called[0] ? called : id; /* dead ones have none */
-	const char *project = project_of(container);
+	const char *project = daemon_project_of(container);
 	const char *image = text_or_empty(container->image);
 	size_t n =
 		strlen(id) + strlen(name) + strlen(project) + strlen(image) + 4;

@@ -202,13 +202,8 @@ int daemon_notice_keep(struct daemon_notice *kept)
 	at = kept->text = mem_alloc(size);
 	if (!at)
 		return UV_ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		size_t n = strlen(*texts[i]) + 1;
-
-		memcpy(at, *texts[i], n);
-		*texts[i] = at;
-		at += n;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		*texts[i] = text_pack(&at, *texts[i]);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
  *     daemon_dependents.c  who is restarted after another was
  *     daemon_notice.c   what people are told
  *     daemon_state.c    what survives our own restart
+ *     daemon_begun.c    what began since the state was last written
  *     daemon_notify.c   service manager and orphans
  */
 #pragma once
@@ -490,6 +491,9 @@ void daemon_member_detach(struct member *member);
  * stays. */
 void daemon_member_note(struct member *member,
                         const struct container *container, uint64_t now_ms);
+/* As in configurations, and so in keys of targets and promises: "" is the
+ * default project, or none. */
+const char *daemon_project_of(const struct container *container);
 /* The target is what its container is called now; while a step is at work,
  * later. */
 void daemon_member_sync(struct member *member);
@@ -562,6 +566,7 @@ void daemon_dependents_begin(struct watched *watched,
                              const struct bounce *done);
 /* Begins nothing more, and cancels what can be. */
 void daemon_dependents_cancel(struct daemon *daemon);
+
 /* --- daemon_notice.c ----------------------------------------------------- */
 
 /* The supervisor's: tells those notifications that want to hear of it. */

@@ -228,7 +228,6 @@ static void record_then_act(struct bounce *bounce)
 /* --- the command before it ------------------------------------------------ */
 
 static void look(struct bounce *bounce);
-static void proceed(struct bounce *bounce);
 
 static void prepare_call(struct bounce *bounce)
 {

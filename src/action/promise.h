@@ -3,11 +3,11 @@
  * promise: what we stop, we bring back.
  *
  * Before a step that may leave a target stopped, a promise is made and
- * written, so that our own death cannot undo it. When the target runs again the promise is kept and forgotten. When
- * the step died half-way, or we did, it is owed: the target is looked at and
- * started, again and again with growing pauses, until it runs, is gone, or
- * somebody else has taken the matter into their hands (it runs, or was
- * paused).
+ * written, so that our own death cannot undo it. When the target runs again
+ * the promise is kept and forgotten. When the step died half-way, or we did,
+ * it is owed: the target is looked at and started, again and again with
+ * growing pauses, until it runs, is gone, or somebody else has taken the
+ * matter into their hands (it runs, or was paused).
  */
 #pragma once
 

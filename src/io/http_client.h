@@ -4,10 +4,11 @@
  *
  * The happy path of a call: take an idle connection of the endpoint from the
  * pool, or resolve and connect (each address of a name in turn until one
- * accepts), over https shake hands; write the request; feed the parser from the connection's one
- * buffer; hand the body over as it comes; give the connection back or close
- * it; complete. Failure at any stage closes the connection and completes with
- * the reason, as in `http://gw:9091: connect: connection refused`.
+ * accepts), over https shake hands; write the request; feed the parser from
+ * the connection's one buffer; hand the body over as it comes; give the
+ * connection back or close it; complete. Failure at any stage closes the
+ * connection and completes with the reason, as in
+ * `http://gw:9091: connect: connection refused`.
  *
  * A request that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS) is, while
  * no byte of an answer has come: once in place of a kept connection that the

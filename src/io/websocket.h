@@ -73,7 +73,7 @@ struct websocket {
 	bool feeding; /* bytes to `frames`: callbacks may run */
 	struct stream stream;
 	uv_timer_t timer;
-	uint64_t deadline_ms; /* of opening it, and of closing it */
+	uint64_t deadline_ms; /* of opening it */
 	uint64_t heard_ms;    /* the last byte */
 	bool pinged;          /* since then */
 	struct resolver_request lookup;

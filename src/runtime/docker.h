@@ -40,7 +40,8 @@
  * @name: for messages, "docker" or "podman"; and says where to look
  * @endpoint: /path, unix:///path, tcp://host:port (2375), https://host:port
  *            (2376; the client knows whose certificates count), or NULL: the
- *            first that exists of the usual places, looked for at each connection
+ *            first that exists of the usual places, looked for at each
+ *            connection
  *
  * Nothing is sent before the first operation. Returns 0 with *runtimep set
  * (runtime_close()), -EINVAL with words, or -ENOMEM.

@@ -209,10 +209,11 @@ void docker_note_trouble(struct docker_work *work);
 /* Ends the work: there was no answer. @what: "list its containers". */
 void docker_finish_unreachable(struct docker_work *work, const char *what);
 
-/* Ends the work on an answer that is no success: cannot be reached, no such
- * container, or refused, with the engine's words. @what: "stop". */
 /* By what stands before an engine and lets only some of it be asked. */
 bool docker_is_denied(const struct docker_work *work);
+
+/* Ends the work on an answer that is no success: cannot be reached, no such
+ * container, or refused, with the engine's words. @what: "stop". */
 void docker_finish_refused(struct docker_work *work, const char *what);
 
 /* --- docker_power.c ----------------------------------------------------- */

@@ -23,7 +23,6 @@ struct look {
 	struct runtime_call call;
 	struct containers *owner;
 	char id[ID_MAX];
-	char target[ID_MAX]; /* on LXD and Incus the project, and the name */
 	bool busy;
 	bool told; /* the table knows what was found */
 };
@@ -401,13 +400,11 @@ static struct look *free_look(struct containers *containers)
 	return NULL;
 }
 
-/* LXD and Incus want name and project, which the id is made of. */
 static int aim(struct look *look, const struct container *container)
 {
 	size_t n = strlen(container->id) + 1;
-	char *slash;
 
-	look->call = (struct runtime_call){ .target = look->target,
+	look->call = (struct runtime_call){ .target = look->id,
 		                            .container = on_inspected };
 	look->told = false;
 	if (n > sizeof(look->id)) {
@@ -416,13 +413,6 @@ static int aim(struct look *look, const struct container *container)
 		return -ENAMETOOLONG;
 	}
 	memcpy(look->id, container->id, n);
-	memcpy(look->target, container->id, n);
-	slash = strchr(look->target, '/');
-	if (!container->project[0] || !slash)
-		return 0;
-	*slash = '\0';
-	look->call.project = look->target;
-	look->call.target = slash + 1;
 	return 0;
 }
 
