@@ -34,10 +34,10 @@ static void aim(struct daemon_step *step, const struct watched *watched)
 	struct bounce *bounce = &step->bounce;
 	char *at = step->text;
 
-	bounce->target = text_pack(&at, text->container);
-	bounce->id = text_pack(&at, text->id);
+	bounce->target = text_put(&at, text->container);
+	bounce->id = text_put(&at, text->id);
 	bounce->project =
-		text->project[0] ? text_pack(&at, text->project) : NULL;
+		text->project[0] ? text_put(&at, text->project) : NULL;
 	/* the bounce judges whether that is fresh enough */
 	if (member->feed) {
 		bounce->seen = member->seen;

@@ -203,7 +203,7 @@ int daemon_notice_keep(struct daemon_notice *kept)
 	if (!at)
 		return UV_ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		*texts[i] = text_pack(&at, *texts[i]);
+		*texts[i] = text_put(&at, *texts[i]);
 	return 0;
 }
 

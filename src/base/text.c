@@ -311,18 +311,3 @@ bool text_list_equal(const char *const *a, const char *const *b)
 	}
 	return !*a && !*b;
 }
-
-const char *text_or_empty(const char *text)
-{
-	return text ? text : "";
-}
-
-char *text_pack(char **at, const char *text)
-{
-	size_t n = strlen(text) + 1;
-	char *copy = *at;
-
-	memcpy(copy, text, n);
-	*at += n;
-	return copy;
-}

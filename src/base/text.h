@@ -56,17 +56,11 @@ static inline const char *text_or_empty(const char *text)
 	return text ? text : "";
 }
 
-/* Copies @text with its NUL to *@at, which moves on; returns the copy. */
+/* Copies @text with its NUL to *@at, which moves on: several texts in one block
+ * of memory. Returns the copy. */
 char *text_put(char **at, const char *text);
 
 /* Either may be NULL, which equals only itself. */
 bool text_equal(const char *a, const char *b);
 /* The same for lists that end with NULL. */
 bool text_list_equal(const char *const *a, const char *const *b);
-
-/* "" for NULL. */
-const char *text_or_empty(const char *text);
-
-/* Copies @text with its NUL to *@at, which moves on: several texts in one block
- * of memory. Returns the copy. */
-char *text_pack(char **at, const char *text);
