@@ -192,13 +192,10 @@ static void read_opt_out(struct resolve *resolve, const struct reader *reader,
                          const char *text, struct config_containers *containers)
 {
 	struct slice rest = slice_from(text);
+	struct slice name;
 
-	while (rest.n > 0) {
-		size_t n = strcspn(rest.p, ",");
-
-		check_opt_out(reader, text, slice_trim(slice_make(rest.p, n)));
-		rest = slice_skip(rest, MIN(n + 1, rest.n));
-	}
+	while (slice_next(&rest, ',', &name))
+		check_opt_out(reader, text, slice_trim(name));
 	if (!text)
 		text = OPT_OUT;
 	containers->selector.opt_out =
