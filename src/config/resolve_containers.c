@@ -251,13 +251,11 @@ static bool ladder_has(const struct config_monitor *monitor,
 
 /* Who takes away what is done with looks for success; who starts it again
  * looks for failure, where the engine tells it from success. */
-static const char *default_codes(const struct config_monitor *monitor,
-                                 bool any_end)
+const char *resolve_default_codes(enum config_target_type type, bool any_end)
 {
 	if (any_end)
 		return "0";
-	return monitor->type == CONFIG_TARGET_LXD ||
-	                       monitor->type == CONFIG_TARGET_INCUS
+	return type == CONFIG_TARGET_LXD || type == CONFIG_TARGET_INCUS
 	               ? "any"
 	               : "nonzero";
 }
@@ -275,7 +273,8 @@ static void read_exited(struct resolve *resolve, const struct reader *reader,
 	                      !ladder_has(monitor, STEP_RESTART);
 	containers->codes_given = text != NULL;
 	if (!text)
-		text = default_codes(monitor, containers->any_end);
+		text = resolve_default_codes(monitor->type,
+		                             containers->any_end);
 	if (exit_codes_parse(slice_from(text), &containers->codes, &err) < 0)
 		reader_value(reader, "exit_codes", text, "%s", err.message);
 	containers->codes_label =
