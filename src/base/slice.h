@@ -76,3 +76,17 @@ static inline struct slice slice_trim(struct slice a)
 		a.n--;
 	return a;
 }
+
+/* What stands in front of the next @separator, or all, in *@partp; *@rest goes
+ * on behind it. False at the end. */
+static inline bool slice_next(struct slice *rest, char separator,
+                              struct slice *partp)
+{
+	const char *end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
+
+	if (rest->n == 0)
+		return false;
+	*partp = slice_make(rest->p, end ? (size_t)(end - rest->p) : rest->n);
+	*rest = slice_skip(*rest, partp->n + (end ? 1 : 0));
+	return true;
+}

@@ -160,6 +160,10 @@ void resolve_containers(struct resolve *resolve, const struct raw_monitor *raw,
                         const struct reader *reader,
                         struct config_monitor *monitor);
 
+/* Which exit codes count where nothing is said; @any_end: whether
+ * also those that a person stopped do. */
+const char *resolve_default_codes(enum config_target_type type, bool any_end);
+
 /* Without `opt_out`. */
 void resolve_selector(struct resolve *resolve, const struct reader *reader,
                       const struct raw_containers *raw,

@@ -71,6 +71,7 @@ static const struct config_containers *containers_of(
 	const char *label = label_of(resolve, type, asked->label);
 	struct config_containers *containers =
 		arena_calloc(resolve->memory, 1, sizeof(*containers));
+	const char *codes;
 	struct err err;
 
 	if (!containers) {
@@ -91,12 +92,8 @@ static const struct config_containers *containers_of(
 	if (asked->watch != CONFIG_WATCH_EXITED)
 		return containers;
 	containers->codes_label = label_of(resolve, type, "bouncer.exit_codes");
-	/* LXD and Incus do not tell how an instance has ended */
-	if (exit_codes_parse(slice_from(containers->any_end ? "0"
-	                                : from_labels_space(type)[0]
-	                                        ? "any"
-	                                        : "nonzero"),
-	                     &containers->codes, &err) < 0)
+	codes = resolve_default_codes(type, containers->any_end);
+	if (exit_codes_parse(slice_from(codes), &containers->codes, &err) < 0)
 		resolve->failed = -EINVAL;
 	return containers;
 }

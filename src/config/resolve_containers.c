@@ -192,13 +192,10 @@ static void read_opt_out(struct resolve *resolve, const struct reader *reader,
                          const char *text, struct config_containers *containers)
 {
 	struct slice rest = slice_from(text);
+	struct slice name;
 
-	while (rest.n > 0) {
-		size_t n = strcspn(rest.p, ",");
-
-		check_opt_out(reader, text, slice_trim(slice_make(rest.p, n)));
-		rest = slice_skip(rest, MIN(n + 1, rest.n));
-	}
+	while (slice_next(&rest, ',', &name))
+		check_opt_out(reader, text, slice_trim(name));
 	if (!text)
 		text = OPT_OUT;
 	containers->selector.opt_out =
@@ -254,13 +251,11 @@ static bool ladder_has(const struct config_monitor *monitor,
 
 /* Who takes away what is done with looks for success; who starts it again
  * looks for failure, where the engine tells it from success. */
-static const char *default_codes(const struct config_monitor *monitor,
-                                 bool any_end)
+const char *resolve_default_codes(enum config_target_type type, bool any_end)
 {
 	if (any_end)
 		return "0";
-	return monitor->type == CONFIG_TARGET_LXD ||
-	                       monitor->type == CONFIG_TARGET_INCUS
+	return type == CONFIG_TARGET_LXD || type == CONFIG_TARGET_INCUS
 	               ? "any"
 	               : "nonzero";
 }
@@ -278,7 +273,8 @@ static void read_exited(struct resolve *resolve, const struct reader *reader,
 	                      !ladder_has(monitor, STEP_RESTART);
 	containers->codes_given = text != NULL;
 	if (!text)
-		text = default_codes(monitor, containers->any_end);
+		text = resolve_default_codes(monitor->type,
+		                             containers->any_end);
 	if (exit_codes_parse(slice_from(text), &containers->codes, &err) < 0)
 		reader_value(reader, "exit_codes", text, "%s", err.message);
 	containers->codes_label =

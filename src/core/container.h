@@ -90,7 +90,7 @@ struct container {
 	int64_t stop_timeout_ms;
 	bool opted_out; /* its label says so, to a rule: see core/selector.h */
 	bool ended_by_us; /* a step of ours killed it: no engine says so, see
-	                         core/container_known.h */
+	                     core/container_known.h */
 };
 
 /* The value of a label, NULL if it has none of that name. */
@@ -106,9 +106,9 @@ bool container_label_time(const struct container *container, const char *name,
  * container_identity() - what stays the same when it is made anew
  *
  * "project/service/number" of compose where it has these labels and is no
- * "compose run", else its name, of LXD and Incus with "project/" before it unless that is "default".
- * Writes at most @size bytes with a NUL at the end; returns the length, cut
- * or not.
+ * "compose run", else its name, of LXD and Incus with "project/" before it
+ * unless that is "default". Writes at most @size bytes with a NUL at the end;
+ * returns the length, cut or not.
  */
 size_t container_identity(const struct container *container, char *out,
                           size_t size);

@@ -201,7 +201,7 @@ unsigned cover_wanted_by(const struct container_table *table,
 			container_of(node, struct subscription, node);
 
 		if (selects(table, subscription, container))
-			watches |= 1u << subscription->query->watch;
+			watches |= WATCH_BIT(subscription->query->watch);
 	}
 	return watches;
 }
@@ -224,7 +224,7 @@ unsigned cover_of(const struct entry *entry)
 			container_of(node, struct coverage, node);
 
 		if (cover->member && is_about(cover, entry))
-			watches |= 1u << cover->subscription->query->watch;
+			watches |= WATCH_BIT(cover->subscription->query->watch);
 	}
 	return watches;
 }
@@ -518,7 +518,7 @@ void cover_tell(struct container_table *table, struct entry *entry,
 		struct coverage *cover =
 			container_of(node, struct coverage, node);
 
-		if (watches & 1u << cover->subscription->query->watch &&
+		if (watches & WATCH_BIT(cover->subscription->query->watch) &&
 		    is_about(cover, entry))
 			tell(table, cover, always ? entry : NULL, now_ms);
 	}

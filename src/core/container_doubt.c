@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define HEALTH_BIT (1u << CONTAINERS_HEALTH)
-
 static void arm(struct container_table *table, struct entry *entry,
                 int64_t at_ms)
 {
@@ -24,7 +22,7 @@ void doubt_event(struct container_table *table, struct entry *entry,
 	int64_t ms;
 
 	doubt_end(table, entry);
-	if (!(cover_of(entry) & HEALTH_BIT))
+	if (!(cover_of(entry) & WATCH_BIT(CONTAINERS_HEALTH)))
 		return;
 	entry->hinted = kind == RUNTIME_EVENT_HEALTH;
 	/* what was asked to end, and does not, is watched again */
@@ -43,7 +41,7 @@ void doubt_looked(struct container_table *table, struct entry *entry, bool same,
 
 	if (entry->wanted) /* the next look knows more */
 		return;
-	ms = cover_of(entry) & HEALTH_BIT
+	ms = cover_of(entry) & WATCH_BIT(CONTAINERS_HEALTH)
 	             ? container_known_doubt_ms(&entry->known, entry->n_doubts,
 	                                        now_ms)
 	             : 0;
@@ -75,7 +73,7 @@ void container_table_wake(struct container_table *table, int64_t now_ms)
 	while ((due = deadlines_pop(&table->doubts, (uint64_t)now_ms))) {
 		struct entry *entry = container_of(due, struct entry, doubt);
 
-		if (cover_of(entry) & HEALTH_BIT)
+		if (cover_of(entry) & WATCH_BIT(CONTAINERS_HEALTH))
 			table_want(table, entry, false);
 	}
 }

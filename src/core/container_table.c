@@ -7,8 +7,7 @@
 #include "base/rng.h"
 #include "core/container_table_private.h"
 
-#define CLOCK_NS         (CONTAINER_CLOCK_MS * INT64_C(1000000))
-#define WATCH_BIT(watch) (1u << (watch))
+#define CLOCK_NS (CONTAINER_CLOCK_MS * INT64_C(1000000))
 
 /* Kept of every container, for identities and dependents. */
 static const char *const always_kept[] = {

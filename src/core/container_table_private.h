@@ -12,6 +12,9 @@
 #include "core/container_table.h"
 #include "core/deadlines.h"
 
+/* In a set of enum containers_watch. */
+#define WATCH_BIT(watch) (1u << (watch))
+
 struct entry;
 
 struct subscription {
@@ -111,7 +114,7 @@ void cover_detach(struct container_table *table, struct entry *entry);
 int cover_select(struct container_table *table, struct entry *entry,
                  const struct container *container) MUST_CHECK;
 
-/* The kinds of watches (bits 1 << enum containers_watch) that would cover
+/* The kinds of watches (WATCH_BIT) that would cover
  * @container, and that do cover the entry, if it is in front. */
 unsigned cover_wanted_by(const struct container_table *table,
                          const struct container *container);

@@ -21,18 +21,6 @@ static struct slice label_of(const struct container *container,
 	return slice_from(container_label(container, name));
 }
 
-/* Up to @separator; @rest goes on after it. False at the end. */
-static bool next_part(struct slice *rest, char separator, struct slice *part)
-{
-	const char *end = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
-
-	if (rest->n == 0)
-		return false;
-	*part = slice_make(rest->p, end ? (size_t)(end - rest->p) : rest->n);
-	*rest = slice_skip(*rest, end ? part->n + 1 : part->n);
-	return true;
-}
-
 /* --- who depends on whom ------------------------------------------------------ */
 
 static bool is_named(const char *reference, const struct container *container)
@@ -63,13 +51,14 @@ static bool compose_restarts(struct slice depends, struct slice service,
 {
 	struct slice one, name, condition, restart;
 
-	while (next_part(&depends, ',', &one)) {
+	while (slice_next(&depends, ',', &one)) {
 		one = slice_trim(one);
-		if (!next_part(&one, ':', &name) || !slice_equal(name, service))
+		if (!slice_next(&one, ':', &name) ||
+		    !slice_equal(name, service))
 			continue;
 		*mentionedp = true;
-		return next_part(&one, ':', &condition) &&
-		       next_part(&one, ':', &restart) &&
+		return slice_next(&one, ':', &condition) &&
+		       slice_next(&one, ':', &restart) &&
 		       slice_is_nocase(restart, "true");
 	}
 	return false;
@@ -94,7 +83,7 @@ static bool depends_by_label(const struct search *search,
 	                                   : slice_make("", 0);
 	struct slice name;
 
-	while (next_part(&names, ',', &name)) {
+	while (slice_next(&names, ',', &name)) {
 		if (parent->name[0] && slice_is(slice_trim(name), parent->name))
 			return true;
 	}

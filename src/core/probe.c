@@ -88,7 +88,7 @@ bool probe_wants_ip(const struct probe *probe)
 
 	while (text && (text = strstr(text, "{{"))) {
 		text += 2;
-		while (*text == ' ')
+		while (*text == ' ' || *text == '\t')
 			text++;
 		if (strncmp(text, "ip", 2) == 0)
 			return true;

@@ -195,16 +195,13 @@ static bool opts_out_by(struct slice name, const struct container *container)
 static bool opts_out(const char *opt_out, const struct container *container)
 {
 	struct slice rest = slice_from(opt_out);
+	struct slice name;
 
-	for (;;) {
-		size_t n = strcspn(rest.p, ",");
-
-		if (opts_out_by(slice_trim(slice_make(rest.p, n)), container))
+	while (slice_next(&rest, ',', &name)) {
+		if (opts_out_by(slice_trim(name), container))
 			return true;
-		if (n == rest.n)
-			return false;
-		rest = slice_skip(rest, n + 1);
 	}
+	return false;
 }
 
 bool selector_opts_out(const struct selector *selector,

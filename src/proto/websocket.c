@@ -30,13 +30,11 @@ int websocket_accept(struct buf *buf, struct slice key)
 /* Is @word among the comma-separated ones of @list? */
 static bool lists(struct slice list, const char *word)
 {
-	while (list.n) {
-		const char *comma = memchr(list.p, ',', list.n);
-		size_t n = comma ? (size_t)(comma - list.p) : list.n;
+	struct slice one;
 
-		if (slice_is_nocase(slice_trim(slice_make(list.p, n)), word))
+	while (slice_next(&list, ',', &one)) {
+		if (slice_is_nocase(slice_trim(one), word))
 			return true;
-		list = slice_skip(list, comma ? n + 1 : n);
 	}
 	return false;
 }

@@ -148,6 +148,13 @@ struct containers_query kit_exited_query(const struct kit *kit)
 		                          .codes = &kit->nonzero };
 }
 
+void kit_init_health(struct kit *kit)
+{
+	kit_init(kit);
+	kit->health = kit_health_query(kit);
+	kit_subscribe(kit, 0, &kit->health);
+}
+
 struct container kit_unhealthy(const char *id, const char *name)
 {
 	struct container container = kit_container(id, name);

@@ -33,9 +33,12 @@ struct kit {
 	int64_t now_ms;
 	struct exit_codes any, nonzero;
 	struct selector all;
+	struct containers_query health; /* of kit_init_health() */
 };
 
 void kit_init(struct kit *kit);
+/* … with a subscription 0 to the health of all. */
+void kit_init_health(struct kit *kit);
 void kit_fini(struct kit *kit);
 void kit_subscribe(struct kit *kit, uint32_t subscription,
                    const struct containers_query *query);

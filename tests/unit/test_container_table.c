@@ -13,12 +13,9 @@
 static void test_healthy_needs_no_look(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	container_table_list_begin(kit.table, true);
 	kit_element(&kit, &web);
 	container_table_list_end(kit.table, true);
@@ -43,14 +40,11 @@ static void test_healthy_needs_no_look(void **state)
 static void test_list_waits_for_its_looks(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container sick[2] = { kit_unhealthy("1", "a"),
 		                     kit_unhealthy("2", "b") };
 	unsigned n_begun;
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	container_table_list_begin(kit.table, true);
 	kit_element(&kit, &sick[0]);
 	kit_element(&kit, &sick[1]);
@@ -155,14 +149,11 @@ static void test_known_ends_are_not_looked_at(void **state)
 static void test_list_that_fails(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 	struct reading refused = { .result = READING_REFUSED,
 		                   .detail = "nobody there" };
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	container_table_list_begin(kit.table, true);
 	container_table_list_end(kit.table, false);
@@ -184,15 +175,12 @@ static void test_list_that_fails(void **state)
 static void test_events_during_a_list(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 	struct container db = kit_container("2", "db");
 	struct container new = kit_container("3", "new");
 	struct container never = kit_container("4", "never");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	container_table_list_begin(kit.table, true);
 	kit_element(&kit, &web);
 	kit_element(&kit, &db);
@@ -225,12 +213,9 @@ static void test_events_during_a_list(void **state)
 static void test_same_id_again_during_a_list(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container c1 = kit_container("default/c1", "c1");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &c1, 1);
 	container_table_list_begin(kit.table, false);
 	kit_event(&kit, RUNTIME_EVENT_REMOVED, c1.id);
@@ -251,13 +236,10 @@ static void test_same_id_again_during_a_list(void **state)
 static void test_event_is_told_at_once(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 	struct container sick = kit_unhealthy("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	kit_health_event(&kit, "1", CONTAINER_HEALTH_UNHEALTHY);
 	HEALTH(&kit, "web", GOOD); /* nobody has looked */
@@ -283,12 +265,9 @@ static void test_event_is_told_at_once(void **state)
 static void test_a_restart(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_unhealthy("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	HEALTH(&kit, "web", BAD);
 	kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
@@ -363,13 +342,10 @@ static void test_what_is_bad(void **state)
 static void test_same_health_during_a_look(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 	struct container resumed = kit_container("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	kit_event(&kit, RUNTIME_EVENT_PAUSED, "1");
 	kit_event(&kit, RUNTIME_EVENT_RESUMED, "1");
@@ -387,12 +363,9 @@ static void test_same_health_during_a_look(void **state)
 static void test_paused(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	kit_event(&kit, RUNTIME_EVENT_PAUSED, "1");
 	HEALTH(&kit, "web", IDLE);
@@ -416,12 +389,9 @@ static void test_paused(void **state)
 static void test_asked_is_not_for_ever(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_unhealthy("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	kit_event(&kit, RUNTIME_EVENT_ASKED, "1");
 	kit_list(&kit, &web, 1);
@@ -437,14 +407,11 @@ static void test_asked_is_not_for_ever(void **state)
 static void test_urgent_first(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container all[3] = { kit_container("1", "a"),
 		                    kit_container("2", "b"),
 		                    kit_container("3", "c") };
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, all, 3);
 	kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
 	kit_event(&kit, RUNTIME_EVENT_STARTED, "2");
@@ -462,13 +429,10 @@ static void test_urgent_first(void **state)
 static void test_look_that_is_too_old(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 	struct container sick = kit_unhealthy("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	kit_health_event(&kit, "1", CONTAINER_HEALTH_UNHEALTHY);
 	kit_expect_look(&kit, "1");
@@ -488,12 +452,9 @@ static void test_look_that_is_too_old(void **state)
 static void test_looks_that_fail(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	container_table_check(kit.table, kit_member(&kit, 0, "web"));
 	kit_expect_look(&kit, "1");
@@ -523,12 +484,9 @@ static void test_looks_that_fail(void **state)
 static void test_unknown_ids(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, NULL, 0);
 	kit_health_event(&kit, "1", CONTAINER_HEALTH_HEALTHY);
 	assert_null(container_table_find(kit.table, "1"));
@@ -549,7 +507,6 @@ static void test_unknown_ids(void **state)
 static void test_repeated_event(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 	struct runtime_event event = { .kind = RUNTIME_EVENT_STARTED,
 		                       .id = "1",
@@ -557,9 +514,7 @@ static void test_repeated_event(void **state)
 		                       .project = "",
 		                       .exit_code = -1 };
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	kit_event(&kit, RUNTIME_EVENT_STARTED, "1");
 	kit_expect_look(&kit, "1");
@@ -584,12 +539,9 @@ static void test_repeated_event(void **state)
 static void test_renamed(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	kit_event(&kit, RUNTIME_EVENT_RENAMED, "1");
 	kit_expect_look(&kit, "1");
@@ -605,14 +557,11 @@ static void test_renamed(void **state)
 static void test_recreated(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container old = kit_of_compose("1", "shop-web-1", 1000);
 	struct container new = kit_of_compose("2", "1_shop-web-1", 2000);
 	const struct container *known;
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &old, 1);
 	HEALTH(&kit, "shop/web/1", GOOD);
 	known = container_table_find(kit.table, "1");
@@ -648,13 +597,10 @@ static void test_recreated(void **state)
 static void test_younger_one_goes(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container both[2] = { kit_of_compose("2", "b", 2000),
 		                     kit_of_compose("1", "a", 1000) };
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, both, 2);
 	assert_int_equal(kit.n_appeared, 1);
 	assert_string_equal(kit_member(&kit, 0, "shop/web/1")->id, "2");
@@ -670,12 +616,9 @@ static void test_younger_one_goes(void **state)
 static void test_left_out_after_a_look(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container web = kit_container("1", "web");
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit_list(&kit, &web, 1);
 	HEALTH(&kit, "web", GOOD);
 	kit_health_event(&kit, "1", CONTAINER_HEALTH_UNHEALTHY);
@@ -694,13 +637,10 @@ static void test_left_out_after_a_look(void **state)
 static void test_refused_and_forgotten(void **state)
 {
 	struct kit kit;
-	struct containers_query query;
 	struct container all[2] = { kit_container("1", "a"),
 		                    kit_container("2", "b") };
 
-	kit_init(&kit);
-	query = kit_health_query(&kit);
-	kit_subscribe(&kit, 0, &query);
+	kit_init_health(&kit);
 	kit.max_members = 1;
 	kit_list(&kit, all, 2);
 	kit_list(&kit, all, 2);
