@@ -383,7 +383,7 @@ static int link_init(struct link *link, struct chain *chain,
                      const struct dependent *dependent)
 {
 	const struct container *container = dependent->container;
-	const char *project = text_or_empty(container->project);
+	const char *project = daemon_project_of(container);
 	char remedy[REASON_SIZE] = "";
 	char *at;
 
@@ -538,7 +538,6 @@ static struct chain *chain_new(struct watched *watched)
 	chain->monitor = text_put(&at, monitor->name);
 	chain->name = text_put(&at, text->container);
 	chain->id = text_put(&at, text->id);
-	chain->project = text_put(&at, text->project);
 	chain->url = text_put(&at, url);
 	chain->daemon = watched->daemon;
 	chain->config = watched->daemon->config;

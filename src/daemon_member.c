@@ -12,8 +12,7 @@
 
 /* --- its container --------------------------------------------------------- */
 
-/* As in configurations, where the default project is none. */
-static const char *project_of(const struct container *container)
+const char *daemon_project_of(const struct container *container)
 {
 	const char *project = text_or_empty(container->project);
 

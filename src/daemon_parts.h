@@ -12,6 +12,7 @@
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
+ *     daemon_begun.c    a restart that begins is written down first
  *     daemon_dependents.c  who is restarted after another was
  *     daemon_notice.c   what people are told
  *     daemon_state.c    what survives our own restart

@@ -15,9 +15,9 @@ static const char *const titles[] = {
 static void print_list(const struct command_io *io)
 {
 	(void)fprintf(io->out,
-	              "Bouncer watches what jobs push to a Prometheus "
-	              "Pushgateway, or to itself, and\nrestarts what went "
-	              "quiet.\n\n"
+	              "Bouncer watches the health of containers, and what jobs "
+	              "push to a Prometheus\nPushgateway or to itself, and "
+	              "restarts what is unhealthy or went quiet.\n\n"
 	              "usage: bouncer [COMMAND] [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (i == 0 || commands[i]->group != commands[i - 1]->group)

@@ -13,7 +13,7 @@
 #define PROBLEMS_MAX_BYTES (8 << 20)
 
 static const char help[] =
-	"Watches, and bounces what went quiet, until SIGTERM or SIGINT.\n"
+	"Watches, and bounces what is bad, until SIGTERM or SIGINT.\n"
 	"SIGHUP reads the configuration again.\n"
 	"\n"
 	"  --config FILE           default: ./config.yml, then\n"
