@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "io/atomic_file.h"
+#include "io/secret_file.h"
 
 enum secret_kind { SECRET_TOKEN, SECRET_USER };
 
@@ -106,9 +107,7 @@ static int add_file(struct auth *auth, enum secret_kind kind, const char *path,
 		if (r < 0)
 			(void)err_wrap(err, "%s", path);
 	}
-	if (text.p)
-		explicit_bzero(text.p, text.cap);
-	buf_fini(&text);
+	secret_wipe(&text);
 	return r;
 }
 
@@ -179,9 +178,7 @@ static bool is_known_user(const struct auth *auth, struct slice encoded)
 	buf_init(&given, AUTH_MAX_SECRET);
 	if (base64_decode(&given, encoded) == 0)
 		known = is_known(auth, SECRET_USER, buf_slice(&given));
-	if (given.p)
-		explicit_bzero(given.p, given.cap);
-	buf_fini(&given);
+	secret_wipe(&given);
 	return known;
 }
 
