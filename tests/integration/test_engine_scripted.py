@@ -14,7 +14,7 @@ from daemons.bouncer import program, rule, settings
 from daemons.scripted_docker import ScriptedDocker
 
 MANY = 1000
-STORM = 2000            # events at once, as one piece
+STORM = 2000            # events at once, in pieces of about fifty
 STORMS = 5              # the cheapest counts: load only ever adds to it
 STORM_BUDGET = 0.6      # seconds of CPU for 50,000 events
 
