@@ -11,8 +11,8 @@
 #include "base/number.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "io/atomic_file.h"
 #include "io/http_client.h"
-#include "io/secret_file.h"
 #include "proto/timestamp.h"
 #include "proto/url.h"
 
@@ -98,7 +98,9 @@ static void want_turn(struct notifier *notifier)
 
 static void send_free(struct notifier_send *send)
 {
-	secret_wipe(&send->token);
+	if (send->token.p)
+		explicit_bzero(send->token.p, send->token.cap);
+	buf_fini(&send->token);
 	buf_fini(&send->url);
 	buf_fini(&send->body);
 	buf_fini(&send->names);
@@ -339,9 +341,28 @@ static void on_called(struct http_call *call)
 /* The first line of the file, as a header's value. */
 static int read_token(struct notifier_send *send, struct err *err)
 {
+	struct slice line;
+	struct buf text;
+	int r = atomic_file_read(send->token_file, NOTIFIER_TOKEN_MAX, &text,
+	                         err);
+
+	line = buf_slice(&text);
+	line.n = strcspn(buf_text(&text), "\r\n");
+	line = slice_trim(line);
+	if (r == 0 && (line.n == 0 || !text_is_printable(line)))
+		r = err_set(err, -EINVAL, "%s holds no token in its first line",
+		            send->token_file);
 	buf_reset(&send->token);
-	(void)buf_puts(&send->token, BEARER_PREFIX);
-	return secret_file_read(send->token_file, &send->token, err);
+	if (r == 0) {
+		(void)buf_puts(&send->token, BEARER_PREFIX);
+		(void)buf_append(&send->token, line.p, line.n);
+		if (send->token.failed)
+			r = err_set(err, send->token.failed, "out of memory");
+	}
+	if (text.p)
+		explicit_bzero(text.p, text.cap);
+	buf_fini(&text);
+	return r;
 }
 
 static size_t fill_headers(struct notifier_send *send)

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "io/atomic_file.h"
-#include "io/secret_file.h"
 
 enum secret_kind { SECRET_TOKEN, SECRET_USER };
 
@@ -107,7 +106,9 @@ static int add_file(struct auth *auth, enum secret_kind kind, const char *path,
 		if (r < 0)
 			(void)err_wrap(err, "%s", path);
 	}
-	secret_wipe(&text);
+	if (text.p)
+		explicit_bzero(text.p, text.cap);
+	buf_fini(&text);
 	return r;
 }
 
@@ -178,7 +179,9 @@ static bool is_known_user(const struct auth *auth, struct slice encoded)
 	buf_init(&given, AUTH_MAX_SECRET);
 	if (base64_decode(&given, encoded) == 0)
 		known = is_known(auth, SECRET_USER, buf_slice(&given));
-	secret_wipe(&given);
+	if (given.p)
+		explicit_bzero(given.p, given.cap);
+	buf_fini(&given);
 	return known;
 }
 

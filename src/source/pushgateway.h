@@ -26,8 +26,10 @@
 #include "core/push_table.h"
 #include "source/source.h"
 
-#define PUSHGATEWAY_JITTER_MS    50   /* before the first reading, at most */
-#define PUSHGATEWAY_CHECK_GAP_MS 1000 /* between two readings asked for */
+#define PUSHGATEWAY_JITTER_MS    50    /* before the first reading, at most */
+#define PUSHGATEWAY_CHECK_GAP_MS 1000  /* between two readings asked for */
+#define PUSHGATEWAY_BACKOFF_MAX  8     /* intervals between two tries */
+#define PUSHGATEWAY_BACKOFF_MS   60000 /* … unless the interval is longer */
 
 struct http_client;
 struct pushgateway;

@@ -21,7 +21,6 @@
 #include <uv.h>
 #include "base/err.h"
 #include "base/log.h"
-#include "source/exchange.h" /* struct source_credentials */
 #include "source/source.h"
 
 #define QUERY_MAX_SERVERS 8
@@ -29,7 +28,22 @@
 	1000 /* between two readings asked for, or the
 	                           interval if that is shorter */
 
+struct http_client;
 struct query;
+
+/* How its servers, or an exporter, are asked; borrowed, also what it points
+ * to, until closed. Files are read for each request. */
+struct source_credentials {
+	const char *token_file;      /* Authorization: Bearer …; NULL */
+	const char *basic_auth_file; /* user:password; NULL */
+	const struct source_header *headers;
+	size_t n_headers;
+};
+
+struct source_header {
+	const char *name;
+	const char *value;
+};
 
 struct query_options {
 	uv_loop_t *loop;

@@ -14,7 +14,7 @@
 #include <uv.h>
 #include "base/err.h"
 #include "base/log.h"
-#include "source/exchange.h" /* struct source_credentials */
+#include "source/query.h" /* struct source_credentials */
 #include "source/source.h"
 
 #define SCRAPE_MAX_SERIES \

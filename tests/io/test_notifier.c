@@ -389,7 +389,7 @@ static void test_token(void **state)
 	world.webhook.max_tries = 1;
 	run(&world, NULL, 0, NOTIFIER_FAILED, "token");
 	write_file(path, " \n");
-	run(&world, NULL, 0, NOTIFIER_FAILED, "holds no secret");
+	run(&world, NULL, 0, NOTIFIER_FAILED, "holds no token");
 	assert_int_equal(world.peer.n_accepted, 0);
 
 	test_peer_script(&world.peer, steps, 2);
