@@ -2,8 +2,9 @@
 """Fixtures: the program, and the real peers that it watches and acts on.
 
 Peers that are slow to start live for the whole run and are swept after each
-test; those that a test stops and starts are its own. A peer that cannot run
-here skips its tests, with the reason in the summary; nothing passes silently.
+test; those that a test stops and starts are its own. A peer that is not here
+skips its tests, with the remedy in the summary; one that is here and does not
+start fails them.
 """
 
 import os
@@ -23,11 +24,12 @@ from daemons.docker import Docker    # noqa: E402
 from daemons.lxd import Incus, Lxd    # noqa: E402
 from daemons.machine import Here, Trixie    # noqa: E402
 from daemons.podman import Podman    # noqa: E402
-from daemons.process import Unavailable    # noqa: E402
+from daemons.process import NotStarted, Unavailable    # noqa: E402
 from daemons.prometheus import Prometheus    # noqa: E402
 from daemons.pushgateway import Pushgateway    # noqa: E402
 from daemons.receiver import Receiver    # noqa: E402
 from daemons.scripted import ScriptedGateway    # noqa: E402
+from daemons.scripted_exporter import ScriptedExporter    # noqa: E402
 
 _missing = {}   # peer: why it cannot run
 
@@ -70,13 +72,18 @@ def directory(request):
 
 
 def _start(name, make, start):
+    peer = None
     try:
         peer = make()
         start(peer)
         return peer
     except Unavailable as reason:
         _missing[name] = str(reason)
-        pytest.skip(f"{name}: {str(reason).splitlines()[0]}")
+        pytest.skip(f"{name}: {reason}")
+    except Exception:
+        if hasattr(peer, "stop"):
+            peer.stop()
+        raise
 
 
 @pytest.fixture
@@ -89,10 +96,33 @@ def pushgateway(directory):
 
 
 @pytest.fixture
-def prometheus(directory):
-    path = tempfile.mkdtemp(prefix="prometheus-", dir=directory)
-    peer = _start("prometheus", lambda: Prometheus(path),
-                  lambda server: server.start())
+def prometheus_servers(directory):
+    """prometheus_servers(n, every="1s"): a list of so many, all started."""
+    started = []
+
+    def start(n, every="1s"):
+        for _ in range(n):
+            path = tempfile.mkdtemp(prefix="prometheus-", dir=directory)
+            started.append(_start("prometheus",
+                                  lambda path=path: Prometheus(path, every),
+                                  lambda server: server.start()))
+        return started[-n:]
+
+    yield start
+    for peer in started:
+        peer.stop()
+
+
+@pytest.fixture
+def prometheus(prometheus_servers):
+    return prometheus_servers(1)[0]
+
+
+@pytest.fixture
+def scripted_exporter():
+    """Whose values a test sets."""
+    peer = ScriptedExporter()
+    peer.start()
     yield peer
     peer.stop()
 
@@ -185,7 +215,7 @@ def bouncer(directory, request):
         started.append(one)
         try:
             one.start(yaml, **options)
-        except Unavailable as reason:
+        except NotStarted as reason:
             pytest.fail(str(reason), pytrace=False)
         return one
 
