@@ -186,7 +186,7 @@ void resolve_rule_name(const struct reader *reader,
                        const struct config_monitor *monitor,
                        const char *members);
 
-/* What the members of that rule are, "container"; NULL if it is none. */
+/* What the members of that rule are, "a container"; NULL if it is none. */
 const char *resolve_member_word(const struct config_monitor *monitor);
 
 /* Of a monitor whose type and steps are known. */

@@ -65,13 +65,13 @@ const char *resolve_member_word(const struct config_monitor *monitor)
 	switch (monitor->watch) {
 	case CONFIG_WATCH_HEALTH:
 	case CONFIG_WATCH_EXITED:
-		return "container";
+		return "a container";
 	case CONFIG_WATCH_METRIC:
 		return monitor->metric && monitor->metric->series == SERIES_EACH
-		               ? "series"
+		               ? "a series"
 		               : NULL;
 	case CONFIG_WATCH_ALERT:
-		return "alert";
+		return "an alert";
 	case CONFIG_WATCH_PUSH:
 	case N_CONFIG_WATCHES:
 	default:
