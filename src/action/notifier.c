@@ -365,7 +365,7 @@ static int call_begin(struct notifier_send *send, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	r = webhook_url_parse(buf_slice(&send->url), &url, &target, err);
+	r = url_parse_target(buf_slice(&send->url), &url, &target, err);
 	if (r < 0)
 		return r;
 	send->n_said = 0;
@@ -559,7 +559,7 @@ static int copy_request(struct notifier_send *send,
 	    (webhook->ca_file && !send->ca_file) ||
 	    copy_headers(send, webhook, notice) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	return webhook_url_parse(buf_slice(&send->url), &url, &target, err);
+	return url_parse_target(buf_slice(&send->url), &url, &target, err);
 }
 
 static struct notifier_send *send_new(struct notifier *notifier,

@@ -4,10 +4,9 @@
  * PromQL, without the braces: job="api",instance=~"web-.*",env!="dev".
  * https://prometheus.io/docs/prometheus/latest/querying/basics/
  *
- * A label that is absent has the empty value. Regular expressions are POSIX
- * extended ones (regcomp) and must match the whole value; back references,
- * which no PromQL has and which can take forever, are refused, as are the
- * classes of RE2 (\\d, \\w, (?i)) that would silently mean something else.
+ * A label that is absent has the empty value. Values stand in quotes of any of
+ * PromQL's three kinds, with Go's escapes; so may names. Regular expressions
+ * are those of core/pattern.h and must match the whole value.
  */
 #pragma once
 
@@ -20,9 +19,6 @@
 
 #define MATCHERS_MAX     32   /* of one list */
 #define MATCHER_MAX_TEXT 4096 /* bytes of a list */
-#define MATCHER_MAX_SUBJECT \
-	4096 /* bytes of a value that is matched; what
-	                              is longer matches no regular expression */
 
 enum matcher_op {
 	MATCHER_EQUAL,

@@ -41,6 +41,8 @@ N_POLLED = 8            # they take five seconds each
 N_STUBBORN = 20
 N_STUBBORN_POLLED = 3   # one after the other, ten seconds each
 N_IDLE = 50
+N_STORM = 2000          # events
+N_STORMS = 5            # the cheapest counts
 N_RESIDENT = (50, 1000)
 SICK = b'"health_status: unhealthy"'
 UNHEALTHY = ("/containers/json?filters="
@@ -276,6 +278,37 @@ def bench_memory(directory):
         engine.stop()
 
 
+def bench_storm(directory):
+    """Events of others, as if the engine did not filter: glued as under load,
+    and each with a wake-up of its own."""
+    engine = ScriptedDocker(os.path.join(directory, "storm.sock"))
+    engine.add("web")
+    engine.start()
+    program = Program(directory, engine.socket)
+    program.wait_known(1)
+    time.sleep(1)
+    events = [("exec_create: /bin/sh -c true", f"{i:064x}",
+               {"execID": "e" * 64, "image": "nginx:latest", "name": f"n{i}",
+                "com.docker.compose.project": "shop"})
+              for i in range(N_STORM)]
+    for what, glued, per_turn, pause, budget in (
+            ("at once", True, 50, 0, "≤ 0.6 s"),
+            ("one by one, evenly over a minute", False, 1, 60 / 50000, "")):
+        engine.glued = glued
+        costs = []
+        for _ in range(N_STORMS):
+            sent, spent = engine.n_sent, kit.cpu_ns(program.pid)
+            engine.emit(events, per_turn=per_turn, pause=pause)
+            wait_until(lambda: engine.n_sent - sent >= N_STORM, 60, "a storm")
+            time.sleep(0.1)     # sent is not yet read
+            spent = kit.cpu_ns(program.pid) - spent
+            costs.append(spent / 1e9 / N_STORM * 50000)
+        row(f"50,000 unrelated events, {what}: CPU", f"{min(costs):.2f} s",
+            budget)
+    program.stop()
+    engine.stop()
+
+
 def main(build, seconds):
     os.environ["BOUNCER"] = os.path.abspath(f"{build}/src/bouncer")
     directory = tempfile.mkdtemp(prefix="bench-health-")
@@ -292,6 +325,7 @@ def main(build, seconds):
             bench_stubborn(docker, events, directory)
             bench_idle(docker, recorder, directory, seconds)
             bench_memory(directory)
+            bench_storm(directory)
     finally:
         recorder.stop()
         docker.stop()

@@ -2,8 +2,9 @@
 """Fixtures: the program, and the real peers that it watches and acts on.
 
 Peers that are slow to start live for the whole run and are swept after each
-test; those that a test stops and starts are its own. A peer that cannot run
-here skips its tests, with the reason in the summary; nothing passes silently.
+test; those that a test stops and starts are its own. A peer that is not here
+skips its tests, with the remedy in the summary; one that is here and does not
+start fails them.
 """
 
 import os
@@ -23,7 +24,7 @@ from daemons.docker import Docker    # noqa: E402
 from daemons.lxd import Incus, Lxd    # noqa: E402
 from daemons.machine import Here, Trixie    # noqa: E402
 from daemons.podman import Podman    # noqa: E402
-from daemons.process import Unavailable    # noqa: E402
+from daemons.process import NotStarted, Unavailable    # noqa: E402
 from daemons.prometheus import Prometheus    # noqa: E402
 from daemons.pushgateway import Pushgateway    # noqa: E402
 from daemons.receiver import Receiver    # noqa: E402
@@ -71,13 +72,18 @@ def directory(request):
 
 
 def _start(name, make, start):
+    peer = None
     try:
         peer = make()
         start(peer)
         return peer
     except Unavailable as reason:
         _missing[name] = str(reason)
-        pytest.skip(f"{name}: {str(reason).splitlines()[0]}")
+        pytest.skip(f"{name}: {reason}")
+    except Exception:
+        if hasattr(peer, "stop"):
+            peer.stop()
+        raise
 
 
 @pytest.fixture
@@ -209,7 +215,7 @@ def bouncer(directory, request):
         started.append(one)
         try:
             one.start(yaml, **options)
-        except Unavailable as reason:
+        except NotStarted as reason:
             pytest.fail(str(reason), pytrace=False)
         return one
 

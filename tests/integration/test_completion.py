@@ -75,7 +75,7 @@ def test_bash_after_dashes():
 @pytest.fixture
 def zsh(directory):
     if not shutil.which("zsh"):
-        pytest.skip("zsh: apt-get install zsh")
+        pytest.skip("zsh is not installed (apt-get install zsh)")
     terminals = []
 
     def start(env=None):

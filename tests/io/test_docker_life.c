@@ -208,7 +208,8 @@ static void test_usual_places(void **state)
 	char path[128];
 
 	if (access("/run/podman/podman.sock", F_OK) == 0) {
-		print_message("a Podman of this machine is in the way\n");
+		print_message("SKIPPED: a Podman of this machine has the usual "
+		              "place (systemctl stop podman.socket)\n");
 		skip();
 	}
 	docker_begin_test(&fixture, rows);

@@ -94,7 +94,8 @@ static bool has_ipv6(void)
 	if (fd >= 0)
 		(void)close(fd);
 	if (!has)
-		print_message("SKIPPED: this machine has no IPv6\n");
+		print_message("SKIPPED: this machine has no IPv6 (sysctl -w "
+		              "net.ipv6.conf.lo.disable_ipv6=0)\n");
 	return has;
 }
 

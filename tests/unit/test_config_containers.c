@@ -351,8 +351,8 @@ static const struct {
 	const char *problem; /* behind "t.yml:1: monitors[0]" */
 } wrong[] = {
 	{ "{name: a, watch: helth, type: docker",
-	  ".watch: \"helth\" is not one of push, health, exited; did you mean "
-	  "health?" },
+	  ".watch: \"helth\" is not one of push, health, exited, metric, "
+	  "alert; did you mean health?" },
 	{ "{name: a, watch: health, type: host",
 	  ".type: \"host\" has no containers to watch; use docker, podman, lxd "
 	  "or incus" },

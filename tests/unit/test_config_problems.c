@@ -394,7 +394,7 @@ static void test_steps(void **state)
 		  "t.yml:9: monitors[0].steps[0].type: \"reboot\" is not one "
 		  "of "
 		  "restart, stop, start, kill, exec, run, log, remove, "
-		  "webhook; did you mean remove?\n"
+		  "webhook, plugin; did you mean remove?\n"
 		  "t.yml:10: monitors[0].steps[1].type: is missing\n"
 		  "t.yml:11: monitors[0].steps[2].command: is missing\n"
 		  "t.yml:12: monitors[0].steps[3].timeout: \"1\" is not a "

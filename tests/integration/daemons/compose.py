@@ -12,13 +12,17 @@ COMPOSE_SECONDS = 120
 
 def find_compose(env):
     """Version 1 is a program, version 2 a plugin of docker's."""
-    for command in (["docker-compose"], ["docker", "compose"]):
-        program = shutil.which(command[0], path=SEARCH_PATH)
-        if program and subprocess.run(
-                [program, *command[1:], "version"], capture_output=True,
-                env=env, check=False).returncode == 0:
-            return [program, *command[1:]]
-    raise Unavailable("there is no compose (apt-get install docker-compose)")
+    program = shutil.which("docker-compose", path=SEARCH_PATH)
+    if program:
+        return [program]
+    # whether there is a plugin, only docker knows
+    docker = shutil.which("docker", path=SEARCH_PATH)
+    if docker and subprocess.run(
+            [docker, "compose", "version"], capture_output=True,
+            env=env, check=False).returncode == 0:
+        return [docker, "compose"]
+    raise Unavailable("docker-compose is not installed "
+                      "(apt-get install docker-compose)")
 
 
 class Compose:

@@ -10,8 +10,9 @@ import shutil
 import stat
 import subprocess
 
-from .process import (SEARCH_PATH, Process, Unavailable, find_program,
-                      need_root, unmount_below, wait_until)
+from .process import (SEARCH_PATH, NotStarted, Process, Unavailable,
+                      find_program, need_cgroups, need_root, unmount_below,
+                      wait_until)
 
 BOOTSTRAP_SECONDS = 420
 BOOT_SECONDS = 60
@@ -29,7 +30,7 @@ def release():
         words = dict(line.rstrip("\n").split("=", 1) for line in lines
                      if "=" in line)
     if words.get("ID") != "debian":
-        raise Unavailable("this is not Debian")
+        raise Unavailable("this is not Debian (run the tests on Debian)")
     return words["VERSION_CODENAME"]
 
 
@@ -67,7 +68,8 @@ def mirror(codename):
     for address, suites, components, keyring in _sources():
         if codename in suites and "main" in components:
             return address, keyring
-    raise Unavailable(f"apt has no source for {codename} main")
+    raise Unavailable(f"apt has no source for {codename} main "
+                      "(put one into /etc/apt/sources.list)")
 
 
 def proxies():
@@ -112,14 +114,14 @@ class Debian:
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     timeout=BOOTSTRAP_SECONDS)
             except subprocess.TimeoutExpired:
-                self._unavailable(f"not done in {BOOTSTRAP_SECONDS} s")
+                self._give_up(f"not done in {BOOTSTRAP_SECONDS} s")
         if done.returncode:
-            self._unavailable(f"exit {done.returncode}")
+            self._give_up(f"exit {done.returncode}")
 
-    def _unavailable(self, why):
+    def _give_up(self, why):
         tail = self.log_tail()
         self.remove()
-        raise Unavailable(f"debootstrap: {why}\n{tail}")
+        raise NotStarted(f"debootstrap: {why}\n{tail}")
 
     def log_tail(self):
         with open(self.log, encoding="utf-8", errors="replace") as lines:
@@ -176,13 +178,14 @@ class Debian:
 
     def boot(self):
         program = find_program("systemd-nspawn", "systemd-container")
+        need_cgroups("systemd-nspawn")
         self._nspawn = Process(
             [program, f"--directory={self.root}", "--boot", "--register=no",
              "--keep-unit", "--quiet", "--console=pipe", "--private-network",
              "--machine=bouncer-test"], self.log + ".boot")
         try:
             self._nspawn.wait_ready(self._booted, BOOT_SECONDS)
-        except Unavailable:
+        except NotStarted:
             self.halt()
             raise
 

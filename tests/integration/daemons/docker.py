@@ -7,8 +7,8 @@ import urllib.parse
 
 from .http import Client, Refused
 from .machine import Here
-from .process import (Process, Unavailable, end_leftovers, need_root,
-                      unmount_below, wait_until)
+from .process import (NotStarted, Process, end_leftovers, need_cgroups,
+                      need_root, unmount_below, wait_until)
 from .rootfs import docker_image
 
 READY_SECONDS = 60
@@ -173,6 +173,7 @@ class Engine:
 class Docker(Engine):
     def __init__(self, directory, machine=None):
         need_root("dockerd")
+        need_cgroups("dockerd")
         os.makedirs(directory, exist_ok=True)
         super().__init__(os.path.join(directory, "docker.sock"))
         self._directory = directory
@@ -207,10 +208,10 @@ class Docker(Engine):
                 self.run("probe", ["/bin/sleep", "1000"])
                 self.remove_all()
                 return
-            except (Unavailable, Refused, OSError) as error:
+            except (NotStarted, Refused, OSError) as error:
                 reason = error
                 self.stop()
-        raise Unavailable(f"dockerd cannot run a container here: {reason}")
+        raise NotStarted(f"dockerd cannot run a container: {reason}")
 
     def stop_daemon(self, hard=False):
         """@hard: without a farewell, as after a crash."""

@@ -5,8 +5,8 @@ import os
 
 from .http import Client, Refused
 from .machine import Here
-from .process import (Process, Unavailable, end_leftovers, need_root,
-                      unmount_below, wait_until)
+from .process import (NotStarted, Process, end_leftovers, need_cgroups,
+                      need_root, unmount_below, wait_until)
 from .rootfs import lxd_image
 
 READY_SECONDS = 60
@@ -27,6 +27,7 @@ class Lxd:
 
     def __init__(self, directory, machine=None):
         need_root(self.kind)
+        need_cgroups(self.kind)
         os.makedirs(directory, exist_ok=True)
         self._directory = directory
         self._machine = machine or Here()
@@ -82,10 +83,11 @@ class Lxd:
                 "target": made["metadata"]["metadata"]["fingerprint"]})
             self.launch("probe")
             self.remove_all()
-        except (Unavailable, Refused, OSError, KeyError) as error:
+        except (NotStarted, Refused, OSError, KeyError) as error:
+            tail = self.log_tail()
             self.stop()
-            raise Unavailable(f"{self.kind} cannot run an instance here: "
-                              f"{error!r}") from error
+            raise NotStarted(f"{self.kind} cannot run an instance: "
+                             f"{error!r}\n{tail}") from error
 
     def restart_daemon(self, hard=False):
         """Its instances go on running meanwhile."""

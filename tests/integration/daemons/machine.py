@@ -17,7 +17,7 @@ import shutil
 import subprocess
 
 from .debian import mirror, proxies, release
-from .process import SEARCH_PATH, Unavailable, find_program, need_root
+from .process import SEARCH_PATH, NotStarted, find_program, need_root
 
 CODENAME = "trixie"
 PACKAGES = ("docker.io", "podman", "incus", "busybox-static", "iptables",
@@ -103,13 +103,13 @@ class Trixie(Here):
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     timeout=BOOTSTRAP_SECONDS, check=False)
             except subprocess.TimeoutExpired:
-                raise Unavailable("debootstrap: not done in "
-                                  f"{BOOTSTRAP_SECONDS} s") from None
+                raise NotStarted("debootstrap: not done in "
+                                 f"{BOOTSTRAP_SECONDS} s") from None
         if done.returncode:
             with open(self._log, encoding="utf-8", errors="replace") as log:
                 tail = "".join(log.readlines()[-25:])
-            raise Unavailable(f"debootstrap {CODENAME}: exit "
-                              f"{done.returncode}\n{tail}")
+            raise NotStarted(f"debootstrap {CODENAME}: exit "
+                             f"{done.returncode}\n{tail}")
         with open(self._mark, "w", encoding="ascii") as mark:
             mark.write(self._wanted())
 
@@ -117,7 +117,7 @@ class Trixie(Here):
         for place in ("/usr/bin", "/usr/sbin", "/usr/libexec/incus"):
             if os.access(f"{self._root}{place}/{name}", os.X_OK):
                 return f"{place}/{name}"
-        raise Unavailable(f"{CODENAME} has no {name} in {package}")
+        raise NotStarted(f"{CODENAME} has no {name} in {package}")
 
     def argv(self, directory, *argv):
         return [find_program("unshare", "util-linux"), "--mount", "/bin/sh",

@@ -21,9 +21,12 @@ class Nameserver:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._socket.bind((address, 53))
-        except OSError as error:
+        except OSError as error:    # another's port is a failure
             self._socket.close()
-            raise Unavailable(f"cannot be a name server: {error}") from error
+            if not isinstance(error, PermissionError):
+                raise
+            raise Unavailable("a name server needs CAP_NET_BIND_SERVICE (run "
+                              "the tests by sudo)") from error
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 

@@ -12,8 +12,8 @@ import subprocess
 from .docker import Engine
 from .http import Refused
 from .machine import Here
-from .process import (Process, Unavailable, end_leftovers, need_root,
-                      unmount_below)
+from .process import (NotStarted, Process, end_leftovers, need_cgroups,
+                      need_root, unmount_below)
 
 READY_SECONDS = 60
 CHECK_SECONDS = 60
@@ -32,6 +32,7 @@ lock_type = "file"
 class Podman(Engine):
     def __init__(self, directory, machine=None):
         need_root("podman")
+        need_cgroups("podman")
         os.makedirs(directory, exist_ok=True)
         super().__init__(os.path.join(directory, "podman.sock"))
         self._directory = directory
@@ -74,10 +75,11 @@ class Podman(Engine):
             self.import_image()
             self.run("probe", ["/bin/sleep", "1000"])
             self.remove_all()
-        except (Unavailable, Refused, OSError) as error:
+        except (NotStarted, Refused, OSError) as error:
+            tail = self.log_tail()
             self.stop()
-            raise Unavailable("podman cannot run a container here: "
-                              f"{error}") from error
+            raise NotStarted(f"podman cannot run a container: {error}\n"
+                             f"{tail}") from error
 
     def stop(self):
         try:

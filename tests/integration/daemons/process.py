@@ -14,11 +14,19 @@ STOP_SECONDS = 30
 LOG_TAIL_LINES = 25
 PR_SET_PDEATHSIG = 1
 
+# Of root, which inside a container is less than it is outside.
+CAPABILITIES = {"CAP_SYS_CHROOT": 18, "CAP_SYS_ADMIN": 21, "CAP_MKNOD": 27}
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Unavailable(Exception):
-    """A peer cannot run on this machine; the text says why."""
+    """A program, a right or something of the kernel is not here: the text
+    says what, and what helps. Tests are skipped for this and nothing else."""
+
+
+class NotStarted(Exception):
+    """What is here did not do what it is for: a failure."""
 
 
 def find_program(name, package):
@@ -31,7 +39,22 @@ def find_program(name, package):
 
 def need_root(what):
     if os.geteuid() != 0:
-        raise Unavailable(f"{what} needs root")
+        raise Unavailable(f"{what} needs root (run the tests by sudo)")
+    with open("/proc/self/status", encoding="ascii") as status:
+        has = next(int(line.split()[1], 16) for line in status
+                   if line.startswith("CapEff:"))
+    lacks = [name for name, bit in CAPABILITIES.items() if not has >> bit & 1]
+    if lacks:
+        raise Unavailable(f"{what} needs {', '.join(lacks)} (run the tests "
+                          "outside of a container, or in a privileged one)")
+
+
+def need_cgroups(what):
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        if not any(line.split()[2] in ("cgroup", "cgroup2")
+                   for line in mounts):
+            raise Unavailable(f"{what} needs control groups (mount -t cgroup2 "
+                              "none /sys/fs/cgroup)")
 
 
 def free_port():
@@ -115,10 +138,10 @@ class Process:
         try:
             wait_until(ready_or_dead, timeout, f"{self.name} ready")
         except TimeoutError as late:
-            raise Unavailable(f"{late}\n{self.log_tail()}") from None
+            raise NotStarted(f"{late}\n{self.log_tail()}") from None
         if not self.alive:
-            raise Unavailable(f"{self.name} ended with {self.exit_code} "
-                              f"before it was ready\n{self.log_tail()}")
+            raise NotStarted(f"{self.name} ended with {self.exit_code} "
+                             f"before it was ready\n{self.log_tail()}")
 
     def log_tail(self, n_lines=LOG_TAIL_LINES):
         with open(self.log, encoding="utf-8", errors="replace") as lines:
