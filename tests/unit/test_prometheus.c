@@ -129,7 +129,8 @@ static const struct {
 	/* not JSON, or not all of it */
 	{ "<html><body>502 Bad Gateway</body></html>", NULL,
 	  PROMETHEUS_E_NOT_JSON },
-	{ "404 page not found\n", NULL, PROMETHEUS_E_NOT_JSON },
+	{ "404 page not found\n", NULL, PROMETHEUS_E_NOT_ANSWER },
+	{ "no org id\n", NULL, PROMETHEUS_E_NOT_JSON },
 	{ "", NULL, PROMETHEUS_E_TRUNCATED },
 	{ "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\","
 	  "\"result\":[{\"metric\":{},\"value\":[1,\"1\"]}",
