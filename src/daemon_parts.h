@@ -193,6 +193,7 @@ struct feed {
 	struct daemon *daemon;
 	const struct feed_kind *kind;
 	struct group *group;
+	struct reader reader;  /* of the group */
 	struct source *source; /* NULL: not opened; of one of these */
 	struct pushgateway *gateway;
 	struct builtin_source *builtin;
