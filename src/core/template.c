@@ -344,7 +344,7 @@ static int check_url(struct slice text, struct err *err)
 	struct slice target;
 	struct url url;
 
-	return webhook_url_parse(text, &url, &target, err);
+	return url_parse_target(text, &url, &target, err);
 }
 
 /* The rendered samples, as a whole. */
