@@ -67,8 +67,9 @@ static int64_t stop_timeout_of(const struct watched *watched)
 	const struct config_monitor *config = watched->monitor.config;
 	const struct member *member = watched->member;
 
-	if (member && member->stop_timeout_ms >= 0)
-		return member->stop_timeout_ms;
+	if (member && member->container &&
+	    member->container->stop_timeout_ms >= 0)
+		return member->container->stop_timeout_ms;
 	for (size_t i = 0; i < config->n_steps; i++) {
 		if (config->steps[i].kind == STEP_RESTART ||
 		    config->steps[i].kind == STEP_STOP)
@@ -77,24 +78,36 @@ static int64_t stop_timeout_of(const struct watched *watched)
 	return -1;
 }
 
+static void say_container(struct notice *notice, const struct member *member)
+{
+	const struct member_container *container = member->container;
+
+	notice->id = container->text->id;
+	notice->image = container->text->image;
+	notice->runtime = daemon_group_url(member->origin);
+	notice->output = container->output;
+	notice->exit_code = container->exit_code;
+}
+
 static void say_target(struct notice *notice, const struct watched *watched)
 {
 	const struct monitor *monitor = &watched->monitor;
-	const struct member *member = watched->member;
 
-	if (!member) {
-		notice->container = monitor->config->container_name;
-		notice->runtime =
-			config_target_type_name(monitor->config->type);
+	notice->runtime = config_target_type_name(monitor->config->type);
+	notice->container = watched->member ? monitor->container
+	                                    : monitor->config->container_name;
+	if (watched->member && watched->member->container)
+		say_container(notice, watched->member);
+}
+
+static void say_facts(struct notice *notice, const struct facts *facts)
+{
+	if (!facts)
 		return;
-	}
-	notice->rule = monitor->rule->name;
-	notice->container = member->text->container;
-	notice->id = member->text->id;
-	notice->image = member->text->image;
-	notice->runtime = daemon_group_url(member->engine);
-	notice->output = member->output;
-	notice->exit_code = member->exit_code;
+	notice->labels = facts->labels;
+	notice->n_labels = facts->n_labels;
+	notice->annotations = facts->annotations;
+	notice->n_annotations = facts->n_annotations;
 }
 
 static void say_nothing_as_text(struct notice *notice)
@@ -109,6 +122,23 @@ static void say_nothing_as_text(struct notice *notice)
 		*texts[i] = text_or_empty(*texts[i]);
 }
 
+void daemon_notice_name(struct notice *notice, const struct watched *watched)
+{
+	const struct monitor *monitor = &watched->monitor;
+
+	*notice = (struct notice){
+		.event = NOTICE_STEP,
+		.monitor = monitor->name,
+		.rule = monitor->rule ? monitor->rule->name : monitor->name,
+		.host = host_of(watched->daemon),
+		.exit_code = -1,
+		.stop_timeout_ms = -1,
+		.wall_ms = daemon_wall_ms(),
+	};
+	say_facts(notice, watched->facts);
+	say_nothing_as_text(notice);
+}
+
 void daemon_notice_of(struct notice *notice, const struct watched *watched,
                       enum notice_event event)
 {
@@ -119,7 +149,7 @@ void daemon_notice_of(struct notice *notice, const struct watched *watched,
 	*notice = (struct notice){
 		.event = event,
 		.monitor = monitor->name,
-		.rule = monitor->name,
+		.rule = monitor->rule ? monitor->rule->name : monitor->name,
 		.host = host_of(watched->daemon),
 		.reason = event == NOTICE_GAVE_UP || event == NOTICE_STORM
 		                  ? policy_breach_words(&monitor->policy)
@@ -141,6 +171,7 @@ void daemon_notice_of(struct notice *notice, const struct watched *watched,
 		notice->detail = report->detail;
 	}
 	say_target(notice, watched);
+	say_facts(notice, watched->facts);
 	/* a check that failed before is no news of one that is good */
 	if (event == NOTICE_RECOVERED) {
 		notice->output = "";

@@ -141,6 +141,7 @@ void daemon_watched_free(struct watched *watched)
 	mem_free(watched->monitor.pause);
 	if (watched->member)
 		daemon_member_free(watched->member);
+	mem_free(watched->facts);
 	mem_free(watched);
 }
 
@@ -225,9 +226,10 @@ static struct feed *find_feed(struct plan *plan, const char *url,
 	return NULL;
 }
 
-static int take_feed(struct plan *plan, struct group *group,
-                     uint64_t interval_ms, struct runtime *runtime,
-                     struct feed **feedp, struct err *err)
+static int take_feed(struct plan *plan, const struct feed_kind *kind,
+                     struct group *group, uint64_t interval_ms,
+                     struct runtime *runtime, struct feed **feedp,
+                     struct err *err)
 {
 	const char *url = daemon_group_url(group);
 	struct feed *feed = find_feed(plan, url, interval_ms);
@@ -235,9 +237,10 @@ static int take_feed(struct plan *plan, struct group *group,
 	*feedp = feed;
 	if (feed)
 		return 0;
-	feed = daemon_feed_new(plan->daemon, group, url, interval_ms, runtime);
+	feed = daemon_feed_new(plan->daemon, kind, group, url, interval_ms);
 	if (!feed)
 		return UV_ENOMEM;
+	feed->runtime = runtime;
 	list_append(&plan->feeds, &feed->node);
 	*feedp = feed;
 	return daemon_feed_open(feed, &plan->config->config->global, err);
@@ -247,8 +250,9 @@ static int subscribe(struct plan *plan, struct watched *watched,
                      const struct config_monitor *config, struct err *err)
 {
 	struct feed *feed;
-	int r = take_feed(plan, watched->monitor.group,
-	                  config->check_interval_ms, NULL, &feed, err);
+	int r = take_feed(plan, daemon_feed_kind_of(config->push_gw),
+	                  watched->monitor.group, config->check_interval_ms,
+	                  NULL, &feed, err);
 
 	return r < 0 ? r : daemon_feed_add(feed, watched, config);
 }
@@ -297,8 +301,9 @@ static int plan_endpoint(struct plan *plan, struct cover *cover,
 		return err_set(err, UV_EINVAL,
 		               "%s: its engine cannot be used; see the log",
 		               config->name);
-	r = take_feed(plan, group, 0, runtime, &feed, err);
-	return r < 0 ? r : daemon_feed_add_rule(feed, cover, config);
+	r = take_feed(plan, &daemon_feed_containers, group, 0, runtime, &feed,
+	              err);
+	return r < 0 ? r : daemon_containers_add_rule(feed, cover, config);
 }
 
 static int plan_cover(struct plan *plan, const struct config_monitor *config,
@@ -553,7 +558,7 @@ static void inherit(struct plan *plan)
 	LIST_FOR_EACH (node, &plan->feeds) {
 		struct feed *feed = container_of(node, struct feed, node);
 		const struct containers *before =
-			daemon_feed_containers(&plan->daemon->feeds, feed->url);
+			daemon_containers_of(&plan->daemon->feeds, feed->url);
 
 		if (feed->containers && before)
 			containers_inherit(feed->containers, before);

@@ -125,3 +125,39 @@ int number_parse_bool(struct slice text, bool *valuep)
 	}
 	return -EINVAL;
 }
+
+/* Takes KiB, MiB or GiB off the end. */
+static unsigned take_unit(struct slice *text)
+{
+	static const struct {
+		const char *name;
+		unsigned shift;
+	} units[] = { { "KiB", 10 }, { "MiB", 20 }, { "GiB", 30 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		size_t n = strlen(units[i].name);
+
+		if (text->n <= n ||
+		    !slice_is(slice_skip(*text, text->n - n), units[i].name))
+			continue;
+		text->n -= n;
+		*text = slice_trim(*text);
+		return units[i].shift;
+	}
+	return 0;
+}
+
+int number_parse_size(struct slice text, uint64_t *bytesp)
+{
+	unsigned shift = take_unit(&text);
+	uint64_t value;
+	int r;
+
+	r = number_parse_u64(text, &value);
+	if (r < 0)
+		return r;
+	if (value > (uint64_t)INT64_MAX >> shift)
+		return -ERANGE;
+	*bytesp = value << shift;
+	return 0;
+}

@@ -15,6 +15,9 @@
 int number_parse_u64(struct slice text, uint64_t *valuep) MUST_CHECK;
 int number_parse_i64(struct slice text, int64_t *valuep) MUST_CHECK;
 
+/* Bytes: 1048576, 512KiB, 64MiB, 1 GiB; up to INT64_MAX. */
+int number_parse_size(struct slice text, uint64_t *bytesp) MUST_CHECK;
+
 /* A value as in the text exposition format: decimal or exponent, NaN, Inf,
  * +Inf, -Inf in any case; no hexadecimal, no underscores. */
 int number_parse_double(struct slice text, double *valuep) MUST_CHECK;

@@ -124,40 +124,17 @@ bool read_bool(const struct reader *reader, const char *key, const char *text,
 	return false;
 }
 
-/* Takes KiB, MiB or GiB off the end. */
-static unsigned take_unit(struct slice *text)
-{
-	static const struct {
-		const char *name;
-		unsigned shift;
-	} units[] = { { "KiB", 10 }, { "MiB", 20 }, { "GiB", 30 } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		size_t n = strlen(units[i].name);
-
-		if (text->n <= n ||
-		    !slice_is(slice_skip(*text, text->n - n), units[i].name))
-			continue;
-		text->n -= n;
-		*text = slice_trim(*text);
-		return units[i].shift;
-	}
-	return 0;
-}
-
 bool read_size(const struct reader *reader, const char *key, const char *text,
                uint64_t min, uint64_t max, uint64_t *bytesp)
 {
-	struct slice number = slice_from(text);
-	unsigned shift = take_unit(&number);
 	uint64_t value;
 	int r;
 
 	if (!text)
 		return false;
-	r = number_parse_u64(number, &value);
-	if (r == 0 && value <= max >> shift && value << shift >= min) {
-		*bytesp = value << shift;
+	r = number_parse_size(slice_from(text), &value);
+	if (r == 0 && value >= min && value <= max) {
+		*bytesp = value;
 		return true;
 	}
 	if (r == -EINVAL)

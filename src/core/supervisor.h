@@ -80,12 +80,14 @@ struct group {
 struct config_monitor;
 
 /*
- * A rule that covers many containers: each of them is a monitor of its own,
+ * A rule that covers many (containers, series of a metric, alerts): each of
+ * them is a monitor of its own,
  * called "RULE/IDENTITY". What is ordered of the rule goes for all of them,
  * and for those to come. Owner's memory.
  */
 struct rule {
-	const char *name; /* set by the owner, borrowed */
+	const char *name; /* set by the owner, borrowed, … */
+	const char *noun; /* … as is what it covers: "containers" */
 	struct list node; /* of the supervisor */
 	struct list monitors;
 	uint32_t n_monitors;
@@ -95,7 +97,7 @@ struct rule {
 
 struct step_report;
 
-/* One rule at work, or one container of a rule. The upper fields are set by the
+/* One rule at work, or one of the many under a rule. The upper fields are set by the
  * owner and borrowed. */
 struct monitor {
 	const char *name;
@@ -105,7 +107,8 @@ struct monitor {
 	struct group *group;
 	struct target *target; /* never NULL */
 	struct rule *rule;     /* NULL: the monitor is the rule */
-	const char *container; /* its name now; NULL without `rule` */
+	const char *container; /* what is acted on, as it is called now; NULL
+	                          without `rule`, or if it has no name */
 	const char *image;     /* the same of its image */
 	const char *output;    /* last words of its check that fails; NULL */
 	bool dry_run;

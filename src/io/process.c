@@ -22,16 +22,26 @@ enum process_stage {
 	PROCESS_CLOSING,   /* the handles are being closed */
 };
 
+/* Our end of one. */
+struct process_pipe {
+	uv_pipe_t handle;
+	struct process *process;
+	struct buf *into; /* what it says; NULL: it is the input */
+	bool open;
+	bool ended; /* nobody can write to it any more */
+};
+
+enum { PROCESS_OUTPUT, PROCESS_ERRORS, PROCESS_INPUT, N_PROCESS_PIPES };
+
 struct process {
 	struct process_call *call;
 	enum process_stage stage;
 	uint64_t grace_end_ms; /* loop time; when KILL follows TERM */
-	bool output_ended;     /* nobody can write to the pipe any more */
 	bool child_open;       /* the handles that need closing */
-	bool pipe_open;
 	bool timer_open;
 	uv_process_t child;
-	uv_pipe_t pipe; /* our end of stdout and stderr */
+	struct process_pipe pipes[N_PROCESS_PIPES];
+	uv_write_t write;
 	uv_timer_t timer;
 	char name[PROCESS_NAME_MAX]; /* argv[0], cut */
 	char bytes[PROCESS_READ_SIZE];
@@ -45,8 +55,12 @@ static void process_maybe_closed(struct process *process)
 {
 	struct process_call *call = process->call;
 
-	if (process->child_open || process->pipe_open || process->timer_open)
+	if (process->child_open || process->timer_open)
 		return;
+	for (int i = 0; i < N_PROCESS_PIPES; i++) {
+		if (process->pipes[i].open)
+			return;
+	}
 	call->process = NULL;
 	mem_free(process);
 	call->done(call);
@@ -63,11 +77,11 @@ static void on_child_closed(uv_handle_t *handle)
 
 static void on_pipe_closed(uv_handle_t *handle)
 {
-	struct process *process =
-		container_of((uv_pipe_t *)handle, struct process, pipe);
+	struct process_pipe *pipe =
+		container_of((uv_pipe_t *)handle, struct process_pipe, handle);
 
-	process->pipe_open = false;
-	process_maybe_closed(process);
+	pipe->open = false;
+	process_maybe_closed(pipe->process);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -79,13 +93,21 @@ static void on_timer_closed(uv_handle_t *handle)
 	process_maybe_closed(process);
 }
 
+static void process_close_pipe(struct process_pipe *pipe)
+{
+	uv_handle_t *handle = (uv_handle_t *)&pipe->handle;
+
+	if (pipe->open && !uv_is_closing(handle))
+		uv_close(handle, on_pipe_closed);
+}
+
 static void process_end(struct process *process)
 {
 	process->stage = PROCESS_CLOSING;
 	if (process->child_open)
 		uv_close((uv_handle_t *)&process->child, on_child_closed);
-	if (process->pipe_open)
-		uv_close((uv_handle_t *)&process->pipe, on_pipe_closed);
+	for (int i = 0; i < N_PROCESS_PIPES; i++)
+		process_close_pipe(&process->pipes[i]);
 	uv_close((uv_handle_t *)&process->timer, on_timer_closed);
 }
 
@@ -97,10 +119,16 @@ static void process_arm(struct process *process, uint64_t ms)
 	(void)uv_timer_start(&process->timer, on_timer, ms, 0);
 }
 
+static bool process_said_all(const struct process *process)
+{
+	return process->pipes[PROCESS_OUTPUT].ended &&
+	       process->pipes[PROCESS_ERRORS].ended;
+}
+
 static void process_drain(struct process *process)
 {
 	process->stage = PROCESS_DRAINING;
-	if (process->output_ended)
+	if (process_said_all(process))
 		process_end(process);
 	else
 		process_arm(process, PROCESS_DRAIN_MS);
@@ -205,39 +233,42 @@ static void on_exited(uv_process_t *child, int64_t status, int term_signal)
 static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *bytes)
 {
 	struct process *process =
-		container_of((uv_pipe_t *)handle, struct process, pipe);
+		container_of((uv_pipe_t *)handle, struct process_pipe, handle)
+			->process;
 
 	*bytes = uv_buf_init(process->bytes, sizeof(process->bytes));
 }
 
-static void process_keep(struct process_call *call, const char *p, size_t n)
+static void process_keep(struct process_call *call, struct buf *into,
+                         const char *p, size_t n)
 {
-	size_t room = call->output.max - call->output.n;
+	size_t room = into->max - into->n;
 
 	if (n > room) {
 		n = room;
 		call->truncated = true;
 	}
-	if (buf_append(&call->output, p, n) < 0) {
+	if (buf_append(into, p, n) < 0) {
 		/* out of memory is no reason to fail the command; what was
 		 * kept so far stays readable */
-		call->output.failed = 0;
+		into->failed = 0;
 		call->truncated = true;
 	}
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
 {
-	struct process *process =
-		container_of((uv_pipe_t *)stream, struct process, pipe);
+	struct process_pipe *pipe =
+		container_of((uv_pipe_t *)stream, struct process_pipe, handle);
+	struct process *process = pipe->process;
 
 	if (n > 0)
-		process_keep(process->call, bytes->base, (size_t)n);
+		process_keep(process->call, pipe->into, bytes->base, (size_t)n);
 	if (n >= 0)
 		return;
 	(void)uv_read_stop(stream);
-	process->output_ended = true;
-	if (process->stage == PROCESS_DRAINING)
+	pipe->ended = true;
+	if (process->stage == PROCESS_DRAINING && process_said_all(process))
 		process_end(process);
 }
 
@@ -302,51 +333,109 @@ static int process_explain(struct process *process, const char *program,
 	return err_set_code(err, code, "cannot run \"%s\"", process->name);
 }
 
-/* The pipe is ours and not libuv's (a socket pair), so that a command may open
- * /dev/stdout. On success the write end is *write_fdp, the caller's. */
-static int process_open_pipe(struct process *process, int *write_fdp)
+/* It is told all, or does not listen any more, or is gone. */
+static void on_written(uv_write_t *write, int status)
 {
+	struct process *process = container_of(write, struct process, write);
+
+	(void)status;
+	process_close_pipe(&process->pipes[PROCESS_INPUT]);
+}
+
+/* Before the spawn, so that nothing can fail after it. */
+static int process_begin_pipe(struct process *process,
+                              struct process_pipe *pipe)
+{
+	uv_stream_t *stream = (uv_stream_t *)&pipe->handle;
+	uv_buf_t bytes;
+
+	if (pipe->into)
+		return uv_read_start(stream, on_alloc, on_read);
+	/* libuv's type lacks the const; it does not write there */
+	bytes = uv_buf_init((char *)(uintptr_t)process->call->input.p,
+	                    (unsigned)process->call->input.n);
+	return uv_write(&process->write, stream, &bytes, 1, on_written);
+}
+
+/* The pipe is ours and not libuv's (a socket pair), so that a command may open
+ * /dev/stdout. On success the other end is *fdp, the caller's. */
+static int process_open_pipe(struct process *process, int which, int *fdp)
+{
+	struct process_pipe *pipe = &process->pipes[which];
+	bool reads = pipe->into != NULL;
 	uv_file fds[2];
 	int r;
 
-	r = uv_pipe(fds, UV_NONBLOCK_PIPE, 0);
+	r = uv_pipe(fds, reads ? UV_NONBLOCK_PIPE : 0,
+	            reads ? 0 : UV_NONBLOCK_PIPE);
 	if (r < 0)
 		return r;
-	(void)uv_pipe_init(process->timer.loop, &process->pipe, 0);
-	process->pipe_open = true;
-	r = uv_pipe_open(&process->pipe, fds[0]);
+	pipe->process = process;
+	pipe->ended = false;
+	(void)uv_pipe_init(process->timer.loop, &pipe->handle, 0);
+	pipe->open = true;
+	r = uv_pipe_open(&pipe->handle, fds[reads ? 0 : 1]);
+	*fdp = fds[reads ? 1 : 0];
 	if (r < 0)
-		goto err_after_pipe;
-	/* before the spawn, so that nothing can fail after it */
-	r = uv_read_start((uv_stream_t *)&process->pipe, on_alloc, on_read);
-	if (r < 0)
-		goto err_after_open;
-	*write_fdp = fds[1];
-	return 0;
-
-err_after_pipe:
-	(void)close(fds[0]);
-err_after_open:
-	(void)close(fds[1]);
+		(void)close(fds[reads ? 0 : 1]);
+	else
+		r = process_begin_pipe(process, pipe);
 	return r;
+}
+
+static void close_fds(const int *fds)
+{
+	for (int i = 0; i < N_PROCESS_PIPES; i++) {
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	}
+}
+
+/* The child's ends, -1 where there is none. */
+static int process_open_pipes(struct process *process, int *fds)
+{
+	struct process_call *call = process->call;
+	int r;
+
+	process->pipes[PROCESS_OUTPUT].into = &call->output;
+	process->pipes[PROCESS_ERRORS].into = &call->errors;
+	process->pipes[PROCESS_ERRORS].ended = true;
+	r = process_open_pipe(process, PROCESS_OUTPUT, &fds[PROCESS_OUTPUT]);
+	if (r == 0 && call->max_errors)
+		r = process_open_pipe(process, PROCESS_ERRORS,
+		                      &fds[PROCESS_ERRORS]);
+	if (r == 0 && call->input.n)
+		r = process_open_pipe(process, PROCESS_INPUT,
+		                      &fds[PROCESS_INPUT]);
+	return r;
+}
+
+static void stdio_inherit(uv_stdio_container_t *stdio, int fd)
+{
+	stdio->flags = UV_INHERIT_FD;
+	stdio->data.fd = fd;
 }
 
 static int process_start(struct process *process, char **env)
 {
 	const char *const *argv = process->call->argv;
+	int fds[N_PROCESS_PIPES] = { -1, -1, -1 };
 	uv_process_options_t options = { 0 };
 	uv_stdio_container_t stdio[3] = { 0 };
-	int write_fd;
 	int r;
 
-	r = process_open_pipe(process, &write_fd);
-	if (r < 0)
+	r = process_open_pipes(process, fds);
+	if (r < 0) {
+		close_fds(fds);
 		return process_explain(process, argv[0], r);
-
+	}
 	stdio[0].flags = UV_IGNORE;
-	stdio[1].flags = UV_INHERIT_FD;
-	stdio[1].data.fd = write_fd;
-	stdio[2] = stdio[1];
+	if (fds[PROCESS_INPUT] >= 0)
+		stdio_inherit(&stdio[0], fds[PROCESS_INPUT]);
+	stdio_inherit(&stdio[1], fds[PROCESS_OUTPUT]);
+	stdio_inherit(&stdio[2], fds[PROCESS_ERRORS] >= 0
+	                                 ? fds[PROCESS_ERRORS]
+	                                 : fds[PROCESS_OUTPUT]);
 	options.exit_cb = on_exited;
 	options.file = argv[0];
 	options.args = (char **)(uintptr_t)argv;
@@ -357,7 +446,7 @@ static int process_start(struct process *process, char **env)
 
 	r = uv_spawn(process->timer.loop, &process->child, &options);
 	process->child_open = true; /* a failed one must be closed too */
-	(void)close(write_fd);
+	close_fds(fds);
 	if (r < 0)
 		return process_explain(process, argv[0], r);
 
@@ -391,6 +480,7 @@ int process_spawn(uv_loop_t *loop, struct process_call *call,
 	call->process = process;
 	call->done = done;
 	buf_init(&call->output, call->max_output);
+	buf_init(&call->errors, call->max_errors);
 	process->call = call;
 	(void)uv_timer_init(loop, &process->timer);
 	process->timer_open = true;
@@ -422,4 +512,5 @@ void process_cancel(struct process_call *call)
 void process_call_fini(struct process_call *call)
 {
 	buf_fini(&call->output);
+	buf_fini(&call->errors);
 }

@@ -2,9 +2,9 @@
 /*
  * process: a command of the host, in a session and process group of its own.
  *
- * The happy path: spawn with stdin from /dev/null and stdout and stderr into
- * one pipe; keep what it says up to a limit, read and drop the rest; the child
- * exits; the pipe ends; complete. At the deadline, or when cancelled, the
+ * The happy path: spawn with stdin from /dev/null, or from what is given, and
+ * stdout and stderr into one pipe, or one each; keep what it says up to a
+ * limit, read and drop the rest; the child exits; the pipes end; complete. At the deadline, or when cancelled, the
  * whole group gets SIGTERM and, a grace later, what is left of it SIGKILL. A
  * grandchild that keeps the pipe open does not delay the completion by more
  * than PROCESS_DRAIN_MS after the child's exit.
@@ -30,6 +30,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/macros.h"
+#include "base/slice.h"
 
 #define PROCESS_KILL_GRACE_MS 5000 /* SIGTERM to SIGKILL, unless set */
 #define PROCESS_DRAIN_MS      200  /* child's exit to completion, at most */
@@ -47,6 +48,11 @@ struct process_call {
 	uint64_t timeout_ms;     /* 0: none */
 	uint64_t kill_grace_ms;  /* 0: PROCESS_KILL_GRACE_MS */
 	size_t max_output;       /* kept; the rest is read and dropped */
+	size_t max_errors;       /* the same of stderr alone; 0: it goes with
+	                            stdout */
+	struct slice input;      /* its stdin, borrowed until completion; who
+	                            does not read it, is not waited for. .n 0:
+	                            /dev/null. The program must ignore SIGPIPE */
 
 	/* valid in the completion */
 	struct err err;      /* 0: it ran and ended by itself; UV_ETIMEDOUT;
@@ -56,6 +62,7 @@ struct process_call {
 	int term_signal;     /* the signal that ended it, 0 if none did */
 	struct buf output;   /* stdout and stderr as they came; call
 	                        process_call_fini() when done with it */
+	struct buf errors;   /* stderr, likewise, where max_errors says so */
 	bool truncated;      /* there was more, or no memory to keep it */
 
 	/* private below */

@@ -221,6 +221,7 @@ void api_kit_add_rule(struct api_kit *kit)
 	uint64_t now_ms = uv_now(&kit->kit.loop.uv);
 
 	kit->rule.name = "health";
+	kit->rule.noun = "containers";
 	supervisor_add_rule(&kit->supervisor, &kit->rule);
 	for (unsigned i = 0; i < API_KIT_MEMBERS; i++) {
 		struct observation said = { .kind = OBSERVATION_HEALTH,

@@ -552,6 +552,46 @@ static void many_at_once(void **state)
 	}
 }
 
+/* --- what it is told, and what it complains of --------------------------- */
+
+static void errors_may_be_apart(void **state)
+{
+	struct run run = { .call.max_errors = 8 };
+
+	run_sh(&run, "echo out; echo a complaint >&2");
+	assert_output(&run, "out\n");
+	assert_string_equal(buf_text(&run.call.errors), "a compla");
+	assert_true(run.call.truncated);
+	process_call_fini(&run.call);
+}
+
+static void reads_what_it_is_given(void **state)
+{
+	static char much[1 << 20];
+	struct run run = { .call.input = { "one\ntwo", 7 } };
+
+	run_sh(&run, "cat");
+	assert_output(&run, "one\ntwo");
+	process_call_fini(&run.call);
+
+	/* more than a pipe holds; to who listens, and to who does not */
+	memset(much, 'x', sizeof(much));
+	run = (struct run){ .call.input = { much, sizeof(much) } };
+	run_sh(&run, "wc -c");
+	assert_output(&run, "1048576\n");
+	process_call_fini(&run.call);
+	run = (struct run){ .call.input = { much, sizeof(much) } };
+	run_sh(&run, "exec <&-; echo deaf; exit 3");
+	assert_output(&run, "deaf\n");
+	assert_int_equal(run.call.exit_status, 3);
+	process_call_fini(&run.call);
+	run = (struct run){ .call.input = { much, sizeof(much) },
+		            .call.timeout_ms = 50 };
+	run_sh(&run, "sleep 60");
+	assert_int_equal(run.call.err.code, UV_ETIMEDOUT);
+	process_call_fini(&run.call);
+}
+
 /* --- out of memory ------------------------------------------------------- */
 
 static void faulty_run(void)
@@ -560,6 +600,8 @@ static void faulty_run(void)
 	const char *const argv[] = { "sh", "-c", "echo $A", NULL };
 	struct run run = { .call.argv = argv,
 		           .call.env = env,
+		           .call.input = { "x", 1 },
+		           .call.max_errors = 64,
 		           .call.max_output = MAX_OUTPUT };
 
 	if (process_spawn(&loop.uv, &run.call, on_done) < 0) {
@@ -619,9 +661,12 @@ int main(void)
 		TEST(stubborn_grandchildren_are_killed),
 		TEST(a_grandchild_may_use_the_grace_too),
 		TEST(many_at_once),
+		TEST(errors_may_be_apart),
+		TEST(reads_what_it_is_given),
 		TEST(survives_lack_of_memory),
 	};
 
 	faults_install();
+	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }

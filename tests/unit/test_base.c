@@ -105,6 +105,17 @@ static void test_numbers(void **state)
 	assert_int_equal(
 		number_parse_i64(slice_from("9223372036854775808"), &i),
 		-ERANGE);
+	assert_int_equal(number_parse_size(slice_from("5MiB"), &u), 0);
+	assert_true(u == 5 << 20);
+	assert_int_equal(number_parse_size(slice_from("1 GiB"), &u), 0);
+	assert_true(u == 1 << 30);
+	assert_int_equal(number_parse_size(slice_from("512"), &u), 0);
+	assert_true(u == 512);
+	assert_int_equal(number_parse_size(slice_from("MiB"), &u), -EINVAL);
+	assert_int_equal(number_parse_size(slice_from("5MB"), &u), -EINVAL);
+	assert_int_equal(
+		number_parse_size(slice_from("9007199254740992KiB"), &u),
+		-ERANGE);
 	assert_int_equal(number_parse_double(slice_from("1.79e+09"), &d), 0);
 	assert_true(d == 1.79e9);
 	assert_int_equal(number_parse_double(slice_from("-Inf"), &d), 0);
