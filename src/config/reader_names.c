@@ -68,7 +68,7 @@ bool read_scrape(const struct reader *reader, const char *key, const char *text)
 
 	if (!text)
 		return false;
-	if (webhook_url_parse(slice_from(text), &url, &target, &err) < 0)
+	if (url_parse_target(slice_from(text), &url, &target, &err) < 0)
 		reader_problem(reader, key, "not an address: %s", err.message);
 	else if (slice_is(target, "/"))
 		reader_problem(reader, key,
