@@ -506,6 +506,7 @@ void daemon_monitors_prune(struct daemon *daemon)
 {
 	uint32_t n_kept = 0;
 
+	api_settle_answers(&daemon->api);
 	for (uint32_t i = 0; i < daemon->n_monitors; i++) {
 		struct monitor *monitor = daemon->monitors[i];
 
@@ -513,7 +514,6 @@ void daemon_monitors_prune(struct daemon *daemon)
 			daemon->monitors[n_kept++] = monitor;
 	}
 	daemon->n_monitors = n_kept;
-	daemon->api.generation++;
 	show_monitors(daemon);
 }
 
@@ -612,6 +612,7 @@ static void commit(struct plan *plan)
 	struct daemon *daemon = plan->daemon;
 	struct daemon_config *old_config = daemon->config;
 
+	api_settle_answers(&daemon->api);
 	inherit(plan);
 	close_feeds(&daemon->feeds);
 	daemon->config = plan->config;
@@ -642,7 +643,6 @@ static void refresh_api(struct daemon *daemon)
 	daemon->api.fetch_timeout_ms =
 		daemon->config ? daemon->config->config->global.fetch_timeout_ms
 			       : 0;
-	daemon->api.generation++;
 }
 
 int daemon_watch_apply(struct daemon *daemon, struct config *config,
