@@ -22,18 +22,6 @@
 #define IDENTITY_SIZE 512     /* of a series */
 #define KEY_MAX       1048576 /* bytes of what tells two sources apart */
 
-#ifndef DAEMON_SCRAPES /* until source/scrape.c is there */
-#define scrape_new(options, listener, scrapep, err) \
-	((void)(options), (void)(listener),         \
-	 err_set(err, UV_ENOSYS, "scrape: is not built in"))
-#define scrape_source(scrape)                 NULL
-#define scrape_start(scrape)                  ((void)0)
-#define scrape_check(scrape)                  ((void)0)
-#define scrape_close(scrape, closed, context) ((void)(closed))
-#define scrape_subscribe(scrape, number, query, err) \
-	((void)(number), (void)(query), (void)(err), 0)
-#endif
-
 /* --- what a reading means ---------------------------------------------------- */
 
 static const struct observation unknown = {
