@@ -388,11 +388,10 @@ void daemon_cover_observe(struct member *member,
 
 void daemon_cover_leave(struct member *member, const struct observation *last)
 {
-	list_unlink(&member->feed_node);
-	/* there is room: those that were left out are asked about again */
 	if (member->feed)
-		member->cover->rule.n_left_out = 0;
-	member->feed = NULL;
+		daemon_member_detach(member);
+	/* there is room: those that were left out are asked about again */
+	member->cover->rule.n_left_out = 0;
 	member->detached = false;
 	member->cover->n_gone += member->gone_ms == 0;
 	member->gone_ms = MAX(uv_now(&daemon_of(member)->loop), 1);

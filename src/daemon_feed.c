@@ -11,8 +11,8 @@
 
 void daemon_feed_begin(struct feed *feed, const struct reading *reading)
 {
-	supervisor_reading_begin(&feed->daemon->supervisor, feed->group,
-	                         reading, daemon_now(feed->daemon));
+	supervisor_reader_begin(&feed->daemon->supervisor, &feed->reader,
+	                        reading, daemon_now(feed->daemon));
 }
 
 void daemon_feed_end(struct feed *feed)
@@ -155,6 +155,7 @@ static void feed_free(struct feed *feed)
 	mem_free(feed->rules);
 	daemon_config_unref(feed->config);
 	mem_free(feed->watched);
+	daemon_samples_free(feed);
 	mem_free(feed);
 }
 
@@ -176,6 +177,7 @@ struct feed *daemon_feed_new(struct daemon *daemon,
 	feed->kind = kind;
 	list_init(&feed->members);
 	feed->group = group;
+	reader_init(&feed->reader, group);
 	daemon_group_hold(group);
 	feed->url = url;
 	feed->interval_ms = interval_ms;
@@ -252,6 +254,7 @@ void daemon_feed_start(struct feed *feed)
 	for (uint32_t i = 0; i < feed->n_watched; i++) {
 		feed->watched[i]->feed = feed;
 		feed->watched[i]->subscription = i;
+		feed->watched[i]->monitor.reader = &feed->reader;
 	}
 	feed->kind->start(feed);
 }
@@ -281,12 +284,16 @@ void daemon_feed_close(struct feed *feed)
 {
 	feed->closing = true;
 	list_unlink(&feed->node);
+	reader_fini(&feed->reader);
 	daemon_group_release(feed->group);
-	/* those that are not in the file outlive it */
 	for (uint32_t i = 0; i < feed->n_watched; i++) {
 		struct watched *watched = feed->watched[i];
 
-		if (watched && watched->member && watched->feed == feed)
+		if (!watched || watched->feed != feed)
+			continue;
+		watched->monitor.reader = NULL;
+		/* those that are not in the file outlive it */
+		if (watched->member)
 			watched->feed = NULL;
 	}
 	if (!feed->source) {

@@ -111,12 +111,16 @@ void daemon_member_attach(struct member *member, struct feed *feed)
 	member->gone_ms = 0;
 	member->detached = false;
 	member->feed = feed;
+	if (member->watched->monitor.group == feed->group)
+		member->watched->monitor.reader = &feed->reader;
 	list_unlink(&member->feed_node);
 	list_append(&feed->members, &member->feed_node);
 }
 
 void daemon_member_detach(struct member *member)
 {
+	if (member->watched->monitor.reader == &member->feed->reader)
+		member->watched->monitor.reader = NULL;
 	list_unlink(&member->feed_node);
 	member->feed = NULL;
 	member->detached = !member->gone_ms;

@@ -216,25 +216,79 @@ void daemon_notice(void *context, struct monitor *monitor,
 
 /* --- what outlives the moment -------------------------------------------- */
 
+/* All its texts; those that have none are as they were. */
+#define N_TEXTS 18
+static void texts_of(struct notice *notice, const char **texts[static N_TEXTS])
+{
+	const char **all[N_TEXTS] = {
+		&notice->monitor, &notice->rule,      &notice->container,
+		&notice->image,   &notice->runtime,   &notice->host,
+		&notice->reason,  &notice->step,      &notice->result,
+		&notice->detail,  &notice->output,    &notice->id,
+		&notice->value,   &notice->threshold, &notice->level,
+		&notice->status,  &notice->starts_at, &notice->generator_url,
+	};
+
+	memcpy(texts, all, sizeof(all));
+}
+
+static size_t labels_size(const struct label *labels, size_t n)
+{
+	size_t size = n * sizeof(*labels);
+
+	for (size_t i = 0; i < n; i++)
+		size += labels[i].name.n + labels[i].value.n;
+	return size;
+}
+
+static struct slice put_slice(char **at, struct slice slice)
+{
+	struct slice copy = { *at, slice.n };
+
+	if (slice.n)
+		memcpy(*at, slice.p, slice.n);
+	*at += slice.n;
+	return copy;
+}
+
+/* The array stands at @out, its text goes to *@at. */
+static const struct label *put_labels(struct label *out, char **at,
+                                      const struct label *labels, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct label){ put_slice(at, labels[i].name),
+			                 put_slice(at, labels[i].value) };
+	return out;
+}
+
+/* The arrays of labels stand first, then all text. */
 int daemon_notice_keep(struct daemon_notice *kept)
 {
 	struct notice *notice = &kept->notice;
-	const char **texts[] = { &notice->monitor,   &notice->rule,
-		                 &notice->container, &notice->image,
-		                 &notice->runtime,   &notice->host,
-		                 &notice->reason,    &notice->step,
-		                 &notice->result,    &notice->detail,
-		                 &notice->output,    &notice->id };
-	size_t size = 0;
+	size_t n_labels = notice->n_labels + notice->n_annotations;
+	size_t size = labels_size(notice->labels, notice->n_labels) +
+	              labels_size(notice->annotations, notice->n_annotations);
+	const char **texts[N_TEXTS];
+	struct label *labels;
 	char *at;
 
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		size += strlen(*texts[i]) + 1;
-	at = kept->text = mem_alloc(size);
-	if (!at)
+	texts_of(notice, texts);
+	for (size_t i = 0; i < N_TEXTS; i++)
+		size += *texts[i] ? strlen(*texts[i]) + 1 : 0;
+	labels = mem_alloc(size);
+	kept->text = (char *)labels;
+	if (!labels)
 		return UV_ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		*texts[i] = text_put(&at, *texts[i]);
+	at = (char *)(labels + n_labels);
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		if (*texts[i])
+			*texts[i] = text_put(&at, *texts[i]);
+	}
+	notice->labels =
+		put_labels(labels, &at, notice->labels, notice->n_labels);
+	notice->annotations =
+		put_labels(labels + notice->n_labels, &at, notice->annotations,
+	                   notice->n_annotations);
 	return 0;
 }
 

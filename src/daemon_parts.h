@@ -10,6 +10,7 @@
  *     daemon_member.c   a member of any kind
  *     daemon_containers.c  members that are containers
  *     daemon_labels.c   … that are as their container's labels say
+ *     daemon_samples.c  the sources of values, and what their series mean
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
@@ -44,6 +45,8 @@
 #include "source/builtin.h"
 #include "source/containers.h"
 #include "source/pushgateway.h"
+#include "source/query.h"
+#include "source/scrape.h"
 #include "source/source.h"
 
 /* A configuration lives until nothing borrows from it any more. */
@@ -178,6 +181,12 @@ struct feed_rule {
 	struct cover *cover;
 };
 
+/* Whom the series of a subscription are told: one of these. */
+struct sampled {
+	struct watched *watched;
+	struct cover *cover; /* of series: each */
+};
+
 /* What a kind of source can do; as source/pushgateway.h says it. */
 struct feed_kind {
 	int (*open)(struct feed *feed, const struct config_global *global,
@@ -193,15 +202,26 @@ struct feed {
 	struct daemon *daemon;
 	const struct feed_kind *kind;
 	struct group *group;
+	struct reader reader;  /* of the group */
 	struct source *source; /* NULL: not opened; of one of these */
 	struct pushgateway *gateway;
 	struct builtin_source *builtin;
 	struct containers *containers;
+	struct query *query;
+	struct scrape *scrape;
 	struct watched **watched; /* of pushes */
 	uint32_t n_watched;
 	struct feed_rule **rules; /* of containers */
 	uint32_t n_rules;
 	struct list members;
+	struct sampled *sampled; /* of values, by subscription; of a query all
+	                            have the same one */
+	uint32_t n_sampled;
+	const struct config_metric *metric; /* until it is opened */
+	struct source_credentials *credentials;
+	char *key; /* of values: what tells it from others of its kind; may
+	              hold NULs; NULL: its URL does */
+	size_t n_key;
 	struct runtime *runtime;      /* of containers */
 	struct daemon_config *config; /* the rules borrow from it */
 	bool whole;      /* the reading that is told of is a whole list */
@@ -294,6 +314,7 @@ struct daemon {
 	struct monitor **monitors; /* all, for the API: first those of pushes,
 	                              members as they come */
 	uint32_t n_monitors;
+	uint64_t n_readings; /* of rules of series */
 	uint32_t monitors_cap;
 	struct group **groups;
 	uint32_t n_groups;
@@ -556,6 +577,30 @@ void daemon_containers_free(struct member_container *container);
 /* As in configurations, and so in keys of targets and promises: "" is the
  * default project, or none. */
 const char *daemon_project_of(const struct container *container);
+
+/* --- daemon_samples.c ---------------------------------------------------- */
+
+/* Whose group it is of: the first server, or the exporter. */
+const char *daemon_samples_url(const struct config_metric *metric);
+/* It is a rule, and each series a member of it. */
+bool daemon_samples_each(const struct config_monitor *config);
+/*
+ * daemon_samples_take() - the source of that monitor of a value
+ * @feeds: one of these, or a new one, which is put there even if it fails
+ *
+ * Who would ask the same has the same. 0, or a negative code.
+ */
+int daemon_samples_take(struct daemon *daemon, struct list *feeds,
+                        struct group *group,
+                        const struct config_monitor *config,
+                        const struct config_global *global, struct feed **feedp,
+                        struct err *err) MUST_CHECK;
+/* One of @watched and @cover is told of it. */
+int daemon_samples_add(struct feed *feed, struct watched *watched,
+                       struct cover *cover, const struct config_metric *metric,
+                       struct err *err) MUST_CHECK;
+/* What only such a feed has. */
+void daemon_samples_free(struct feed *feed);
 
 /* --- daemon_labels.c ----------------------------------------------------- */
 

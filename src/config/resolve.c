@@ -102,7 +102,7 @@ static void check_member_name(struct resolve *resolve,
 		member = rule ? resolve_member_word(rule) : NULL;
 		if (member)
 			problem_value(resolve->problems, &at, name,
-			              "could be a %s of the monitor %s; "
+			              "could be %s of the monitor %s; "
 			              "give it another name",
 			              member, rule->name);
 	}

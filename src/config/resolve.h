@@ -48,7 +48,7 @@ struct config_defaults {
 	struct quiet_given quiet;
 	struct servers_given servers;
 	struct config_credentials credentials; /* of those, and of exporters */
-	bool dry_run; /* all of them */
+	bool dry_run;                          /* all of them */
 	bool paused;
 };
 
@@ -186,7 +186,7 @@ void resolve_rule_name(const struct reader *reader,
                        const struct config_monitor *monitor,
                        const char *members);
 
-/* What the members of that rule are, "container"; NULL if it is none. */
+/* What the members of that rule are, "a container"; NULL if it is none. */
 const char *resolve_member_word(const struct config_monitor *monitor);
 
 /* Of a monitor whose type and steps are known. */
@@ -231,8 +231,7 @@ bool resolve_has_levels(const struct reader *reader);
 
 /* Of a monitor whose steps are known. */
 void resolve_alert(struct resolve *resolve, const struct raw_monitor *raw,
-                   const struct reader *reader,
-                   struct config_monitor *monitor);
+                   const struct reader *reader, struct config_monitor *monitor);
 
 /* The sections, when it is known who asks for them. */
 void resolve_alerts(struct resolve *resolve, const struct raw_alerts *raw);

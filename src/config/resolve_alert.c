@@ -98,8 +98,8 @@ static const char *read_matchers(struct resolve *resolve,
 	if (text.failed == -ENOMEM)
 		resolve->failed = -ENOMEM;
 	else if (text.failed)
-		problem_at(resolve->problems, &place,
-		           "is longer than %d bytes", MATCHER_MAX_TEXT);
+		problem_at(resolve->problems, &place, "is longer than %d bytes",
+		           MATCHER_MAX_TEXT);
 	else if (n > 0)
 		kept = resolve_text(resolve, buf_text(&text));
 	buf_fini(&text);
@@ -137,8 +137,7 @@ static void read_interruption(struct resolve *resolve,
 			               "given");
 		return;
 	}
-	if (!read_signal(reader, "on_resolved_signal",
-	                 raw->on_resolved_signal))
+	if (!read_signal(reader, "on_resolved_signal", raw->on_resolved_signal))
 		return;
 	alert->interrupt = true;
 	alert->signal = resolve_text(resolve, raw->on_resolved_signal);
@@ -177,7 +176,6 @@ void resolve_alert(struct resolve *resolve, const struct raw_monitor *raw,
 	                  CONFIG_MAX_ALERTS, &alert->max_alerts);
 	alert->forget_ms = HOUR_MS;
 	(void)read_duration(reader, "forget_after",
-	                    raw->containers.forget_after, 0,
-	                    &alert->forget_ms);
+	                    raw->containers.forget_after, 0, &alert->forget_ms);
 	read_interruption(resolve, reader, &raw->alert, monitor, alert);
 }

@@ -48,8 +48,7 @@ static void read_paths(struct resolve *resolve, const struct reader *reader,
 {
 	struct place list = reader_place(reader, "paths");
 
-	resolve->alerts.paths =
-		resolve_list(resolve, raw->paths, raw->n_paths);
+	resolve->alerts.paths = resolve_list(resolve, raw->paths, raw->n_paths);
 	resolve->alerts.n_paths = raw->n_paths;
 	for (unsigned i = 0; i < raw->n_paths; i++) {
 		struct place at = { .up = &list, .index = i };

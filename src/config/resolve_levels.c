@@ -23,7 +23,7 @@ static bool read_threshold(const struct reader *reader, const char *key,
 		return false;
 	if (threshold_parse(slice_from(text), threshold, &err) == 0)
 		return true;
-	reader_value(reader, key, text, "%s", err.message);
+	reader_value(reader, key, text, "is none: %s", err.message);
 	return false;
 }
 
@@ -154,9 +154,9 @@ static void init_levels(const struct reader *reader,
                         const struct rules_given *given,
                         struct policy_levels *levels)
 {
-	uint64_t cooldown_ms =
-		given->cooldown_ms == RULE_UNSET ? BACKOFF_MS
-						 : given->cooldown_ms;
+	uint64_t cooldown_ms = given->cooldown_ms == RULE_UNSET
+	                               ? BACKOFF_MS
+	                               : given->cooldown_ms;
 
 	if (raw->metric.backoff && raw->rules.cooldown)
 		reader_problem(reader, "backoff",
@@ -226,8 +226,7 @@ static void read_plain(const struct raw_monitor *raw,
 		           "needs threshold, or soft and hard: which value is "
 		           "bad");
 	else
-		(void)read_level(&limits,
-		                 &levels->level[POLICY_LEVEL_SOFT]);
+		(void)read_level(&limits, &levels->level[POLICY_LEVEL_SOFT]);
 }
 
 static void read_missing(const struct reader *reader, const char *text,

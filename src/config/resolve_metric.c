@@ -6,10 +6,10 @@
 #include "base/text.h"
 #include "core/matcher.h"
 
-#define SERIES_MAX    1000
-#define HOUR_MS       3600000
-#define QUERY_MAX     65536 /* bytes */
-#define METRIC_MAX    256
+#define SERIES_MAX 1000
+#define HOUR_MS    3600000
+#define QUERY_MAX  65536 /* bytes */
+#define METRIC_MAX 256
 
 /* --- which series ----------------------------------------------------------- */
 
@@ -50,7 +50,8 @@ static const char *make_query(struct resolve *resolve, const char *name,
 }
 
 /* An expression has no name that filters could stand behind. */
-static bool read_name(const struct reader *reader, const struct raw_monitor *raw)
+static bool read_name(const struct reader *reader,
+                      const struct raw_monitor *raw)
 {
 	const char *name = raw->metric_name;
 	const char *at = name ? strpbrk(name, "{([+-*/ ") : NULL;
@@ -81,8 +82,8 @@ static void read_query(struct resolve *resolve, const struct raw_monitor *raw,
 		if (filters)
 			good = check_filters(reader, filters) && good;
 		if (good)
-			metric->query = make_query(resolve, raw->metric_name,
-			                           filters);
+			metric->query =
+				make_query(resolve, raw->metric_name, filters);
 		return;
 	}
 	if (raw->metric_name)

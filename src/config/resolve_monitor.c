@@ -389,8 +389,7 @@ static void check_arguments(struct resolve *resolve,
 		struct place at = { .up = list, .index = i };
 
 		if (!place_left_out(&at))
-			(void)resolve_template(resolve, monitor, &at,
-			                       texts[i]);
+			(void)resolve_template(resolve, monitor, &at, texts[i]);
 	}
 }
 

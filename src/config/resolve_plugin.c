@@ -5,7 +5,7 @@
 #include <errno.h>
 #include "base/text.h"
 
-#define EXEC     "exec:"
+#define EXEC            "exec:"
 #define NAME_MAX_PLUGIN 64
 
 static bool is_name(struct slice text)

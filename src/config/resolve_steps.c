@@ -83,11 +83,16 @@ static void refuse_places(const struct reader *reader, enum step_kind kind)
 		const char *key;
 		unsigned bit;
 	} keys[] = {
-		{ "url", HAS_WEBHOOK },        { "preset", HAS_WEBHOOK },
-		{ "body", HAS_WEBHOOK },       { "method", HAS_WEBHOOK },
-		{ "headers", HAS_WEBHOOK },    { "token_file", HAS_WEBHOOK },
-		{ "ca_file", HAS_WEBHOOK },    { "max_tries", HAS_WEBHOOK },
-		{ "plugin", HAS_PLUGIN },      { "parameters", HAS_PLUGIN },
+		{ "url", HAS_WEBHOOK },
+		{ "preset", HAS_WEBHOOK },
+		{ "body", HAS_WEBHOOK },
+		{ "method", HAS_WEBHOOK },
+		{ "headers", HAS_WEBHOOK },
+		{ "token_file", HAS_WEBHOOK },
+		{ "ca_file", HAS_WEBHOOK },
+		{ "max_tries", HAS_WEBHOOK },
+		{ "plugin", HAS_PLUGIN },
+		{ "parameters", HAS_PLUGIN },
 		{ "environment", HAS_ENVIRONMENT },
 	};
 
@@ -148,8 +153,9 @@ static void read_environment(const struct reader *reader, const char *text,
                              const struct config_monitor *monitor,
                              struct step *step)
 {
-	static const char *const words[] = { [STEP_ENV_BOUNCER] = "bouncer",
-		                             [STEP_ENV_AMX] = "amx" };
+	static const char *const words[] = {
+		[STEP_ENV_BOUNCER] = "bouncer", [STEP_ENV_AMX] = "amx"
+	};
 	unsigned word = STEP_ENV_BOUNCER;
 
 	(void)read_word(reader, "environment", text, words, ARRAY_SIZE(words),
@@ -356,7 +362,7 @@ static void read_ladder(struct resolve *resolve, const struct raw_monitor *raw,
                         const struct config_monitor *monitor,
                         struct step *steps)
 {
-	struct place list = reader_place(ladder->reader, ladder->key);
+	struct place list;
 
 	if (ladder->n == 0)
 		return;
@@ -371,6 +377,7 @@ static void read_ladder(struct resolve *resolve, const struct raw_monitor *raw,
 	}
 	if (ladder->n_steps == 0)
 		default_step(defaults, monitor->watch, steps);
+	list = reader_place(ladder->reader, ladder->key);
 	for (unsigned i = 0; i < ladder->n_steps && !resolve->failed; i++) {
 		struct place place = { .up = &list, .index = i };
 
@@ -490,8 +497,7 @@ static void count_resolved(const struct raw_monitor *raw,
 enum { FIRST, SECOND, RESOLVED, N_LADDERS }; /* soft, hard of a value */
 
 static void note_parts(const struct ladder ladders[N_LADDERS],
-                       struct policy_levels *levels,
-                       struct policy_rules *rules)
+                       struct policy_levels *levels, struct policy_rules *rules)
 {
 	uint8_t at = 0;
 

@@ -65,14 +65,13 @@ const char *resolve_member_word(const struct config_monitor *monitor)
 	switch (monitor->watch) {
 	case CONFIG_WATCH_HEALTH:
 	case CONFIG_WATCH_EXITED:
-		return "container";
+		return "a container";
 	case CONFIG_WATCH_METRIC:
-		return monitor->metric &&
-		                       monitor->metric->series == SERIES_EACH
-		               ? "series"
+		return monitor->metric && monitor->metric->series == SERIES_EACH
+		               ? "a series"
 		               : NULL;
 	case CONFIG_WATCH_ALERT:
-		return "alert";
+		return "an alert";
 	case CONFIG_WATCH_PUSH:
 	case N_CONFIG_WATCHES:
 	default:
@@ -119,8 +118,7 @@ static const struct meaning meanings[] = {
 	{ "label_value", PUSH, SELECT ", by label: [NAME=VALUE]", FILTERS,
 	  MATCHES },
 	{ "labels", PUSH, SELECT ", by label: [NAME=VALUE]", FILTERS, MATCHES },
-	{ "match", PUSH, NULL, "series says which of several counts",
-	  MATCHES },
+	{ "match", PUSH, NULL, "series says which of several counts", MATCHES },
 	{ "metric_name", PUSH | METRIC, NULL, NULL, MATCHES },
 	{ "metric_value", PUSH, NULL, "threshold says when it is bad", NULL },
 	{ "push_gw", PUSH, "endpoints says which engines are asked",
@@ -149,7 +147,8 @@ static const struct meaning meanings[] = {
 	{ "label_filters", METRIC, NULL, NULL, MATCHES },
 	{ "prometheus", METRIC, NULL, NULL, ALERTED },
 	{ "scrape", METRIC, NULL, NULL, NULL },
-	{ "token_file", METRIC, NULL, NULL, "alerts.token_file says who posts" },
+	{ "token_file", METRIC, NULL, NULL,
+	  "alerts.token_file says who posts" },
 	{ "basic_auth_file", METRIC, NULL, NULL,
 	  "alerts.basic_auth_file says who posts" },
 	{ "headers", METRIC, NULL, NULL, NULL },

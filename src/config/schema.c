@@ -52,10 +52,9 @@
 		TEXT(structure, "ca_file", webhook.ca_file),        \
 		TEXT(structure, "max_tries", webhook.max_tries)
 
-#define CREDENTIALS(structure, member)                              \
-	TEXT(structure, "token_file", member token_file),           \
-		TEXT(structure, "basic_auth_file",                  \
-	             member basic_auth_file),                       \
+#define CREDENTIALS(structure, member)                                      \
+	TEXT(structure, "token_file", member token_file),                   \
+		TEXT(structure, "basic_auth_file", member basic_auth_file), \
 		CYAML_FIELD_IGNORE("headers", CYAML_FLAG_OPTIONAL)
 
 #define PATTERNS(member) \
@@ -64,19 +63,19 @@
 static const cyaml_schema_value_t argument = { CYAML_VALUE_STRING(
 	CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED) };
 
-#define GLOBAL_TEXTS                                                           \
-	GLOBAL(check_interval), GLOBAL(log_level), GLOBAL(log_format),         \
-		GLOBAL(socket_docker), GLOBAL(socket_podman),                  \
-		GLOBAL(socket_lxd), GLOBAL(socket_incus), GLOBAL(push_gw),     \
-		GLOBAL(prometheus), GLOBAL(plugin_dir),                        \
-		GLOBAL(addr), GLOBAL(port), GLOBAL(state_dir),                 \
-		GLOBAL(fetch_timeout), GLOBAL(max_body), GLOBAL(max_parallel), \
-		GLOBAL(max_connections), GLOBAL(journal_size),                 \
-		GLOBAL(storm_share), GLOBAL(storm_min), GLOBAL(storm_window),  \
-		GLOBAL(shutdown_timeout), GLOBAL(dry_run), GLOBAL(paused),     \
-		GLOBAL(control_socket), GLOBAL(control_group),                 \
-		GLOBAL(timezone), GLOBAL(host), GLOBAL(resync_interval),       \
-		GLOBAL(container_labels), GLOBAL(tls_ca), GLOBAL(tls_cert),    \
+#define GLOBAL_TEXTS                                                          \
+	GLOBAL(check_interval), GLOBAL(log_level), GLOBAL(log_format),        \
+		GLOBAL(socket_docker), GLOBAL(socket_podman),                 \
+		GLOBAL(socket_lxd), GLOBAL(socket_incus), GLOBAL(push_gw),    \
+		GLOBAL(prometheus), GLOBAL(plugin_dir), GLOBAL(addr),         \
+		GLOBAL(port), GLOBAL(state_dir), GLOBAL(fetch_timeout),       \
+		GLOBAL(max_body), GLOBAL(max_parallel),                       \
+		GLOBAL(max_connections), GLOBAL(journal_size),                \
+		GLOBAL(storm_share), GLOBAL(storm_min), GLOBAL(storm_window), \
+		GLOBAL(shutdown_timeout), GLOBAL(dry_run), GLOBAL(paused),    \
+		GLOBAL(control_socket), GLOBAL(control_group),                \
+		GLOBAL(timezone), GLOBAL(host), GLOBAL(resync_interval),      \
+		GLOBAL(container_labels), GLOBAL(tls_ca), GLOBAL(tls_cert),   \
 		GLOBAL(tls_key), RULES(struct raw_global)
 
 const cyaml_schema_field_t schema_global[] = { GLOBAL_TEXTS, CYAML_FIELD_END };

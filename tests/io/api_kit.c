@@ -202,6 +202,7 @@ void api_kit_init(struct api_kit *kit)
 		.reload_ok = true,
 		.config_file = "c.yml",
 	};
+	list_init(&kit->api.answers);
 	assert_int_equal(api_streams_new(&kit->api), 0);
 	kit->journal.added = on_added;
 	kit->journal.context = &kit->api;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is kept of a series or an alert, and how it is called. */
-#include "core/facts.h"
+#include "support/cmocka.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
+#include <string.h>
 #include "base/mem.h"
+#include "core/facts.h"
 
 #define L(name, value)                           \
 	{                                        \
