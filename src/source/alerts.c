@@ -105,6 +105,13 @@ static struct mark *add_mark(struct alert_item *item, uint32_t subscription)
 	return mark;
 }
 
+/* There is no room for it now. */
+static void refuse(struct alerts *alerts)
+{
+	alerts->refused = true;
+	alerts->stats.n_refused++;
+}
+
 /* The listener may close its source at any time. */
 static void tell_one(struct alerts_source *source, struct alert_item *item,
                      uint32_t subscription)
@@ -123,13 +130,14 @@ static void tell_one(struct alerts_source *source, struct alert_item *item,
 		listener->observe(listener->context, &source->base, mark->mark,
 		                  &firing, item);
 	else
-		source->alerts->refused = true;
+		refuse(source->alerts);
 }
 
 static void tell_firing(struct alerts_source *source, struct alert_item *item)
 {
 	for (uint32_t i = 0; i < source->n && !source->closing; i++)
 		tell_one(source, item, i);
+	source->alerts->stats.n_unmatched += !item->user && !item->is_group;
 }
 
 static void tell_resolved(struct alerts_source *source, struct alert_item *item)

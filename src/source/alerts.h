@@ -114,15 +114,17 @@ int alerts_take(struct alerts *alerts, struct slice body,
 struct alerts_stats {
 	uint32_t n_alerts; /* that fire */
 	uint32_t n_groups;
-	uint32_t n_queued;   /* messages */
-	bool failing;        /* they cannot be kept */
-	uint64_t n_messages; /* that were read */
-	uint64_t n_firing;   /* alerts in them, … */
-	uint64_t n_resolved; /* … likewise */
-	uint64_t n_same;     /* of them: no news */
-	uint64_t n_dropped;  /* of them: beyond max_alerts */
-	uint64_t n_expired;  /* after resolve_after */
-	uint64_t n_failures; /* of writing */
+	uint32_t n_queued;    /* messages */
+	bool failing;         /* they cannot be kept */
+	uint64_t n_messages;  /* that were read */
+	uint64_t n_firing;    /* alerts in them, … */
+	uint64_t n_resolved;  /* … likewise */
+	uint64_t n_same;      /* of them: no news */
+	uint64_t n_dropped;   /* of them: beyond max_alerts */
+	uint64_t n_expired;   /* after resolve_after */
+	uint64_t n_unmatched; /* items that nobody asks for */
+	uint64_t n_refused;   /* items that the listener did not want */
+	uint64_t n_failures;  /* of writing */
 };
 struct alerts_stats alerts_stats(const struct alerts *alerts);
 
