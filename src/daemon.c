@@ -421,6 +421,7 @@ static int open_parts(struct daemon *daemon)
 		.config_file = daemon->options->file,
 		.ops = &daemon->api_ops,
 	};
+	list_init(&daemon->api.answers);
 
 	if (journal_init(&daemon->journal,
 	                 daemon->options->config->global.journal_size) < 0)

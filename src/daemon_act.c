@@ -25,37 +25,59 @@ static bool stopped_before(const struct monitor *monitor)
 	return false;
 }
 
+/* What a step acts on, of what is no container that we watch. */
+static const char *target_name(const struct watched *watched)
+{
+	const struct monitor *monitor = &watched->monitor;
+	const char *name = watched->member ? monitor->container
+	                                   : monitor->config->container_name;
+
+	return name ? name : monitor->name;
+}
+
 /* What a step needs of the container that a member is about; the member may
  * move on to another one while it runs. */
-static void aim(struct daemon_step *step, const struct watched *watched)
+static void aim_at_container(struct daemon_step *step,
+                             const struct member *member, char *at)
 {
-	const struct member *member = watched->member;
-	const struct member_text *text = member->text;
+	const struct member_container *container = member->container;
+	const struct member_text *text = container->text;
 	struct bounce *bounce = &step->bounce;
-	char *at = step->text;
 
-	bounce->target = text_put(&at, text->container);
+	bounce->runtime_name = daemon_group_url(member->origin);
 	bounce->id = text_put(&at, text->id);
 	bounce->project =
 		text->project[0] ? text_put(&at, text->project) : NULL;
 	/* the bounce judges whether that is fresh enough */
 	if (member->feed) {
-		bounce->seen = member->seen;
-		bounce->seen_ms = member->seen_ms;
+		bounce->seen = container->seen;
+		bounce->seen_ms = container->seen_ms;
 	}
-	bounce->own_stop_timeout = member->stop_timeout_ms >= 0;
-	bounce->stop_timeout_ms = member->stop_timeout_ms;
-	bounce->stopped_before |= member->ended_by_us;
+	bounce->own_stop_timeout = container->stop_timeout_ms >= 0;
+	bounce->stop_timeout_ms = container->stop_timeout_ms;
+	bounce->stopped_before |= container->ended_by_us;
 	if (bounce->step->kind == STEP_REMOVE)
-		bounce->finished_wall_ms = member->finished_wall_ms;
+		bounce->finished_wall_ms = container->finished_wall_ms;
 }
 
-static size_t text_size(const struct member *member)
+static void aim(struct daemon_step *step, const struct watched *watched)
 {
-	if (!member)
-		return 0;
-	return strlen(member->text->container) + strlen(member->text->id) +
-	       strlen(member->text->project) + 3;
+	char *at = step->text;
+
+	step->bounce.target = text_put(&at, target_name(watched));
+	if (watched->member && watched->member->container)
+		aim_at_container(step, watched->member, at);
+}
+
+static size_t text_size(const struct watched *watched)
+{
+	const struct member *member = watched->member;
+	size_t n = strlen(target_name(watched)) + 1;
+
+	if (member && member->container)
+		n += strlen(member->container->text->id) +
+		     strlen(member->container->text->project) + 2;
+	return n;
 }
 
 /* Why, as it is now: commands and webhooks are told, and those who hear of the
@@ -92,7 +114,7 @@ static struct daemon_step *step_new(struct watched *watched,
 	struct monitor *monitor = &watched->monitor;
 	const struct config_monitor *config = monitor->config;
 	struct daemon_step *step =
-		mem_calloc(1, sizeof(*step) + text_size(watched->member));
+		mem_calloc(1, sizeof(*step) + text_size(watched));
 
 	if (!step)
 		return NULL;
@@ -105,8 +127,6 @@ static struct daemon_step *step_new(struct watched *watched,
 		.step = &monitor->steps[monitor->policy.step],
 		.runtime = runtime,
 		.runtime_name = config_target_type_name(config->type),
-		.target = config->container_name ? config->container_name
-		                                 : monitor->name,
 		.project = config->project,
 		.monitor = monitor->name,
 		.reason = monitor->policy.ordered
@@ -123,11 +143,7 @@ static struct daemon_step *step_new(struct watched *watched,
 	if (monitor->last.kind == OBSERVATION_AGE ||
 	    monitor->last.kind == OBSERVATION_FAILED)
 		step->bounce.age_ms = monitor->last.age_ms;
-	if (watched->member) {
-		step->bounce.runtime_name =
-			daemon_group_url(watched->member->engine);
-		aim(step, watched);
-	}
+	aim(step, watched);
 	if (brief(step) == 0)
 		return step;
 	step_free(step);
@@ -143,7 +159,7 @@ static void tell_own_kill(struct daemon *daemon, const struct bounce *bounce,
 
 	if (bounce->step->kind != STEP_KILL || !bounce->id)
 		return;
-	source = daemon_feed_containers(&daemon->feeds, bounce->runtime_name);
+	source = daemon_containers_of(&daemon->feeds, bounce->runtime_name);
 	if (source)
 		containers_own_kill(source, bounce->id, begins, ok);
 }
@@ -152,9 +168,9 @@ static struct runtime *runtime_of(const struct watched *watched)
 {
 	struct daemon *daemon = watched->daemon;
 
-	if (watched->member)
+	if (watched->member && watched->member->container)
 		return daemon_runtime_called(
-			daemon, daemon_group_url(watched->member->engine));
+			daemon, daemon_group_url(watched->member->origin));
 	return daemon_runtime(daemon, &daemon->config->config->global,
 	                      watched->monitor.config->type, NULL);
 }

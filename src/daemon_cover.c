@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules that cover many containers, and their members.
+ * Rules that cover many, and their members: containers, series, alerts.
  *
  * A source says who appears, what is seen of it, and who leaves; a member is
- * looked up by its identity, so that a container that was made anew goes on
- * where the one before it was. Who left stays, idle, for `forget_after`, if
- * there is anything to be remembered of it; then it goes.
+ * looked up by its identity, so that who comes back, and a container that was
+ * made anew, goes on where the one before it was. Who left stays, idle, for
+ * `forget_after`, if there is anything to be remembered of it; then it goes.
  */
 #include "daemon_parts.h"
 
@@ -16,13 +16,45 @@
 /* Of whom nothing is to be remembered: so long for it to come back. */
 #define FORGET_SOON_MS 60000
 #define PASTS_MAX      CONFIG_MAX_CONTAINERS
-#define NAME_SIZE      1024 /* of a rule, an endpoint and an identity; cut */
+#define NAME_SIZE      2048 /* of a rule and an identity; cut */
 
 static void on_forget(uv_timer_t *timer);
 
 static struct daemon *daemon_of(const struct member *member)
 {
 	return member->cover->daemon;
+}
+
+/* --- what a rule says of all its members -------------------------------------- */
+
+/* By what it covers: its words and its limits. */
+struct bounds {
+	const char *noun;    /* of many */
+	const char *max_key; /* in the configuration */
+	uint32_t max;
+	uint64_t forget_ms;
+	bool never_back; /* who is gone does not come back */
+};
+
+static struct bounds bounds_of(const struct config_monitor *config)
+{
+	if (config->metric)
+		return (struct bounds){ "series", "max_series",
+			                config->metric->max_series,
+			                config->metric->forget_ms, false };
+	if (config->alert)
+		return (struct bounds){ "alerts", "max_alerts",
+			                config->alert->max_alerts,
+			                config->alert->forget_ms, false };
+	return (struct bounds){ "containers", "max_containers",
+		                config->containers->max_containers,
+		                config->containers->forget_ms,
+		                config->containers->any_end };
+}
+
+uint64_t daemon_cover_forget_ms(const struct config_monitor *config)
+{
+	return bounds_of(config).forget_ms;
 }
 
 /* --- forgetting ------------------------------------------------------------ */
@@ -36,15 +68,16 @@ static bool has_past(const struct member *member)
 	return monitor->pause || !policy_saved_empty(&saved);
 }
 
-/* What is cleaned up does not come back. */
+/* Who is bad, though it is gone, is still waited for. */
 static uint64_t forget_at(const struct member *member)
 {
-	const struct config_containers *config =
-		member->cover->config->containers;
-	bool soon = config->any_end || !has_past(member);
+	const struct bounds bounds = bounds_of(member->cover->config);
+	bool soon = bounds.never_back ||
+	            (!has_past(member) &&
+	             !policy_is_bad(&member->watched->monitor.policy));
 
-	return member->gone_ms + (soon ? MIN(config->forget_ms, FORGET_SOON_MS)
-	                               : config->forget_ms);
+	return member->gone_ms + (soon ? MIN(bounds.forget_ms, FORGET_SOON_MS)
+	                               : bounds.forget_ms);
 }
 
 static void want_forget(struct daemon *daemon, uint64_t at_ms)
@@ -186,7 +219,7 @@ static void keep_past(struct member *member, uint64_t forget_ms)
 	until_ms += forget_ms;
 	past = past_new(daemon, member->name, until_ms);
 	if (!past) {
-		log_warn(daemon->log, "the past of a container is lost",
+		log_warn(daemon->log, "the past of a member is lost",
 		         LOG_STR("monitor", member->name));
 		return;
 	}
@@ -221,14 +254,14 @@ static void restore_past(struct daemon *daemon, const char *name)
 		return;
 	past = past_new(daemon, name,
 	                uv_now(&daemon->loop) +
-	                        cover->config->containers->forget_ms);
+	                        daemon_cover_forget_ms(cover->config));
 	if (!past)
 		return;
 	(void)saved_state_monitor(daemon->saved, name, wall_ms, offset_ms,
 	                          &past->saved, &past->bounce_wall_ms);
 	if (saved_state_pause(daemon->saved, name, wall_ms, offset_ms,
 	                      &past->pause) < 0)
-		log_warn(daemon->log, "the pause of a container is lost",
+		log_warn(daemon->log, "the pause of a member is lost",
 		         LOG_STR("monitor", name));
 	want_forget(daemon, past->until_ms);
 }
@@ -243,20 +276,21 @@ void daemon_cover_restore(struct daemon *daemon)
 
 /* --- what a source says ------------------------------------------------------ */
 
-/* "RULE/IDENTITY", with the engine before it where there are several. */
-static void name_of(const struct feed *feed, const struct cover *cover,
-                    const struct container *container,
+static void name_of(const struct cover *cover, const char *identity,
                     char out[static NAME_SIZE])
 {
-	char identity[CONTAINER_IDENTITY_MAX];
-	const char *space = strchr(feed->url, ' ');
+	(void)snprintf(out, NAME_SIZE, "%s/%s", cover->name, identity);
+}
 
-	(void)container_identity(container, identity, sizeof(identity));
-	if (cover->config->containers->n_endpoints > 1)
-		(void)snprintf(out, NAME_SIZE, "%s/%s/%s", cover->name,
-		               space ? space + 1 : feed->url, identity);
-	else
-		(void)snprintf(out, NAME_SIZE, "%s/%s", cover->name, identity);
+struct member *daemon_cover_find(const struct cover *cover,
+                                 const char *identity)
+{
+	struct member *member;
+	char name[NAME_SIZE];
+
+	name_of(cover, identity, name);
+	member = map_get(&cover->daemon->members, slice_from(name));
+	return member && member->cover == cover ? member : NULL;
 }
 
 /* Makes room by forgetting one that is not there; false if all are. */
@@ -282,152 +316,87 @@ static bool forget_one(struct cover *cover)
 
 static bool has_room(struct cover *cover)
 {
-	uint32_t max = cover->config->containers->max_containers;
+	const struct bounds bounds = bounds_of(cover->config);
 
-	if (cover->n_members < max || forget_one(cover))
+	if (cover->n_members < bounds.max || forget_one(cover))
 		return true;
 	cover->rule.n_left_out++;
 	if (!cover->said_full)
 		log_warn(cover->daemon->log,
-		         "rule covers as many containers as it may, others are "
-		         "left out; see max_containers",
+		         "rule covers as many as it may, others are left out",
 		         LOG_STR("monitor", cover->name),
-		         LOG_INT("max_containers", max));
+		         LOG_INT(bounds.max_key, bounds.max));
 	cover->said_full = true;
 	return false;
 }
 
-/* The container asks for something else than the one before it. */
+/* It asks for something else than the one before it. */
 static void replace_member(struct member *member)
 {
 	struct daemon *daemon = daemon_of(member);
 	struct list gone = LIST_INIT(gone);
 
-	keep_past(member, member->cover->config->containers->forget_ms);
+	keep_past(member, daemon_cover_forget_ms(member->cover->config));
 	member_unlist(member);
 	list_append(&gone, &member->node);
 	daemon_monitors_prune(daemon);
 	remove_members(daemon, &gone);
 }
 
-static struct member *appear_as(struct feed *feed, struct cover *cover,
-                                const struct container *container,
-                                const struct daemon_asked *asked)
+struct member *daemon_cover_appear(struct feed *feed, struct cover *cover,
+                                   const char *identity,
+                                   const struct daemon_said *said,
+                                   const struct daemon_asked *asked)
 {
 	struct daemon *daemon = cover->daemon;
 	char name[NAME_SIZE];
 	struct member *member;
 
-	name_of(feed, cover, container, name);
+	name_of(cover, identity, name);
 	member = map_get(&daemon->members, slice_from(name));
 	/* "b/c" under the rule "a" is not "c" under the rule "a/b" */
 	if (member && (member->cover != cover || member->feed))
 		return NULL;
-	if (member && asked->monitor &&
+	if (member && asked && asked->monitor &&
 	    !config_monitor_equal(member->config, asked->monitor)) {
 		replace_member(member);
 		member = NULL;
 	}
 	if (!member)
 		return has_room(cover) ? daemon_member_new(cover, feed, name,
-		                                           container, asked)
+		                                           said, asked)
 		                       : NULL;
 	daemon_member_attach(member, feed);
-	daemon_member_note(member, container, 0);
+	daemon_member_note(member, said, 0);
 	return member;
-}
-
-struct member *daemon_cover_appear(struct feed *feed, struct cover *cover,
-                                   const struct container *container)
-{
-	struct daemon_asked asked = { 0 };
-	struct member *member;
-
-	if (!daemon_labels_read(feed, cover, container, &asked))
-		return NULL;
-	member = appear_as(feed, cover, container, &asked);
-	daemon_asked_drop(&asked);
-	if (member && member->config->watch == CONFIG_WATCH_PUSH)
-		daemon_labels_changed(cover->daemon);
-	return member;
-}
-
-static void tell(struct member *member, const struct observation *observation)
-{
-	struct daemon *daemon = daemon_of(member);
-
-	supervisor_observe(&daemon->supervisor, &member->watched->monitor,
-	                   observation, uv_now(&daemon->loop));
 }
 
 void daemon_cover_observe(struct member *member,
                           const struct observation *observation,
-                          const struct container *container)
+                          const struct daemon_said *said)
 {
-	if (container)
-		daemon_member_note(member, container,
-		                   uv_now(&daemon_of(member)->loop));
-	/* of those that ask about pushes it is only known that they are there */
-	if (member->config->watch != CONFIG_WATCH_PUSH)
-		tell(member, observation);
-}
-
-static void member_gone(struct member *member)
-{
-	static const struct observation unknown = {
-		.kind = OBSERVATION_UNKNOWN,
-		.exit_code = -1,
-	};
-	static const struct observation idle = {
-		.kind = OBSERVATION_HEALTH,
-		.health = HEALTH_IDLE,
-		.idle = IDLE_GONE,
-		.exit_code = -1,
-	};
 	struct daemon *daemon = daemon_of(member);
+	uint64_t now_ms = uv_now(&daemon->loop);
 
-	member->detached = false;
-	member->gone_ms = MAX(uv_now(&daemon->loop), 1);
-	member->cover->n_gone++;
-	if (member->config->watch == CONFIG_WATCH_PUSH) {
-		tell(member, &unknown);
-		daemon_labels_changed(daemon);
-	} else {
-		tell(member, &idle);
-	}
-	want_forget(daemon, forget_at(member));
+	if (said)
+		daemon_member_note(member, said, now_ms);
+	if (observation)
+		supervisor_observe(&daemon->supervisor,
+		                   &member->watched->monitor, observation,
+		                   now_ms);
 }
 
-void daemon_cover_leave(struct member *member)
+void daemon_cover_leave(struct member *member, const struct observation *last)
 {
-	list_unlink(&member->feed_node);
-	member->feed = NULL;
+	if (member->feed)
+		daemon_member_detach(member);
 	/* there is room: those that were left out are asked about again */
 	member->cover->rule.n_left_out = 0;
-	member_gone(member);
-}
-
-void daemon_cover_listed(struct feed *feed, bool whole)
-{
-	static const struct observation unknown = {
-		.kind = OBSERVATION_UNKNOWN,
-	};
-
-	for (uint32_t i = 0; i < feed->n_rules; i++) {
-		LIST_FOR_EACH (node, &feed->rules[i]->cover->members) {
-			struct member *member =
-				container_of(node, struct member, node);
-			const struct monitor *monitor =
-				&member->watched->monitor;
-
-			if (!member->detached || member->engine != feed->group)
-				continue;
-			if (whole)
-				member_gone(member);
-			else if (monitor->last.kind != OBSERVATION_UNKNOWN)
-				tell(member, &unknown);
-		}
-	}
+	member->detached = false;
+	member->cover->n_gone += member->gone_ms == 0;
+	member->gone_ms = MAX(uv_now(&daemon_of(member)->loop), 1);
+	daemon_cover_observe(member, last, NULL);
+	want_forget(daemon_of(member), forget_at(member));
 }
 
 /* --- from one configuration to the next --------------------------------------- */
@@ -505,7 +474,7 @@ static void remove_all(struct cover *cover)
 
 		if (cover->planned)
 			keep_past(member,
-			          cover->planned->containers->forget_ms);
+			          daemon_cover_forget_ms(cover->planned));
 		member_unlist(member);
 		list_append(&gone, &member->node);
 	}
@@ -528,6 +497,7 @@ void daemon_cover_commit(struct cover *cover)
 	}
 	cover->config = planned;
 	cover->planned = NULL;
+	cover->rule.noun = bounds_of(planned).noun;
 	if (fresh)
 		supervisor_add_rule(&cover->daemon->supervisor, &cover->rule);
 	LIST_FOR_EACH (node, &cover->members) {

@@ -427,7 +427,7 @@ static int take_links(struct chain *chain, const struct dependent *found,
 static const struct container **all_of(const struct daemon *daemon,
                                        const char *url, size_t *np)
 {
-	struct containers *source = daemon_feed_containers(&daemon->feeds, url);
+	struct containers *source = daemon_containers_of(&daemon->feeds, url);
 	size_t n = source ? containers_stats(source).n_containers : 0;
 	const struct container **all =
 		source ? mem_calloc(n + 1, sizeof(*all)) : NULL;
@@ -470,8 +470,8 @@ static int find_links(struct chain *chain)
 	const struct container **all = all_of(chain->daemon, chain->url, &n);
 	struct dependent *found = mem_calloc(DEPENDENTS_MAX, sizeof(*found));
 	size_t n_found;
-	int r = daemon_feed_containers(&chain->daemon->feeds, chain->url) ? -1
-	                                                                  : 0;
+	int r = daemon_containers_of(&chain->daemon->feeds, chain->url) ? -1
+	                                                                : 0;
 
 	if (all && found) {
 		n_found =
@@ -522,9 +522,9 @@ static void look_next(struct chain *chain)
 
 static struct chain *chain_new(struct watched *watched)
 {
-	const struct member_text *text = watched->member->text;
+	const struct member_text *text = watched->member->container->text;
 	const struct monitor *monitor = &watched->monitor;
-	const char *url = daemon_group_url(watched->member->engine);
+	const char *url = daemon_group_url(watched->member->origin);
 	struct chain *chain = mem_calloc(1, sizeof(*chain));
 	char *at = chain ? mem_alloc(strlen(monitor->name) +
 	                             strlen(text->container) +
@@ -566,7 +566,7 @@ static void end_earlier(struct daemon *daemon, const char *id)
 static void tell_why_not(struct watched *watched)
 {
 	const struct monitor *monitor = &watched->monitor;
-	const char *id = watched->member->text->id;
+	const char *id = watched->member->container->text->id;
 	const char *gone;
 	size_t n;
 	const struct container **all =
@@ -591,14 +591,15 @@ void daemon_dependents_begin(struct watched *watched, const struct bounce *done)
 	struct daemon *daemon = watched->daemon;
 	struct chain *chain;
 
-	if (!watched->member || watched->removed || daemon->stopping || !starts)
+	if (!watched->member || !watched->member->container ||
+	    watched->removed || daemon->stopping || !starts)
 		return;
 	if (done->result == STEP_FAILED)
 		tell_why_not(watched);
 	if (watched->member->own || !config->containers->dependents ||
 	    (done->result != STEP_OK && done->result != STEP_DRY_RUN))
 		return;
-	end_earlier(daemon, watched->member->text->id);
+	end_earlier(daemon, watched->member->container->text->id);
 	chain = chain_new(watched);
 	if (!chain)
 		log_error(daemon->log,

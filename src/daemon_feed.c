@@ -9,14 +9,24 @@
 
 /* --- what a source says -------------------------------------------------- */
 
+void daemon_feed_begin(struct feed *feed, const struct reading *reading)
+{
+	supervisor_reader_begin(&feed->daemon->supervisor, &feed->reader,
+	                        reading, daemon_now(feed->daemon));
+}
+
+void daemon_feed_end(struct feed *feed)
+{
+	supervisor_reading_end(&feed->daemon->supervisor, feed->group,
+	                       uv_now(&feed->daemon->loop));
+	daemon_arm(feed->daemon);
+}
+
 static void on_reading_begin(void *context, struct source *source,
                              const struct reading *reading)
 {
-	struct feed *feed = context;
-
 	(void)source;
-	supervisor_reading_begin(&feed->daemon->supervisor, feed->group,
-	                         reading, daemon_now(feed->daemon));
+	daemon_feed_begin(context, reading);
 }
 
 static void on_observation(void *context, struct source *source,
@@ -35,12 +45,8 @@ static void on_observation(void *context, struct source *source,
 
 static void on_reading_end(void *context, struct source *source)
 {
-	struct feed *feed = context;
-
 	(void)source;
-	supervisor_reading_end(&feed->daemon->supervisor, feed->group,
-	                       uv_now(&feed->daemon->loop));
-	daemon_arm(feed->daemon);
+	daemon_feed_end(context);
 }
 
 static struct source_listener listener_of(struct feed *feed)
@@ -93,7 +99,7 @@ static void pushgateway_feed_close(struct feed *feed,
 	pushgateway_close(feed->gateway, closed, feed);
 }
 
-static const struct feed_kind pushgateway_kind = {
+const struct feed_kind daemon_feed_pushgateway = {
 	.open = pushgateway_feed_open,
 	.start = pushgateway_feed_start,
 	.check = pushgateway_feed_check,
@@ -133,191 +139,12 @@ static void builtin_feed_close(struct feed *feed, void (*closed)(void *context))
 	builtin_source_close(feed->builtin, closed, feed);
 }
 
-static const struct feed_kind builtin_kind = {
+const struct feed_kind daemon_feed_builtin = {
 	.open = builtin_feed_open,
 	.start = builtin_feed_start,
 	.check = builtin_feed_check,
 	.close = builtin_feed_close,
 };
-
-/* --- containers ---------------------------------------------------------- */
-
-static void on_containers_begin(void *context, struct source *source,
-                                const struct reading *reading)
-{
-	struct feed *feed = context;
-
-	(void)source;
-	supervisor_reading_begin(&feed->daemon->supervisor, feed->group,
-	                         reading, daemon_now(feed->daemon));
-	feed->whole = reading && reading->result == READING_OK;
-	if (reading && !feed->whole)
-		daemon_cover_listed(feed, false);
-}
-
-static void *on_appear(void *context, struct source *source,
-                       uint32_t subscription, const struct container *container)
-{
-	struct feed *feed = context;
-
-	(void)source;
-	return daemon_cover_appear(feed, feed->rules[subscription]->cover,
-	                           container);
-}
-
-static void on_observe(void *context, struct source *source, void *member,
-                       const struct observation *observation,
-                       const struct container *container)
-{
-	(void)context;
-	(void)source;
-	daemon_cover_observe(member, observation, container);
-}
-
-static void on_leave(void *context, struct source *source, void *member)
-{
-	(void)context;
-	(void)source;
-	daemon_cover_leave(member);
-}
-
-static void on_containers_end(void *context, struct source *source)
-{
-	struct feed *feed = context;
-
-	if (feed->whole && !feed->listed) {
-		feed->listed = true;
-		daemon_cover_listed(feed, true);
-	}
-	on_reading_end(feed, source);
-}
-
-static int containers_feed_open(struct feed *feed,
-                                const struct config_global *global,
-                                struct err *err)
-{
-	static const struct containers_listener events = {
-		.begin = on_containers_begin,
-		.appear = on_appear,
-		.observe = on_observe,
-		.leave = on_leave,
-		.end = on_containers_end,
-	};
-	struct daemon *daemon = feed->daemon;
-	struct containers_listener listener = events;
-	struct containers_options options = {
-		.loop = &daemon->loop,
-		.runtime = feed->runtime,
-		.client = daemon->client,
-		.log = daemon->log,
-		.name = feed->url,
-		.self_id = daemon->own_id,
-		.resync_ms = global->resync_ms,
-		.seed = rng_next(&daemon->supervisor.rng),
-	};
-	int r;
-
-	(void)err;
-	listener.context = feed;
-	r = containers_new(&options, &listener, &feed->containers);
-	if (r == 0)
-		feed->source = containers_source(feed->containers);
-	return r;
-}
-
-static void containers_feed_start(struct feed *feed)
-{
-	feed->config = feed->daemon->config;
-	daemon_config_ref(feed->config);
-	containers_start(feed->containers);
-}
-
-static void containers_feed_check(struct feed *feed,
-                                  const struct watched *watched)
-{
-	containers_check(feed->containers, watched->member);
-}
-
-static void containers_feed_close(struct feed *feed,
-                                  void (*closed)(void *context))
-{
-	LIST_FOR_EACH_SAFE (node, &feed->members)
-		daemon_member_detach(
-			container_of(node, struct member, feed_node));
-	containers_close(feed->containers, closed, feed);
-}
-
-static const struct feed_kind containers_kind = {
-	.open = containers_feed_open,
-	.start = containers_feed_start,
-	.check = containers_feed_check,
-	.close = containers_feed_close,
-};
-
-static enum containers_watch watch_of(const struct config_monitor *config)
-{
-	switch (config->watch) {
-	case CONFIG_WATCH_HEALTH:
-		return CONTAINERS_HEALTH;
-	case CONFIG_WATCH_EXITED:
-		return CONTAINERS_EXITED;
-	case CONFIG_WATCH_PUSH:
-	case CONFIG_WATCH_METRIC:
-	case CONFIG_WATCH_ALERT:
-	case N_CONFIG_WATCHES:
-	default:
-		return CONTAINERS_PRESENCE;
-	}
-}
-
-int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
-                         const struct config_monitor *config)
-{
-	const struct config_containers *containers = config->containers;
-	struct feed_rule **grown;
-	struct feed_rule *rule;
-
-	/* an endpoint that stands there twice */
-	if (feed->n_rules && feed->rules[feed->n_rules - 1]->cover == cover)
-		return 0;
-	grown = mem_realloc(feed->rules,
-	                    (feed->n_rules + 1) * sizeof(struct feed_rule *));
-	if (!grown)
-		return UV_ENOMEM;
-	feed->rules = grown;
-	rule = mem_calloc(1, sizeof(*rule));
-	if (!rule)
-		return UV_ENOMEM;
-	rule->cover = cover;
-	rule->query = (struct containers_query){
-		.watch = watch_of(config),
-		.anew = containers->asked != CONFIG_ASKED_NOT,
-		.selector = &containers->selector,
-		.codes = &containers->codes,
-		.codes_label = containers->codes_label,
-		.wanted_label = containers->stop_timeout_label,
-		.any_end = containers->any_end,
-		.codes_given = containers->codes_given,
-		.keep_last = containers->keep_last,
-		.probe = containers->probe,
-		.dependents_label = containers->dependents_label,
-	};
-	feed->rules[feed->n_rules++] = rule;
-	return containers_subscribe(feed->containers, feed->n_rules - 1,
-	                            &rule->query);
-}
-
-struct containers *daemon_feed_containers(const struct list *feeds,
-                                          const char *url)
-{
-	LIST_FOR_EACH (node, feeds) {
-		const struct feed *feed = container_of(node, struct feed, node);
-
-		if (feed->containers && strcmp(feed->url, url) == 0)
-			return feed->containers;
-	}
-	return NULL;
-}
 
 /* --- any of them --------------------------------------------------------- */
 
@@ -328,30 +155,29 @@ static void feed_free(struct feed *feed)
 	mem_free(feed->rules);
 	daemon_config_unref(feed->config);
 	mem_free(feed->watched);
+	daemon_samples_free(feed);
 	mem_free(feed);
 }
 
-static const struct feed_kind *kind_of(const char *url,
-                                       const struct runtime *runtime)
+const struct feed_kind *daemon_feed_kind_of(const char *url)
 {
-	if (runtime)
-		return &containers_kind;
-	return config_is_builtin(url) ? &builtin_kind : &pushgateway_kind;
+	return config_is_builtin(url) ? &daemon_feed_builtin
+	                              : &daemon_feed_pushgateway;
 }
 
-struct feed *daemon_feed_new(struct daemon *daemon, struct group *group,
-                             const char *url, uint64_t interval_ms,
-                             struct runtime *runtime)
+struct feed *daemon_feed_new(struct daemon *daemon,
+                             const struct feed_kind *kind, struct group *group,
+                             const char *url, uint64_t interval_ms)
 {
 	struct feed *feed = mem_calloc(1, sizeof(*feed));
 
 	if (!feed)
 		return NULL;
 	feed->daemon = daemon;
-	feed->kind = kind_of(url, runtime);
-	feed->runtime = runtime;
+	feed->kind = kind;
 	list_init(&feed->members);
 	feed->group = group;
+	reader_init(&feed->reader, group);
 	daemon_group_hold(group);
 	feed->url = url;
 	feed->interval_ms = interval_ms;
@@ -428,6 +254,7 @@ void daemon_feed_start(struct feed *feed)
 	for (uint32_t i = 0; i < feed->n_watched; i++) {
 		feed->watched[i]->feed = feed;
 		feed->watched[i]->subscription = i;
+		feed->watched[i]->monitor.reader = &feed->reader;
 	}
 	feed->kind->start(feed);
 }
@@ -457,12 +284,16 @@ void daemon_feed_close(struct feed *feed)
 {
 	feed->closing = true;
 	list_unlink(&feed->node);
+	reader_fini(&feed->reader);
 	daemon_group_release(feed->group);
-	/* those that are not in the file outlive it */
 	for (uint32_t i = 0; i < feed->n_watched; i++) {
 		struct watched *watched = feed->watched[i];
 
-		if (watched && watched->member && watched->feed == feed)
+		if (!watched || watched->feed != feed)
+			continue;
+		watched->monitor.reader = NULL;
+		/* those that are not in the file outlive it */
+		if (watched->member)
 			watched->feed = NULL;
 	}
 	if (!feed->source) {

@@ -114,7 +114,8 @@ static struct feed *find_feed(struct daemon *daemon, const char *url,
 	LIST_FOR_EACH (node, &daemon->feeds) {
 		struct feed *feed = container_of(node, struct feed, node);
 
-		if (!feed->runtime && feed->interval_ms == interval_ms &&
+		if (feed->kind == daemon_feed_kind_of(url) &&
+		    feed->interval_ms == interval_ms &&
 		    strcmp(feed->url, url) == 0)
 			return feed;
 	}
@@ -134,8 +135,8 @@ static struct feed *make_feed(struct daemon *daemon, const char *url,
 	daemon->api.n_groups = daemon->n_groups;
 	if (!group)
 		return NULL;
-	feed = daemon_feed_new(daemon, group, daemon_group_url(group),
-	                       interval_ms, NULL);
+	feed = daemon_feed_new(daemon, daemon_feed_kind_of(url), group,
+	                       daemon_group_url(group), interval_ms);
 	if (!feed)
 		return NULL;
 	if (daemon_feed_open(feed, global, &err) == 0)
@@ -181,12 +182,19 @@ static bool is_asked_of(const struct member *member, const struct feed *feed)
 	       strcmp(member->config->push_gw, feed->url) == 0;
 }
 
+static bool asks_about_pushes(const struct cover *cover)
+{
+	const struct config_containers *containers = cover->config->containers;
+
+	return containers && containers->asked == CONFIG_ASKED_PUSH;
+}
+
 static int add_asked(struct daemon *daemon, struct feed *feed)
 {
 	for (uint32_t i = 0; i < daemon->n_covers; i++) {
 		struct cover *cover = daemon->covers[i];
 
-		if (cover->config->containers->asked != CONFIG_ASKED_PUSH)
+		if (!asks_about_pushes(cover))
 			continue;
 		LIST_FOR_EACH (node, &cover->members) {
 			struct member *member =
@@ -234,10 +242,8 @@ static int make_anew(struct daemon *daemon, struct feed *old)
 static const struct config_monitor *push_rule(const struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->n_covers; i++) {
-		const struct config_monitor *rule = daemon->covers[i]->config;
-
-		if (rule->containers->asked == CONFIG_ASKED_PUSH)
-			return rule;
+		if (asks_about_pushes(daemon->covers[i]))
+			return daemon->covers[i]->config;
 	}
 	return NULL;
 }

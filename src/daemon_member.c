@@ -1,163 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A member of a rule: what is known of the container that it is about.
+ * A member of a rule, whatever it is about: its monitor, its target, its place
+ * at the source. What is known of a container is in daemon_containers.c.
  */
 #include "daemon_parts.h"
 
 #include <string.h>
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/template.h"
 
-#define OUTPUT_MAX 1024 /* bytes kept of a failing check's last words */
+#define TARGET_MAX 1024 /* bytes of the name of what is acted on */
 
-/* --- its container --------------------------------------------------------- */
+/* --- what is known of it ----------------------------------------------------- */
 
-const char *daemon_project_of(const struct container *container)
+bool daemon_watched_note(struct watched *watched, const struct facts *facts)
 {
-	const char *project = text_or_empty(container->project);
+	struct facts *copy;
 
-	return strcmp(project, "default") == 0 ? "" : project;
+	if (watched->facts && facts_equal(watched->facts, facts))
+		return false;
+	copy = facts_copy(facts);
+	if (!copy)
+		return false;
+	mem_free(watched->facts);
+	watched->facts = copy;
+	return true;
 }
 
-static struct member_text *text_new(const struct container *container)
+/* What its rule acts on is called after what the member is about. */
+static void name_target(struct member *member)
 {
-	const char *id = text_or_empty(container->id);
-	const char *called = text_or_empty(container->name);
-	const char *name = called[0] ? called : id; /* dead ones have none */
-	const char *project = daemon_project_of(container);
-	const char *image = text_or_empty(container->image);
-	size_t n =
-		strlen(id) + strlen(name) + strlen(project) + strlen(image) + 4;
-	struct member_text *text = mem_alloc(sizeof(*text) + n);
-	char *at = text ? text->text : NULL;
+	const char *text = member->config->container_name;
+	struct notice notice;
+	struct buf name;
 
 	if (!text)
-		return NULL;
-	text->id = text_put(&at, id);
-	text->container = text_put(&at, name);
-	text->project = text_put(&at, project);
-	text->image = text_put(&at, image);
-	return text;
-}
-
-static bool text_is_of(const struct member_text *text,
-                       const struct container *container)
-{
-	const char *name = text_or_empty(container->name);
-
-	return strcmp(text->id, text_or_empty(container->id)) == 0 &&
-	       (!name[0] || strcmp(text->container, name) == 0);
-}
-
-static void note_text(struct member *member, const struct container *container)
-{
-	struct member_text *text;
-
-	if (member->text && text_is_of(member->text, container))
 		return;
-	text = text_new(container);
-	if (!text)
-		return;
-	mem_free(member->text);
-	member->text = text;
-}
-
-static enum runtime_status status_of(const struct container *container)
-{
-	switch (container->status) {
-	case CONTAINER_RUNNING:
-	case CONTAINER_STOPPING:
-		return RUNTIME_STATUS_RUNNING;
-	case CONTAINER_PAUSED:
-		return RUNTIME_STATUS_PAUSED;
-	case CONTAINER_RESTARTING:
-		return RUNTIME_STATUS_RESTARTING;
-	case CONTAINER_EXITED:
-		return RUNTIME_STATUS_EXITED;
-	case CONTAINER_OTHER:
-	default:
-		return RUNTIME_STATUS_OTHER;
+	daemon_notice_name(&notice, member->watched);
+	buf_init(&name, TARGET_MAX);
+	template_render(slice_from(text), TEMPLATE_LINE, &notice, &name);
+	if (!name.failed) {
+		mem_free(member->target);
+		/* nothing: by the monitor's name, which no container has */
+		member->target = name.n ? buf_take(&name) : NULL;
 	}
+	buf_fini(&name);
 }
 
-/* Only while it is of use: of a thousand containers few fail. */
-static void note_output(struct member *member,
-                        const struct container *container, bool unhealthy)
+void daemon_member_note(struct member *member, const struct daemon_said *said,
+                        uint64_t now_ms)
 {
-	struct slice output = slice_from(container->output);
-
-	mem_free(member->output);
-	member->output = NULL;
-	if (output.n && unhealthy)
-		member->output =
-			mem_strndup(output.p, MIN(output.n, OUTPUT_MAX));
-	member->watched->monitor.output = member->output;
-}
-
-static void note_seen(struct member *member, const struct container *container,
-                      uint64_t now_ms)
-{
-	size_t n = MIN(strlen(member->text->id), sizeof(member->seen.id) - 1);
-
-	member->seen = (struct runtime_target){
-		.status = status_of(container),
-		.exit_code = container->exit_code,
-		.stop_timeout_ms = container->has_stop_timeout
-		                           ? container->stop_timeout_ms
-		                           : -1,
-		.started_wall_ms = container->started_wall_ms,
-		.stopped_by_hand = container->stopped_by_hand,
-		.ephemeral = container->auto_remove,
-	};
-	memcpy(member->seen.id, member->text->id, n);
-	member->seen_ms = container->detailed ? now_ms : 0;
-}
-
-static void note_stop_timeout(struct member *member,
-                              const struct container *container)
-{
-	const struct config_containers *rule = member->config->containers;
-	uint64_t ms;
-
-	member->stop_timeout_ms = -1;
-	if (rule && rule->stop_timeout_label &&
-	    container_label_time(container, rule->stop_timeout_label,
-	                         rule->stop_timeout_unit_ms, &ms))
-		member->stop_timeout_ms = (int64_t)ms;
-}
-
-void daemon_member_note(struct member *member,
-                        const struct container *container, uint64_t now_ms)
-{
-	bool unhealthy = container->status == CONTAINER_RUNNING &&
-	                 container->health == CONTAINER_HEALTH_UNHEALTHY;
-
-	note_text(member, container);
-	if (!member->text)
-		return;
-	note_output(member, container, unhealthy);
-	note_seen(member, container, now_ms);
-	note_stop_timeout(member, container);
-	member->finished_wall_ms = container->finished_wall_ms;
-	member->ended_by_us = container->ended_by_us;
-	member->exit_code =
-		unhealthy ? container->check_exit_code : container->exit_code;
+	if (said->container)
+		daemon_containers_note(member, said->container, now_ms);
+	else if (said->facts &&
+	         daemon_watched_note(member->watched, said->facts))
+		name_target(member);
 	daemon_member_sync(member);
+}
+
+static struct target *target_of(struct member *member)
+{
+	struct daemon *daemon = member->watched->daemon;
+	const struct config_monitor *config = member->config;
+
+	if (member->container)
+		return daemon_target_take(daemon,
+		                          daemon_group_url(member->origin),
+		                          member->container->text->project,
+		                          member->container->text->container);
+	return daemon_target_take(
+		daemon, config_target_type_name(config->type), config->project,
+		member->target ? member->target : member->name);
 }
 
 void daemon_member_sync(struct member *member)
 {
 	struct monitor *monitor = &member->watched->monitor;
 	struct daemon *daemon = member->watched->daemon;
-	const struct member_text *text = member->text;
 	struct target *target;
 
-	monitor->container = text->container;
-	monitor->image = text->image;
+	if (member->container && !member->container->text)
+		return; /* out of memory: it does not come to life */
+	monitor->container = member->container
+	                             ? member->container->text->container
+	                             : member->target;
+	monitor->image =
+		member->container ? member->container->text->image : NULL;
 	if (monitor->acting)
 		return;
-	target = daemon_target_take(daemon, daemon_group_url(member->engine),
-	                            text->project, text->container);
+	target = target_of(member);
 	if (!target)
 		return; /* the old one, until next time */
 	if (monitor->target == target) {
@@ -179,15 +111,19 @@ void daemon_member_attach(struct member *member, struct feed *feed)
 	member->gone_ms = 0;
 	member->detached = false;
 	member->feed = feed;
+	if (member->watched->monitor.group == feed->group)
+		member->watched->monitor.reader = &feed->reader;
 	list_unlink(&member->feed_node);
 	list_append(&feed->members, &member->feed_node);
 }
 
 void daemon_member_detach(struct member *member)
 {
+	if (member->watched->monitor.reader == &member->feed->reader)
+		member->watched->monitor.reader = NULL;
 	list_unlink(&member->feed_node);
 	member->feed = NULL;
-	member->detached = true;
+	member->detached = !member->gone_ms;
 }
 
 /* --- the member itself ----------------------------------------------------- */
@@ -197,10 +133,10 @@ void daemon_member_free(struct member *member)
 	list_unlink(&member->feed_node);
 	list_unlink(&member->node);
 	daemon_cover_unref(member->cover);
-	daemon_group_release(member->engine);
+	daemon_group_release(member->origin);
 	daemon_config_unref(member->own);
-	mem_free(member->text);
-	mem_free(member->output);
+	daemon_containers_free(member->container);
+	mem_free(member->target);
 	mem_free(member);
 }
 
@@ -217,13 +153,14 @@ static struct member *member_alloc(struct cover *cover, struct feed *feed,
 	list_init(&member->node);
 	list_init(&member->feed_node);
 	member->cover = cover;
-	member->config = asked->monitor ? asked->monitor : cover->config;
-	member->own = asked->config;
-	if (member->own)
+	member->config = cover->config;
+	if (asked && asked->monitor) {
+		member->config = asked->monitor;
+		member->own = asked->config;
 		daemon_config_ref(member->own);
-	member->engine = feed->group;
-	daemon_group_hold(member->engine);
-	member->stop_timeout_ms = -1;
+	}
+	member->origin = feed->group;
+	daemon_group_hold(member->origin);
 	cover->n_refs++;
 	return member;
 }
@@ -264,7 +201,7 @@ static void claim_past(struct daemon *daemon, struct monitor *monitor,
 
 static struct member *member_make(struct cover *cover, struct feed *feed,
                                   const char *name,
-                                  const struct container *container,
+                                  const struct daemon_said *said,
                                   const struct daemon_asked *asked)
 {
 	struct member *member = member_alloc(cover, feed, name, asked);
@@ -283,8 +220,8 @@ static struct member *member_make(struct cover *cover, struct feed *feed,
 	}
 	member->watched->member = member;
 	member->watched->monitor.name = member->name;
-	daemon_member_note(member, container, 0);
-	if (member->text && member->watched->monitor.target)
+	daemon_member_note(member, said, 0);
+	if (member->watched->monitor.target)
 		return member;
 	daemon_watched_free(member->watched);
 	return NULL;
@@ -292,12 +229,11 @@ static struct member *member_make(struct cover *cover, struct feed *feed,
 
 struct member *daemon_member_new(struct cover *cover, struct feed *feed,
                                  const char *name,
-                                 const struct container *container,
+                                 const struct daemon_said *said,
                                  const struct daemon_asked *asked)
 {
 	struct daemon *daemon = cover->daemon;
-	struct member *member =
-		member_make(cover, feed, name, container, asked);
+	struct member *member = member_make(cover, feed, name, said, asked);
 	uint64_t now_ms = uv_now(&daemon->loop);
 	struct monitor *monitor;
 

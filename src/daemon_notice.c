@@ -67,8 +67,9 @@ static int64_t stop_timeout_of(const struct watched *watched)
 	const struct config_monitor *config = watched->monitor.config;
 	const struct member *member = watched->member;
 
-	if (member && member->stop_timeout_ms >= 0)
-		return member->stop_timeout_ms;
+	if (member && member->container &&
+	    member->container->stop_timeout_ms >= 0)
+		return member->container->stop_timeout_ms;
 	for (size_t i = 0; i < config->n_steps; i++) {
 		if (config->steps[i].kind == STEP_RESTART ||
 		    config->steps[i].kind == STEP_STOP)
@@ -77,24 +78,36 @@ static int64_t stop_timeout_of(const struct watched *watched)
 	return -1;
 }
 
+static void say_container(struct notice *notice, const struct member *member)
+{
+	const struct member_container *container = member->container;
+
+	notice->id = container->text->id;
+	notice->image = container->text->image;
+	notice->runtime = daemon_group_url(member->origin);
+	notice->output = container->output;
+	notice->exit_code = container->exit_code;
+}
+
 static void say_target(struct notice *notice, const struct watched *watched)
 {
 	const struct monitor *monitor = &watched->monitor;
-	const struct member *member = watched->member;
 
-	if (!member) {
-		notice->container = monitor->config->container_name;
-		notice->runtime =
-			config_target_type_name(monitor->config->type);
+	notice->runtime = config_target_type_name(monitor->config->type);
+	notice->container = watched->member ? monitor->container
+	                                    : monitor->config->container_name;
+	if (watched->member && watched->member->container)
+		say_container(notice, watched->member);
+}
+
+static void say_facts(struct notice *notice, const struct facts *facts)
+{
+	if (!facts)
 		return;
-	}
-	notice->rule = monitor->rule->name;
-	notice->container = member->text->container;
-	notice->id = member->text->id;
-	notice->image = member->text->image;
-	notice->runtime = daemon_group_url(member->engine);
-	notice->output = member->output;
-	notice->exit_code = member->exit_code;
+	notice->labels = facts->labels;
+	notice->n_labels = facts->n_labels;
+	notice->annotations = facts->annotations;
+	notice->n_annotations = facts->n_annotations;
 }
 
 static void say_nothing_as_text(struct notice *notice)
@@ -109,6 +122,23 @@ static void say_nothing_as_text(struct notice *notice)
 		*texts[i] = text_or_empty(*texts[i]);
 }
 
+void daemon_notice_name(struct notice *notice, const struct watched *watched)
+{
+	const struct monitor *monitor = &watched->monitor;
+
+	*notice = (struct notice){
+		.event = NOTICE_STEP,
+		.monitor = monitor->name,
+		.rule = monitor->rule ? monitor->rule->name : monitor->name,
+		.host = host_of(watched->daemon),
+		.exit_code = -1,
+		.stop_timeout_ms = -1,
+		.wall_ms = daemon_wall_ms(),
+	};
+	say_facts(notice, watched->facts);
+	say_nothing_as_text(notice);
+}
+
 void daemon_notice_of(struct notice *notice, const struct watched *watched,
                       enum notice_event event)
 {
@@ -119,7 +149,7 @@ void daemon_notice_of(struct notice *notice, const struct watched *watched,
 	*notice = (struct notice){
 		.event = event,
 		.monitor = monitor->name,
-		.rule = monitor->name,
+		.rule = monitor->rule ? monitor->rule->name : monitor->name,
 		.host = host_of(watched->daemon),
 		.reason = event == NOTICE_GAVE_UP || event == NOTICE_STORM
 		                  ? policy_breach_words(&monitor->policy)
@@ -141,6 +171,7 @@ void daemon_notice_of(struct notice *notice, const struct watched *watched,
 		notice->detail = report->detail;
 	}
 	say_target(notice, watched);
+	say_facts(notice, watched->facts);
 	/* a check that failed before is no news of one that is good */
 	if (event == NOTICE_RECOVERED) {
 		notice->output = "";
@@ -185,25 +216,79 @@ void daemon_notice(void *context, struct monitor *monitor,
 
 /* --- what outlives the moment -------------------------------------------- */
 
+/* All its texts; those that have none are as they were. */
+#define N_TEXTS 18
+static void texts_of(struct notice *notice, const char **texts[static N_TEXTS])
+{
+	const char **all[N_TEXTS] = {
+		&notice->monitor, &notice->rule,      &notice->container,
+		&notice->image,   &notice->runtime,   &notice->host,
+		&notice->reason,  &notice->step,      &notice->result,
+		&notice->detail,  &notice->output,    &notice->id,
+		&notice->value,   &notice->threshold, &notice->level,
+		&notice->status,  &notice->starts_at, &notice->generator_url,
+	};
+
+	memcpy(texts, all, sizeof(all));
+}
+
+static size_t labels_size(const struct label *labels, size_t n)
+{
+	size_t size = n * sizeof(*labels);
+
+	for (size_t i = 0; i < n; i++)
+		size += labels[i].name.n + labels[i].value.n;
+	return size;
+}
+
+static struct slice put_slice(char **at, struct slice slice)
+{
+	struct slice copy = { *at, slice.n };
+
+	if (slice.n)
+		memcpy(*at, slice.p, slice.n);
+	*at += slice.n;
+	return copy;
+}
+
+/* The array stands at @out, its text goes to *@at. */
+static const struct label *put_labels(struct label *out, char **at,
+                                      const struct label *labels, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct label){ put_slice(at, labels[i].name),
+			                 put_slice(at, labels[i].value) };
+	return out;
+}
+
+/* The arrays of labels stand first, then all text. */
 int daemon_notice_keep(struct daemon_notice *kept)
 {
 	struct notice *notice = &kept->notice;
-	const char **texts[] = { &notice->monitor,   &notice->rule,
-		                 &notice->container, &notice->image,
-		                 &notice->runtime,   &notice->host,
-		                 &notice->reason,    &notice->step,
-		                 &notice->result,    &notice->detail,
-		                 &notice->output,    &notice->id };
-	size_t size = 0;
+	size_t n_labels = notice->n_labels + notice->n_annotations;
+	size_t size = labels_size(notice->labels, notice->n_labels) +
+	              labels_size(notice->annotations, notice->n_annotations);
+	const char **texts[N_TEXTS];
+	struct label *labels;
 	char *at;
 
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		size += strlen(*texts[i]) + 1;
-	at = kept->text = mem_alloc(size);
-	if (!at)
+	texts_of(notice, texts);
+	for (size_t i = 0; i < N_TEXTS; i++)
+		size += *texts[i] ? strlen(*texts[i]) + 1 : 0;
+	labels = mem_alloc(size);
+	kept->text = (char *)labels;
+	if (!labels)
 		return UV_ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		*texts[i] = text_put(&at, *texts[i]);
+	at = (char *)(labels + n_labels);
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		if (*texts[i])
+			*texts[i] = text_put(&at, *texts[i]);
+	}
+	notice->labels =
+		put_labels(labels, &at, notice->labels, notice->n_labels);
+	notice->annotations =
+		put_labels(labels + notice->n_labels, &at, notice->annotations,
+	                   notice->n_annotations);
 	return 0;
 }
 

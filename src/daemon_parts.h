@@ -6,9 +6,11 @@
  *     daemon_serve.c    addr and the control socket, and what is done there
  *     daemon_watch.c    from a configuration to monitors and sources
  *     daemon_feed.c     a source and the monitors that it serves
- *     daemon_cover.c    rules that cover many containers, and their members
- *     daemon_member.c   a member, and the container that it is about
- *     daemon_labels.c   members that are as their container's labels say
+ *     daemon_cover.c    rules that cover many, and their members
+ *     daemon_member.c   a member of any kind
+ *     daemon_containers.c  members that are containers
+ *     daemon_labels.c   … that are as their container's labels say
+ *     daemon_samples.c  the sources of values, and what their series mean
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
@@ -29,6 +31,7 @@
 #include "api/api.h"
 #include "base/map.h"
 #include "config/config.h"
+#include "core/facts.h"
 #include "core/saved_state.h"
 #include "core/supervisor.h"
 #include "daemon.h"
@@ -43,6 +46,8 @@
 #include "source/builtin.h"
 #include "source/containers.h"
 #include "source/pushgateway.h"
+#include "source/query.h"
+#include "source/scrape.h"
 #include "source/source.h"
 
 /* A configuration lives until nothing borrows from it any more. */
@@ -79,7 +84,8 @@ struct watched {
 	struct daemon *daemon;
 	struct feed *feed;         /* where its observations come from */
 	uint32_t subscription;     /* its number there */
-	struct member *member;     /* of a rule; NULL: it watches a push */
+	struct member *member;     /* of a rule; NULL: the monitor is one */
+	struct facts *facts;       /* of the series or the alert; NULL: none */
 	struct daemon_step *step;  /* at work, or NULL */
 	const struct notice *told; /* of the step that has just ended; NULL */
 	struct list node;          /* in daemon.removed */
@@ -89,9 +95,10 @@ struct watched {
 };
 
 /*
- * A rule that covers many containers. It has the name of its monitor in the
- * configuration and outlives reloads under it; its memory goes with the last
- * of its members, some of which may still be acting when the rule is gone.
+ * A rule that covers many: containers, series or alerts. It has the name of its
+ * monitor in the configuration and outlives reloads under it; its memory goes
+ * with the last of its members, some of which may still be acting when the
+ * rule is gone.
  */
 struct cover {
 	struct rule rule;
@@ -116,23 +123,9 @@ struct member_text {
 	char text[];
 };
 
-/*
- * What a monitor under a rule is beside a monitor: the container that has its
- * identity now, or had it last; and what stands for it at the source.
- */
-struct member {
-	struct watched *watched;
-	struct cover *cover;
-	const struct config_monitor *config; /* the rule's, or its own, … */
-	struct daemon_config *own; /* … which lies in this; NULL: the rule's */
-	struct group *engine;      /* of its container; held */
-	struct list node;          /* of the cover */
-	struct list feed_node;     /* of the feed */
-	struct feed *feed;         /* NULL: none is there, or who knows */
-	uint64_t gone_ms; /* since when none is there; 0: there is one */
-	bool detached;    /* its source was closed: who knows */
-
-	struct member_text *text;
+/* The container that has a member's identity now, or had it last. */
+struct member_container {
+	struct member_text *text;   /* NULL only before it is noted */
 	char *output;               /* of the failing check; NULL: none */
 	struct runtime_target seen; /* as it was last inspected, … */
 	uint64_t seen_ms;           /* … when; 0: it was only listed */
@@ -140,8 +133,36 @@ struct member {
 	int64_t exit_code;       /* of the container, or of the check */
 	int64_t stop_timeout_ms; /* that its label says; -1: none */
 	bool ended_by_us;        /* see core/container.h */
+};
 
-	char name[]; /* "RULE/IDENTITY" */
+/*
+ * What a monitor under a rule is beside a monitor, whatever it is about; and
+ * what stands for it at the source. What is known of a series or an alert are
+ * the facts of `watched`.
+ */
+struct member {
+	struct watched *watched;
+	struct cover *cover;
+	const struct config_monitor *config; /* the rule's, or its own, … */
+	struct daemon_config *own; /* … which lies in this; NULL: the rule's */
+	struct group *origin;      /* of the source that says whether it is
+	                              there; held */
+	struct list node;          /* of the cover */
+	struct list feed_node;     /* of the feed */
+	struct feed *feed;         /* NULL: none is there, or who knows */
+	uint64_t gone_ms;          /* since when it is not there; 0: it is */
+	uint64_t told_in;          /* series: the reading that last had it */
+	bool detached;             /* its source was closed: who knows */
+	struct member_container *container; /* NULL: it is none */
+	char *target; /* what it acts on, of what is no container; NULL: it is
+	                 called as the monitor is */
+	char name[];  /* "RULE/IDENTITY" */
+};
+
+/* What a source says of one that a rule covers: one of these. */
+struct daemon_said {
+	const struct container *container;
+	const struct facts *facts; /* of a series, or an alert */
 };
 
 /* The past of a member that is not there now: read at the start, or of one
@@ -161,6 +182,12 @@ struct feed_rule {
 	struct cover *cover;
 };
 
+/* Whom the series of a subscription are told: one of these. */
+struct sampled {
+	struct watched *watched;
+	struct cover *cover; /* of series: each */
+};
+
 /* What a kind of source can do; as source/pushgateway.h says it. */
 struct feed_kind {
 	int (*open)(struct feed *feed, const struct config_global *global,
@@ -176,15 +203,26 @@ struct feed {
 	struct daemon *daemon;
 	const struct feed_kind *kind;
 	struct group *group;
+	struct reader reader;  /* of the group */
 	struct source *source; /* NULL: not opened; of one of these */
 	struct pushgateway *gateway;
 	struct builtin_source *builtin;
 	struct containers *containers;
+	struct query *query;
+	struct scrape *scrape;
 	struct watched **watched; /* of pushes */
 	uint32_t n_watched;
 	struct feed_rule **rules; /* of containers */
 	uint32_t n_rules;
 	struct list members;
+	struct sampled *sampled; /* of values, by subscription; of a query all
+	                            have the same one */
+	uint32_t n_sampled;
+	const struct config_metric *metric; /* until it is opened */
+	struct source_credentials *credentials;
+	char *key; /* of values: what tells it from others of its kind; may
+	              hold NULs; NULL: its URL does */
+	size_t n_key;
 	struct runtime *runtime;      /* of containers */
 	struct daemon_config *config; /* the rules borrow from it */
 	bool whole;      /* the reading that is told of is a whole list */
@@ -278,6 +316,7 @@ struct daemon {
 	struct monitor **monitors; /* all, for the API: first those of pushes,
 	                              members as they come */
 	uint32_t n_monitors;
+	uint64_t n_readings; /* of rules of series */
 	uint32_t monitors_cap;
 	struct group **groups;
 	uint32_t n_groups;
@@ -429,28 +468,32 @@ void daemon_plugins_close(struct daemon *daemon);
 
 /* --- daemon_feed.c ------------------------------------------------------- */
 
-/* @url is borrowed; @runtime is of an engine, NULL of a gateway. NULL if memory
- * is out. */
-struct feed *daemon_feed_new(struct daemon *daemon, struct group *group,
-                             const char *url, uint64_t interval_ms,
-                             struct runtime *runtime) MUST_CHECK;
+extern const struct feed_kind daemon_feed_pushgateway;
+extern const struct feed_kind daemon_feed_builtin;
+extern const struct feed_kind daemon_feed_containers; /* daemon_containers.c */
+
+/* The kind of a gateway's URL. */
+const struct feed_kind *daemon_feed_kind_of(const char *url);
+
+/* @url is borrowed. NULL if memory is out. */
+struct feed *daemon_feed_new(struct daemon *daemon,
+                             const struct feed_kind *kind, struct group *group,
+                             const char *url, uint64_t interval_ms) MUST_CHECK;
 /* Before anything is added, and after it is in a list. */
 int daemon_feed_open(struct feed *feed, const struct config_global *global,
                      struct err *err) MUST_CHECK;
 int daemon_feed_add(struct feed *feed, struct watched *watched,
                     const struct config_monitor *config) MUST_CHECK;
-/* The same of a rule, once for each source. */
-int daemon_feed_add_rule(struct feed *feed, struct cover *cover,
-                         const struct config_monitor *config) MUST_CHECK;
-/* The source of the engine of that name; NULL: there is none. */
-struct containers *daemon_feed_containers(const struct list *feeds,
-                                          const char *url);
 /* Its monitors are its own from now on. */
 void daemon_feed_start(struct feed *feed);
 /* A fresh observation of this one is wanted. */
 void daemon_feed_check(const struct watched *watched);
 /* In whatever state; daemon_closed_one() if counted in n_pending. */
 void daemon_feed_close(struct feed *feed);
+
+/* What a source's listener does, whatever it is a source of. */
+void daemon_feed_begin(struct feed *feed, const struct reading *reading);
+void daemon_feed_end(struct feed *feed);
 
 /* --- daemon_cover.c ------------------------------------------------------ */
 
@@ -467,17 +510,37 @@ void daemon_cover_unplan(struct cover *cover);
 void daemon_cover_commit(struct cover *cover);
 void daemon_cover_unref(struct cover *cover);
 
-/* What the listener of a source of containers is told; between begin and end.
- * NULL: it is not covered. */
+/*
+ * What the listener of a source is told, between its begin and end.
+ *
+ * daemon_cover_appear() - "RULE/IDENTITY" is there, maybe again
+ * @asked: it wants something of its own; NULL: the rule's configuration
+ *
+ * NULL: it is not covered: the rule has as many as it may, another has that
+ * name, or memory is out.
+ *
+ * daemon_cover_observe() - what is seen of it
+ * @said: NULL: nothing new is known of it
+ *
+ * daemon_cover_leave() - the source speaks of it no more
+ * @last: what that means for it; NULL: nothing
+ *
+ * It is idle then, and forgotten after the rule's forget_after unless it
+ * appears again. Until then daemon_cover_observe() may still be called.
+ */
 struct member *daemon_cover_appear(struct feed *feed, struct cover *cover,
-                                   const struct container *container);
+                                   const char *identity,
+                                   const struct daemon_said *said,
+                                   const struct daemon_asked *asked);
 void daemon_cover_observe(struct member *member,
                           const struct observation *observation,
-                          const struct container *container);
-void daemon_cover_leave(struct member *member);
-/* A list that is whole, or that could not be made: what that says of those of
- * whom the source has not heard yet. */
-void daemon_cover_listed(struct feed *feed, bool whole);
+                          const struct daemon_said *said);
+void daemon_cover_leave(struct member *member, const struct observation *last);
+/* The one of that identity, there or remembered; NULL: there is none. */
+struct member *daemon_cover_find(const struct cover *cover,
+                                 const char *identity);
+/* So long, and so many, what it covers, as its configuration says. */
+uint64_t daemon_cover_forget_ms(const struct config_monitor *config);
 
 /* The past of that name, which is the caller's from now on; or NULL. */
 struct past *daemon_cover_take_past(struct daemon *daemon, const char *name);
@@ -491,7 +554,7 @@ void daemon_cover_free_all(struct daemon *daemon);
 /* A member that the supervisor and the API know; NULL: out of memory. */
 struct member *daemon_member_new(struct cover *cover, struct feed *feed,
                                  const char *name,
-                                 const struct container *container,
+                                 const struct daemon_said *said,
                                  const struct daemon_asked *asked) MUST_CHECK;
 /* Its own memory, not the watched one. */
 void daemon_member_free(struct member *member);
@@ -500,16 +563,56 @@ void daemon_member_free(struct member *member);
 void daemon_member_attach(struct member *member, struct feed *feed);
 void daemon_member_detach(struct member *member);
 
-/* What the engine said of its container; where memory is out, what was known
- * stays. */
-void daemon_member_note(struct member *member,
-                        const struct container *container, uint64_t now_ms);
+/* What the source said of it; where memory is out, what was known stays. */
+void daemon_member_note(struct member *member, const struct daemon_said *said,
+                        uint64_t now_ms);
+/* The same of any monitor; false: nothing has changed. */
+bool daemon_watched_note(struct watched *watched, const struct facts *facts);
+
+/* The target is what it is called now; while a step is at work, later. */
+void daemon_member_sync(struct member *member);
+
+/* --- daemon_containers.c ------------------------------------------------- */
+
+/* A rule is asked about, once for each source. */
+int daemon_containers_add_rule(struct feed *feed, struct cover *cover,
+                               const struct config_monitor *config) MUST_CHECK;
+/* The source of the engine of that name; NULL: there is none. */
+struct containers *daemon_containers_of(const struct list *feeds,
+                                        const char *url);
+
+/* What the engine said of a member's container; where memory is out, what was
+ * known stays. */
+void daemon_containers_note(struct member *member,
+                            const struct container *container, uint64_t now_ms);
+void daemon_containers_free(struct member_container *container);
 /* As in configurations, and so in keys of targets and promises: "" is the
  * default project, or none. */
 const char *daemon_project_of(const struct container *container);
-/* The target is what its container is called now; while a step is at work,
- * later. */
-void daemon_member_sync(struct member *member);
+
+/* --- daemon_samples.c ---------------------------------------------------- */
+
+/* Whose group it is of: the first server, or the exporter. */
+const char *daemon_samples_url(const struct config_metric *metric);
+/* It is a rule, and each series a member of it. */
+bool daemon_samples_each(const struct config_monitor *config);
+/*
+ * daemon_samples_take() - the source of that monitor of a value
+ * @feeds: one of these, or a new one, which is put there even if it fails
+ *
+ * Who would ask the same has the same. 0, or a negative code.
+ */
+int daemon_samples_take(struct daemon *daemon, struct list *feeds,
+                        struct group *group,
+                        const struct config_monitor *config,
+                        const struct config_global *global, struct feed **feedp,
+                        struct err *err) MUST_CHECK;
+/* One of @watched and @cover is told of it. */
+int daemon_samples_add(struct feed *feed, struct watched *watched,
+                       struct cover *cover, const struct config_metric *metric,
+                       struct err *err) MUST_CHECK;
+/* What only such a feed has. */
+void daemon_samples_free(struct feed *feed);
 
 /* --- daemon_labels.c ----------------------------------------------------- */
 
@@ -585,6 +688,9 @@ void daemon_dependents_cancel(struct daemon *daemon);
 /* The supervisor's: tells those notifications that want to hear of it. */
 void daemon_notice(void *context, struct monitor *monitor,
                    enum notice_event event);
+/* What it is called, and of a series or an alert what it says; the rest is
+ * empty. */
+void daemon_notice_name(struct notice *notice, const struct watched *watched);
 /* The facts as they are now; text is borrowed from all that they are about. */
 void daemon_notice_of(struct notice *notice, const struct watched *watched,
                       enum notice_event event);

@@ -141,6 +141,7 @@ void daemon_watched_free(struct watched *watched)
 	mem_free(watched->monitor.pause);
 	if (watched->member)
 		daemon_member_free(watched->member);
+	mem_free(watched->facts);
 	mem_free(watched);
 }
 
@@ -202,7 +203,9 @@ static struct watched *watched_new(struct daemon *daemon,
 	list_init(&watched->monitor.node);
 	watched->monitor.name = config->name;
 	watched->monitor.n_steps = watched->n_steps;
-	watched->monitor.group = daemon_group_take(daemon, config->push_gw);
+	watched->monitor.group = daemon_group_take(
+		daemon, config->metric ? daemon_samples_url(config->metric)
+				       : config->push_gw);
 	watched->monitor.target = take_target(daemon, config);
 	if (!watched->monitor.group || !watched->monitor.target ||
 	    restore_past(daemon, watched, before) < 0) {
@@ -212,43 +215,70 @@ static struct watched *watched_new(struct daemon *daemon,
 	return watched;
 }
 
-static struct feed *find_feed(struct plan *plan, const char *url,
-                              uint64_t interval_ms)
+static struct feed *find_feed(struct plan *plan, const struct feed_kind *kind,
+                              const char *url, uint64_t interval_ms)
 {
 	LIST_FOR_EACH (node, &plan->feeds) {
 		struct feed *feed = container_of(node, struct feed, node);
 
-		if (feed->interval_ms == interval_ms &&
+		if (feed->kind == kind && feed->interval_ms == interval_ms &&
 		    strcmp(feed->url, url) == 0)
 			return feed;
 	}
 	return NULL;
 }
 
-static int take_feed(struct plan *plan, struct group *group,
-                     uint64_t interval_ms, struct runtime *runtime,
-                     struct feed **feedp, struct err *err)
+static int take_feed(struct plan *plan, const struct feed_kind *kind,
+                     struct group *group, uint64_t interval_ms,
+                     struct runtime *runtime, struct feed **feedp,
+                     struct err *err)
 {
 	const char *url = daemon_group_url(group);
-	struct feed *feed = find_feed(plan, url, interval_ms);
+	struct feed *feed = find_feed(plan, kind, url, interval_ms);
 
 	*feedp = feed;
 	if (feed)
 		return 0;
-	feed = daemon_feed_new(plan->daemon, group, url, interval_ms, runtime);
+	feed = daemon_feed_new(plan->daemon, kind, group, url, interval_ms);
 	if (!feed)
 		return UV_ENOMEM;
+	feed->runtime = runtime;
 	list_append(&plan->feeds, &feed->node);
 	*feedp = feed;
 	return daemon_feed_open(feed, &plan->config->config->global, err);
+}
+
+/* The source of a value; of a monitor, or of a rule of many series. */
+static int sample(struct plan *plan, struct watched *watched,
+                  struct cover *cover, const struct config_monitor *config,
+                  struct err *err)
+{
+	struct daemon *daemon = plan->daemon;
+	struct group *group =
+		daemon_group_take(daemon, daemon_samples_url(config->metric));
+	struct feed *feed;
+	int r;
+
+	if (!group)
+		return UV_ENOMEM;
+	r = daemon_samples_take(daemon, &plan->feeds, group, config,
+	                        &plan->config->config->global, &feed, err);
+	return r < 0 ? r
+	             : daemon_samples_add(feed, watched, cover, config->metric,
+	                                  err);
 }
 
 static int subscribe(struct plan *plan, struct watched *watched,
                      const struct config_monitor *config, struct err *err)
 {
 	struct feed *feed;
-	int r = take_feed(plan, watched->monitor.group,
-	                  config->check_interval_ms, NULL, &feed, err);
+	int r;
+
+	if (config->metric)
+		return sample(plan, watched, NULL, config, err);
+	r = take_feed(plan, daemon_feed_kind_of(config->push_gw),
+	              watched->monitor.group, config->check_interval_ms, NULL,
+	              &feed, err);
 
 	return r < 0 ? r : daemon_feed_add(feed, watched, config);
 }
@@ -297,27 +327,44 @@ static int plan_endpoint(struct plan *plan, struct cover *cover,
 		return err_set(err, UV_EINVAL,
 		               "%s: its engine cannot be used; see the log",
 		               config->name);
-	r = take_feed(plan, group, 0, runtime, &feed, err);
-	return r < 0 ? r : daemon_feed_add_rule(feed, cover, config);
+	r = take_feed(plan, &daemon_feed_containers, group, 0, runtime, &feed,
+	              err);
+	return r < 0 ? r : daemon_containers_add_rule(feed, cover, config);
 }
 
-static int plan_cover(struct plan *plan, const struct config_monitor *config,
-                      struct err *err)
+static int plan_containers(struct plan *plan, struct cover *cover,
+                           const struct config_monitor *config, struct err *err)
 {
 	const struct config_containers *containers = config->containers;
-	struct cover *cover = daemon_cover_plan(plan->daemon, config);
 	int r = 0;
 
-	if (!cover)
-		return UV_ENOMEM;
-	plan->covers[plan->n_covers++] = cover;
-	plan->monitors_cap += cover->n_members;
 	if (containers->n_endpoints == 0)
 		return plan_endpoint(plan, cover, config, NULL, err);
 	for (size_t i = 0; i < containers->n_endpoints && r == 0; i++)
 		r = plan_endpoint(plan, cover, config, containers->endpoints[i],
 		                  err);
 	return r;
+}
+
+static int plan_cover(struct plan *plan, const struct config_monitor *config,
+                      struct err *err)
+{
+	struct cover *cover = daemon_cover_plan(plan->daemon, config);
+
+	if (!cover)
+		return UV_ENOMEM;
+	plan->covers[plan->n_covers++] = cover;
+	plan->monitors_cap += cover->n_members;
+	if (config->metric)
+		return sample(plan, NULL, cover, config, err);
+	return plan_containers(plan, cover, config, err);
+}
+
+/* It covers many, each of them a monitor of its own. */
+static bool is_rule(const struct config_monitor *config)
+{
+	return config->containers || config->alert ||
+	       daemon_samples_each(config);
 }
 
 static int plan_make(struct plan *plan, struct err *err)
@@ -335,8 +382,8 @@ static int plan_make(struct plan *plan, struct err *err)
 	for (size_t i = 0; i < n && r == 0; i++) {
 		const struct config_monitor *monitor = &config->monitors[i];
 
-		r = monitor->containers ? plan_cover(plan, monitor, err)
-		                        : plan_monitor(plan, monitor, err);
+		r = is_rule(monitor) ? plan_cover(plan, monitor, err)
+		                     : plan_monitor(plan, monitor, err);
 	}
 	plan->monitors =
 		mem_calloc(plan->monitors_cap, sizeof(struct monitor *));
@@ -459,6 +506,7 @@ void daemon_monitors_prune(struct daemon *daemon)
 {
 	uint32_t n_kept = 0;
 
+	api_settle_answers(&daemon->api);
 	for (uint32_t i = 0; i < daemon->n_monitors; i++) {
 		struct monitor *monitor = daemon->monitors[i];
 
@@ -466,7 +514,6 @@ void daemon_monitors_prune(struct daemon *daemon)
 			daemon->monitors[n_kept++] = monitor;
 	}
 	daemon->n_monitors = n_kept;
-	daemon->api.generation++;
 	show_monitors(daemon);
 }
 
@@ -520,7 +567,7 @@ static void commit_watched(struct plan *plan)
 			daemon_watch_remove(daemon, watched);
 	}
 	for (size_t i = 0; i < config->n_monitors; i++) {
-		if (!config->monitors[i].containers)
+		if (!is_rule(&config->monitors[i]))
 			take_over(daemon, plan->watched[n_taken++],
 			          &config->monitors[i]);
 	}
@@ -553,7 +600,7 @@ static void inherit(struct plan *plan)
 	LIST_FOR_EACH (node, &plan->feeds) {
 		struct feed *feed = container_of(node, struct feed, node);
 		const struct containers *before =
-			daemon_feed_containers(&plan->daemon->feeds, feed->url);
+			daemon_containers_of(&plan->daemon->feeds, feed->url);
 
 		if (feed->containers && before)
 			containers_inherit(feed->containers, before);
@@ -565,6 +612,7 @@ static void commit(struct plan *plan)
 	struct daemon *daemon = plan->daemon;
 	struct daemon_config *old_config = daemon->config;
 
+	api_settle_answers(&daemon->api);
 	inherit(plan);
 	close_feeds(&daemon->feeds);
 	daemon->config = plan->config;
@@ -595,7 +643,6 @@ static void refresh_api(struct daemon *daemon)
 	daemon->api.fetch_timeout_ms =
 		daemon->config ? daemon->config->config->global.fetch_timeout_ms
 			       : 0;
-	daemon->api.generation++;
 }
 
 int daemon_watch_apply(struct daemon *daemon, struct config *config,

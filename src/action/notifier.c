@@ -11,16 +11,15 @@
 #include "base/number.h"
 #include "base/rng.h"
 #include "base/text.h"
-#include "io/atomic_file.h"
+#include "io/authorization.h"
 #include "io/http_client.h"
 #include "proto/timestamp.h"
 #include "proto/url.h"
 
-#define MAX_TEXT      65536      /* bytes of a URL, and of headers' values */
-#define MAX_ANSWER    (1u << 20) /* bytes of a body that are read at all */
-#define SAID_MAX      128        /* bytes of it that are repeated */
-#define MAX_HEADERS   (WEBHOOK_HEADERS_ALL + 1)
-#define BEARER_PREFIX "Bearer "
+#define MAX_TEXT    65536      /* bytes of a URL, and of headers' values */
+#define MAX_ANSWER  (1u << 20) /* bytes of a body that are read at all */
+#define SAID_MAX    128        /* bytes of it that are repeated */
+#define MAX_HEADERS (WEBHOOK_HEADERS_ALL + 1)
 
 struct lane {
 	struct list node; /* of the notifier, in the order of turns */
@@ -98,9 +97,7 @@ static void want_turn(struct notifier *notifier)
 
 static void send_free(struct notifier_send *send)
 {
-	if (send->token.p)
-		explicit_bzero(send->token.p, send->token.cap);
-	buf_fini(&send->token);
+	authorization_wipe(&send->token);
 	buf_fini(&send->url);
 	buf_fini(&send->body);
 	buf_fini(&send->names);
@@ -338,33 +335,6 @@ static void on_called(struct http_call *call)
 	}
 }
 
-/* The first line of the file, as a header's value. */
-static int read_token(struct notifier_send *send, struct err *err)
-{
-	struct slice line;
-	struct buf text;
-	int r = atomic_file_read(send->token_file, NOTIFIER_TOKEN_MAX, &text,
-	                         err);
-
-	line = buf_slice(&text);
-	line.n = strcspn(buf_text(&text), "\r\n");
-	line = slice_trim(line);
-	if (r == 0 && (line.n == 0 || !text_is_printable(line)))
-		r = err_set(err, -EINVAL, "%s holds no token in its first line",
-		            send->token_file);
-	buf_reset(&send->token);
-	if (r == 0) {
-		(void)buf_puts(&send->token, BEARER_PREFIX);
-		(void)buf_append(&send->token, line.p, line.n);
-		if (send->token.failed)
-			r = err_set(err, send->token.failed, "out of memory");
-	}
-	if (text.p)
-		explicit_bzero(text.p, text.cap);
-	buf_fini(&text);
-	return r;
-}
-
 static size_t fill_headers(struct notifier_send *send)
 {
 	size_t n = 0;
@@ -389,11 +359,13 @@ static int call_begin(struct notifier_send *send, struct err *err)
 	int r;
 
 	if (send->token_file) {
-		r = read_token(send, err);
+		authorization_wipe(&send->token);
+		r = authorization_read(&send->token, send->token_file, NULL,
+		                       err);
 		if (r < 0)
 			return r;
 	}
-	r = webhook_url_parse(buf_slice(&send->url), &url, &target, err);
+	r = url_parse_target(buf_slice(&send->url), &url, &target, err);
 	if (r < 0)
 		return r;
 	send->n_said = 0;
@@ -587,7 +559,7 @@ static int copy_request(struct notifier_send *send,
 	    (webhook->ca_file && !send->ca_file) ||
 	    copy_headers(send, webhook, notice) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	return webhook_url_parse(buf_slice(&send->url), &url, &target, err);
+	return url_parse_target(buf_slice(&send->url), &url, &target, err);
 }
 
 static struct notifier_send *send_new(struct notifier *notifier,
@@ -605,7 +577,7 @@ static struct notifier_send *send_new(struct notifier *notifier,
 	buf_init(&send->names, MAX_TEXT);
 	buf_init(&send->values, 2 * MAX_TEXT);
 	buf_init(&send->body, WEBHOOK_MAX_BODY);
-	buf_init(&send->token, NOTIFIER_TOKEN_MAX + sizeof(BEARER_PREFIX));
+	buf_init(&send->token, AUTHORIZATION_MAX);
 	send->name = mem_strdup(name);
 	if (send->name)
 		return send;

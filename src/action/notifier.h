@@ -25,7 +25,6 @@
 #define NOTIFIER_BACKOFF_MAX 60000
 #define NOTIFIER_AFTER_MAX   300000 /* the longest Retry-After that is heeded */
 #define NOTIFIER_WORDS_MAX   400
-#define NOTIFIER_TOKEN_MAX   4096 /* bytes of a token file */
 
 enum notifier_result {
 	NOTIFIER_SENT,

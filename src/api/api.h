@@ -16,14 +16,16 @@
 #include "action/promise.h"
 #include "api/auth.h"
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/macros.h"
 #include "core/histogram.h"
 #include "core/supervisor.h"
 #include "io/http_server.h"
 #include "source/containers.h"
 
-#define API_MAX_BODY    65536 /* bytes of a request that steers */
-#define API_MAX_STREAMS 64    /* GET /api/v1/stream, at once */
+#define API_MAX_BODY    65536    /* bytes of a request that steers */
+#define API_MAX_STREAMS 64       /* GET /api/v1/stream, at once */
+#define API_MAX_SETTLED 67108864 /* bytes of all answers that wait settled */
 
 /* An engine whose containers are watched, as it is now; borrowed. */
 struct api_engine {
@@ -96,9 +98,10 @@ struct api {
 	struct monitor *const *monitors; /* in the order of the file; those of
 	                                    rules in any order */
 	uint32_t n_monitors;
+	struct list answers; /* under way; see api_settle_answers() */
+	size_t n_settled;    /* bytes that they have been written ahead */
 	struct group *const *groups;
 	uint32_t n_groups;
-	uint64_t generation;     /* grows when one of these loses its place */
 	const char *config_file; /* as given */
 	uint64_t fetch_timeout_ms;
 	int64_t start_wall_ms;
@@ -128,6 +131,15 @@ int api_open_gateway(struct api *api, struct builtin *builtin) MUST_CHECK;
 /* Before @builtin goes: clears `builtin`; answers that still read from its
  * store are cut short. Harmless if there is none. */
 void api_close_gateway(struct api *api);
+
+/*
+ * api_settle_answers() - before monitors lose their places, or go
+ *
+ * An answer that has got half way through `monitors` is written to the end of
+ * them now, as they are; the client may read it as slowly as before. What would
+ * be more than API_MAX_SETTLED for all is cut short, which the log says.
+ */
+void api_settle_answers(struct api *api);
 
 /* Monotonic now, and the Unix time of a monotonic one. */
 uint64_t api_now_ms(const struct api *api);

@@ -70,7 +70,9 @@ static void write_named(struct json_writer *json, const struct api_named *named)
 		return;
 	json_write_key(json, "rule");
 	json_write_string(json, named->rule->name);
-	json_write_key(json, "containers");
+	json_write_key(json, "covers");
+	json_write_string(json, named->rule->noun);
+	json_write_key(json, named->rule->noun);
 	json_write_u64(json, named->rule->n_monitors);
 }
 
@@ -223,9 +225,9 @@ static void refuse_resume(struct api *api, struct http_exchange *exchange,
 		n_paused += api->monitors[i]->policy.state == POLICY_PAUSED;
 	if (named->rule)
 		api_error(exchange, 409,
-		          "%s is not paused as a whole; name the containers "
-		          "that are, or resume all",
-		          named->rule->name);
+		          "%s is not paused as a whole; name the %s that are, "
+		          "or resume all",
+		          named->rule->name, named->rule->noun);
 	else if (!monitor)
 		api_error(exchange, 409,
 		          "no operator has paused all; %u monitors are paused "

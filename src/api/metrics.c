@@ -20,15 +20,12 @@ enum stage {
 	NEXT_FAMILY,
 	OWN_SAMPLES,
 	PUSHED_SAMPLES,
-	ENDED,
 };
 
 struct metrics_stream {
-	struct api *api;
-	uint64_t generation;
+	struct api_stream stream; /* from family to family through monitors */
 	enum stage stage;
 	size_t own;           /* the present or the next family of ours */
-	uint32_t monitor;     /* the next one */
 	struct api_view view; /* without one if there is no gateway */
 	bool has_pushed;      /* `pushed` is the present or the next one */
 	struct push_view_family pushed;
@@ -120,11 +117,11 @@ static void begin_family(struct metrics_stream *stream, struct buf *out)
 	const struct api_family *own = own_family(stream);
 
 	if (!own && !stream->has_pushed) {
-		stream->stage = ENDED;
+		stream->stream.ended = true;
 	} else if (!own || compare(own, stream) > 0) {
 		write_pushed_head(&stream->pushed, out);
 		stream->stage = PUSHED_SAMPLES;
-	} else if (!is_there(stream->api, own)) {
+	} else if (!is_there(stream->stream.api, own)) {
 		stream->own++;
 	} else {
 		exposition_family(out, own->name, metric_type_name(own->type),
@@ -153,11 +150,11 @@ static void write_others(const struct api *api, const struct api_family *own,
 static void write_own(struct metrics_stream *stream, struct buf *out)
 {
 	const struct api_family *own = own_family(stream);
-	const struct api *api = stream->api;
+	const struct api *api = stream->stream.api;
+	uint32_t *next = &stream->stream.next;
 
-	if (own->monitor && stream->monitor < api->n_monitors) {
-		own->monitor(api, api->monitors[stream->monitor++], own->name,
-		             out);
+	if (own->monitor && *next < api->n_monitors) {
+		own->monitor(api, api->monitors[(*next)++], own->name, out);
 		return;
 	}
 	for (uint32_t i = 0; own->source && i < api->n_groups; i++)
@@ -169,12 +166,15 @@ static void write_own(struct metrics_stream *stream, struct buf *out)
 		own->gateway(api, own->name, out);
 
 	stream->stage = compare(own, stream) ? NEXT_FAMILY : PUSHED_SAMPLES;
-	stream->monitor = 0;
+	*next = 0;
 	stream->own++;
 }
 
-static void write_some(struct metrics_stream *stream, struct buf *out)
+static void write_some(struct api_stream *shown, struct buf *out)
 {
+	struct metrics_stream *stream =
+		container_of(shown, struct metrics_stream, stream);
+
 	switch (stream->stage) {
 	case NEXT_FAMILY:
 		begin_family(stream, out);
@@ -188,7 +188,6 @@ static void write_some(struct metrics_stream *stream, struct buf *out)
 		next_pushed(stream);
 		stream->stage = NEXT_FAMILY;
 		break;
-	case ENDED:
 	default:
 		break;
 	}
@@ -200,19 +199,16 @@ static void produce(void *state, struct buf *out)
 
 	if (!out) {
 		api_view_close(&stream->view);
+		api_stream_fini(&stream->stream);
 		mem_free(stream);
 		return;
 	}
-	/* after a reload the places of monitors no longer mean the same, or
-	 * the gateway is gone: cut it short, so that nobody takes it for the
+	/* the gateway is gone: cut it short, so that nobody takes it for the
 	 * whole */
-	if (stream->stage != ENDED &&
-	    (stream->generation != stream->api->generation ||
-	     (stream->has_pushed && !stream->view.view)))
+	if (stream->has_pushed && !stream->view.view)
 		out->failed = -ECANCELED;
-	while (stream->stage != ENDED && out->n < API_PIECE_SIZE &&
-	       !out->failed)
-		write_some(stream, out);
+	else
+		api_stream_take(&stream->stream, out);
 }
 
 void api_metrics(struct api *api, struct http_exchange *exchange,
@@ -228,8 +224,7 @@ void api_metrics(struct api *api, struct http_exchange *exchange,
 		mem_free(stream);
 		return;
 	}
-	stream->api = api;
-	stream->generation = api->generation;
+	api_stream_init(&stream->stream, api, write_some);
 	next_pushed(stream);
 	http_respond_stream(exchange, 200, EXPOSITION_CONTENT_TYPE, NULL,
 	                    produce, stream);

@@ -296,67 +296,6 @@ void api_error(struct http_exchange *exchange, uint16_t status,
 	http_respond(exchange, status, "application/json", NULL, &body);
 }
 
-/* --- streams ------------------------------------------------------------ */
-
-static void stream_free(struct api_stream *stream)
-{
-	mem_free(stream->filter);
-	mem_free(stream);
-}
-
-static void stream_produce(void *state, struct buf *out)
-{
-	struct api_stream *stream = state;
-
-	if (!out) {
-		stream_free(stream);
-		return;
-	}
-	/* after a reload the places no longer mean the same: cut it short, so
-	 * that nobody takes it for the whole */
-	if (!stream->ended && stream->generation != stream->api->generation)
-		out->failed = -ECANCELED;
-	while (!stream->ended && out->n < API_PIECE_SIZE && !out->failed)
-		stream->write(stream, out);
-}
-
-struct api_stream *api_stream_new(
-	struct api *api, struct http_exchange *exchange, const char *filter,
-	void (*write)(struct api_stream *stream, struct buf *out))
-{
-	struct api_stream *stream = mem_calloc(1, sizeof(*stream));
-
-	if (stream && filter)
-		stream->filter = mem_strdup(filter);
-	if (!stream || (filter && !stream->filter)) {
-		mem_free(stream);
-		api_error(exchange, 500, "out of memory");
-		return NULL;
-	}
-	stream->api = api;
-	stream->generation = api->generation;
-	stream->write = write;
-	return stream;
-}
-
-void api_stream_send(struct api_stream *stream, struct http_exchange *exchange,
-                     const char *content_type)
-{
-	http_respond_stream(exchange, 200, content_type, NULL, stream_produce,
-	                    stream);
-}
-
-void api_stream_respond(struct api *api, struct http_exchange *exchange,
-                        const char *content_type,
-                        void (*write)(struct api_stream *stream,
-                                      struct buf *out))
-{
-	struct api_stream *stream = api_stream_new(api, exchange, NULL, write);
-
-	if (stream)
-		api_stream_send(stream, exchange, content_type);
-}
-
 /* --- paths and queries -------------------------------------------------- */
 
 static int hex_digit(char c)

@@ -80,14 +80,18 @@ void api_error(struct http_exchange *exchange, uint16_t status,
 /* A body that is written monitor by monitor. */
 struct api_stream {
 	struct api *api;
-	uint64_t generation;
-	uint32_t next; /* monitor */
-	uint32_t part; /* the stream's own */
-	uint64_t seq;  /* journal streams */
+	struct list node; /* api's answers */
+	struct buf rest;  /* written ahead of the client */
+	size_t n_taken;   /* bytes of `rest` that have gone out */
+	size_t n_held;    /* of api's n_settled */
+	uint32_t next;    /* monitor; 0: it may become another list */
+	uint32_t part;    /* the stream's own */
+	uint64_t seq;     /* journal streams */
 	uint64_t left;
 	char *filter;
 	bool ended;
-	/* Writes some more, sets `ended` with the last of it. */
+	/* Writes some more, at most one monitor; sets `ended` with the last
+	 * of it. */
 	void (*write)(struct api_stream *stream, struct buf *out);
 };
 
@@ -101,6 +105,13 @@ struct api_stream *api_stream_new(
 	void (*write)(struct api_stream *stream, struct buf *out));
 void api_stream_send(struct api_stream *stream, struct http_exchange *exchange,
                      const char *content_type);
+
+/* For one that is a part of something larger: its beginning, the next piece,
+ * its end. */
+void api_stream_init(struct api_stream *stream, struct api *api,
+                     void (*write)(struct api_stream *stream, struct buf *out));
+void api_stream_take(struct api_stream *stream, struct buf *out);
+void api_stream_fini(struct api_stream *stream);
 
 /* Both at once, for a stream that begins at its beginning. */
 void api_stream_respond(struct api *api, struct http_exchange *exchange,

@@ -100,12 +100,12 @@ static struct monitor *only_member(struct http_exchange *exchange,
 		list_one(&listed,
 		         container_of(node, struct monitor, rule_node));
 	if (listed.n == 0)
-		api_error(exchange, 409, "%s covers no container now",
-		          rule->name);
+		api_error(exchange, 409, "%s covers no %s now", rule->name,
+		          rule->noun);
 	else
 		api_error(exchange, 409,
-		          "%s covers %u containers; name one of them: %s",
-		          rule->name, rule->n_monitors, list_end(&listed));
+		          "%s covers %u %s; name one of them: %s", rule->name,
+		          rule->n_monitors, rule->noun, list_end(&listed));
 	return NULL;
 }
 
@@ -133,7 +133,9 @@ void api_write_rule(const struct api *api, struct json_writer *json,
 	json_write_object(json);
 	json_write_key(json, "name");
 	json_write_string(json, rule->name);
-	json_write_key(json, "containers");
+	json_write_key(json, "covers");
+	json_write_string(json, rule->noun);
+	json_write_key(json, rule->noun);
 	json_write_u64(json, rule->n_monitors);
 	json_write_key(json, "left_out");
 	json_write_u64(json, rule->n_left_out);

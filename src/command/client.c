@@ -481,3 +481,23 @@ void client_monitor_path(struct buf *path, const char *monitor,
 	text_escape_url(path, slice_from(monitor));
 	(void)buf_puts(path, rest);
 }
+
+struct client_covered client_covered(const struct json_t *answer)
+{
+	/* one that does not say what it covers has containers */
+	static const char *const nouns[][2] = { { "containers", "container" },
+		                                { "series", "series" },
+		                                { "alerts", "alert" } };
+	struct slice said = json_as_text(json_get(answer, "covers"));
+	size_t which = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(nouns) && said.p; i++) {
+		if (slice_is(said, nouns[i][0]))
+			which = i;
+	}
+	return (struct client_covered){
+		.noun = nouns[which][0],
+		.one = nouns[which][1],
+		.n = json_as_int(json_get(answer, nouns[which][0]), 0),
+	};
+}

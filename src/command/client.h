@@ -139,3 +139,13 @@ void client_print_lines(FILE *out, const struct json_t *lines);
 
 /* Text from outside, safe for a terminal. */
 void client_print(FILE *out, struct slice text);
+
+/* How many a rule covers, and what: a word of many, and one of one. */
+struct client_covered {
+	const char *noun;
+	const char *one;
+	int64_t n;
+};
+
+/* As an answer about the rule says it. */
+struct client_covered client_covered(const struct json_t *answer);

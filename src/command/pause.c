@@ -23,13 +23,13 @@ static void print_subject(FILE *out, const struct json_t *answer)
 {
 	struct slice monitor = json_as_text(json_get(answer, "monitor"));
 	struct slice rule = json_as_text(json_get(answer, "rule"));
+	struct client_covered covered = client_covered(answer);
 
 	if (rule.p) {
 		(void)fputs("rule ", out);
 		client_print(out, rule);
-		(void)fprintf(out, " with its containers (%lld now)",
-		              (long long)json_as_int(
-				      json_get(answer, "containers"), 0));
+		(void)fprintf(out, " with its %s (%lld now)", covered.noun,
+		              (long long)covered.n);
 		return;
 	}
 	client_print(out, monitor.p ? monitor : slice_from("everything"));

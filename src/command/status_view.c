@@ -186,7 +186,7 @@ static void add_monitor(struct table *table, const struct json_t *monitor,
 static void add_rule(struct table *table, const struct json_t *rule,
                      struct slice name, int64_t now_ms)
 {
-	int64_t n = json_as_int(json_get(rule, "containers"), 0);
+	struct client_covered covered = client_covered(rule);
 	int64_t n_left_out = json_as_int(json_get(rule, "left_out"), 0);
 	const struct json_t *pause = json_get(rule, "pause");
 	char cell[CELL_MAX];
@@ -196,12 +196,13 @@ static void add_rule(struct table *table, const struct json_t *rule,
 	if (!json_is_missing(pause))
 		write_pause(&held, pause, now_ms);
 	if (n_left_out)
-		(void)buf_printf(&held, "%s%lld left out: max_containers",
-		                 held.n ? ", " : "", (long long)n_left_out);
+		(void)buf_printf(&held, "%s%lld left out: max_%s",
+		                 held.n ? ", " : "", (long long)n_left_out,
+		                 covered.noun);
 	table_add(table, TABLE_DIM, name.p);
 	table_add(table, TABLE_DIM, "rule");
-	(void)snprintf(cell, sizeof(cell), "%lld container%s", (long long)n,
-	               n == 1 ? "" : "s");
+	(void)snprintf(cell, sizeof(cell), "%lld %s", (long long)covered.n,
+	               covered.n == 1 ? covered.one : covered.noun);
 	table_add(table, TABLE_DIM, cell);
 	table_add(table, TABLE_DIM, "-");
 	table_add(table, TABLE_DIM, "-");
@@ -231,7 +232,7 @@ static void add_monitors(struct table *table, const struct status *status,
 	}
 }
 
-/* Rules without any container: nothing else tells of them. */
+/* Rules that cover nothing now: nothing else tells of them. */
 static void add_empty_rules(struct table *table, const struct status *status,
                             int64_t now_ms)
 {
@@ -244,8 +245,7 @@ static void add_empty_rules(struct table *table, const struct status *status,
 			struct slice name =
 				json_as_text(json_get(rule, "name"));
 
-			if (name.p &&
-			    json_as_int(json_get(rule, "containers"), 1) == 0)
+			if (name.p && client_covered(rule).n == 0)
 				add_rule(table, rule, name, now_ms);
 		}
 	}

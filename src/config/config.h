@@ -38,6 +38,11 @@
 #define CONFIG_MAX_NOTIFICATIONS 64
 #define CONFIG_MAX_INCLUDE       8
 #define CONFIG_MAX_CONTAINERS    20000 /* of one rule, at most */
+#define CONFIG_MAX_SERVERS       8     /* replicas of one Prometheus */
+#define CONFIG_MAX_SERIES        10000 /* of series: each, at most */
+#define CONFIG_MAX_ALERTS        100000
+#define CONFIG_MAX_PATHS         16 /* for Alertmanager to post to */
+#define CONFIG_MAX_ALLOW         64 /* networks that may post */
 
 enum config_target_type {
 	CONFIG_TARGET_DOCKER,
@@ -173,8 +178,10 @@ struct config_monitor {
 
 	/* when, and what to do */
 	struct policy_rules rules;
-	const struct step *steps;
-	uint8_t n_steps;           /* at least one */
+	const struct step *steps;  /* all ladders, one after another: the one
+	                              there is, or of soft, then hard; behind
+	                              them that of on_resolved */
+	uint8_t n_steps;           /* at least one; of all ladders */
 	const char *const *before; /* a command of the host that may veto the
 	                               bounce by failing; NULL: none */
 	uint64_t before_timeout_ms;
@@ -245,6 +252,18 @@ struct config_alerts {
 	bool amx_metrics;    /* also under prometheus-am-executor's names */
 };
 
+/* Of several daemons one acts: who holds the lease. */
+struct config_leader {
+	bool enabled;
+	const char *kubernetes_lease; /* its name */
+	const char *namespace_;       /* NULL: the pod's own */
+	const char *identity;         /* NULL: made from the machine's name */
+	uint64_t lease_ms;            /* whole seconds */
+	uint64_t renew_ms;            /* given up if not renewed within */
+	uint64_t retry_ms;
+	bool required; /* without the API nobody acts; else we do */
+};
+
 /* How long a group that is not pushed any more stays. */
 struct config_ttl {
 	const struct config_label *labels; /* sorted by name; all must match, a
@@ -273,6 +292,7 @@ struct config {
 	struct config_global global;
 	struct config_gateway gateway;
 	struct config_alerts alerts;
+	struct config_leader leader;
 	const char *token_file; /* who may control on addr; NULL: nobody */
 	const struct config_monitor *monitors; /* in the order of the file, … */
 	size_t n_monitors;

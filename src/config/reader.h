@@ -59,6 +59,15 @@ bool read_tls(const struct reader *reader, const char *key, const char *text);
 /* http://host:port of a Pushgateway, https://…, or CONFIG_BUILTIN. */
 bool read_gateway(const struct reader *reader, const char *key,
                   const char *text);
+/* http://host:port/prefix of a Prometheus server, https://…. */
+bool read_server(const struct reader *reader, const char *key,
+                 const char *text);
+/* The whole URL of what an exporter serves, with its query. */
+bool read_scrape(const struct reader *reader, const char *key,
+                 const char *text);
+/* 10.1.2.3, 10.0.0.0/8, ::1, fd00::/8. */
+bool read_network(const struct reader *reader, const char *key,
+                  const char *text);
 /* A socket's path or unix://…; @tcp: or tcp://…, https://…. */
 bool read_endpoint(const struct reader *reader, const char *key,
                    const char *text, bool tcp);

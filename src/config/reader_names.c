@@ -2,9 +2,11 @@
 /* The part of reader.h that judges names and addresses. */
 #include "config/reader.h"
 
+#include <arpa/inet.h>
 #include "base/number.h"
 #include "base/text.h"
 #include "config/schema.h"
+#include "core/webhook.h"
 #include "proto/url.h"
 
 #define HTTP_PORT   80   /* of a gateway whose address names none */
@@ -32,20 +34,79 @@ bool read_tls(const struct reader *reader, const char *key, const char *text)
 
 /* The reasons name the part that is wrong and the remedy; the whole text is
  * not repeated, it may hold a password. */
-bool read_gateway(const struct reader *reader, const char *key,
-                  const char *text)
+static bool read_address(const struct reader *reader, const char *key,
+                         const char *text, uint16_t port)
 {
 	struct err err = { 0 };
 	struct url url;
 
+	if (url_parse(slice_from(text), port, &url, &err) == 0)
+		return read_tls(reader, key, text);
+	reader_problem(reader, key, "not an address: %s", err.message);
+	return false;
+}
+
+bool read_gateway(const struct reader *reader, const char *key,
+                  const char *text)
+{
 	if (!text)
 		return false;
-	if (config_is_builtin(text))
-		return true;
-	if (url_parse(slice_from(text), HTTP_PORT, &url, &err) < 0)
+	return config_is_builtin(text) ||
+	       read_address(reader, key, text, HTTP_PORT);
+}
+
+bool read_server(const struct reader *reader, const char *key, const char *text)
+{
+	return text && read_address(reader, key, text, HTTP_PORT);
+}
+
+bool read_scrape(const struct reader *reader, const char *key, const char *text)
+{
+	struct err err = { 0 };
+	struct slice target;
+	struct url url;
+
+	if (!text)
+		return false;
+	if (url_parse_target(slice_from(text), &url, &target, &err) < 0)
 		reader_problem(reader, key, "not an address: %s", err.message);
+	else if (slice_is(target, "/"))
+		reader_problem(reader, key,
+		               "has no path; exporters are read at a path such "
+		               "as /metrics");
 	else
 		return read_tls(reader, key, text);
+	return false;
+}
+
+/* The bits of an address behind its prefix are not looked at: 10.1.2.3/8 is
+ * what its author thinks it is. */
+bool read_network(const struct reader *reader, const char *key,
+                  const char *text)
+{
+	struct slice rest = slice_from(text);
+	unsigned char bytes[sizeof(struct in6_addr)];
+	char address[INET6_ADDRSTRLEN];
+	struct slice part;
+	uint64_t bits = 0;
+	bool v6;
+
+	if (!text)
+		return false;
+	v6 = strchr(text, ':') != NULL;
+	if (slice_next(&rest, '/', &part) && part.n < sizeof(address)) {
+		bool prefix = part.n < strlen(text);
+
+		memcpy(address, part.p, part.n);
+		address[part.n] = '\0';
+		if (inet_pton(v6 ? AF_INET6 : AF_INET, address, bytes) == 1 &&
+		    (!prefix || (number_parse_u64(rest, &bits) == 0 &&
+		                 bits <= (v6 ? 128 : 32))))
+			return true;
+	}
+	reader_value(reader, key, text,
+	             "is not an address or a network; write it like "
+	             "192.0.2.1, 10.0.0.0/8 or \"fd00::/8\"");
 	return false;
 }
 

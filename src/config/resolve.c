@@ -84,7 +84,7 @@ static void check_name(struct resolve *resolve, const struct place *place,
 		resolve->failed = -ENOMEM;
 }
 
-/* "RULE/…" is what the containers of that rule are called. */
+/* "RULE/…" is what the members of that rule are called. */
 static void check_member_name(struct resolve *resolve,
                               const struct place *place,
                               const struct config_monitor *monitor)
@@ -94,15 +94,17 @@ static void check_member_name(struct resolve *resolve,
 
 	for (size_t i = 0; i < name.n; i++) {
 		const struct config_monitor *rule;
+		const char *member;
 
 		if (name.p[i] != '/')
 			continue;
 		rule = map_get(&resolve->names, slice_make(name.p, i));
-		if (rule && rule->watch != CONFIG_WATCH_PUSH)
+		member = rule ? resolve_member_word(rule) : NULL;
+		if (member)
 			problem_value(resolve->problems, &at, name,
-			              "could be a container of the monitor %s; "
+			              "could be %s of the monitor %s; "
 			              "give it another name",
-			              rule->name);
+			              member, rule->name);
 	}
 }
 
@@ -150,9 +152,12 @@ static void resolve_all(struct resolve *resolve, struct raw_config *raw)
 {
 	resolve_global(resolve, &raw->global);
 	resolve_auth(resolve, &raw->auth);
+	resolve_prometheus(resolve, &raw->prometheus);
 	resolve_notifications(resolve, raw);
 	resolve_monitors(resolve, raw);
 	resolve_gateway(resolve, &raw->gateway);
+	resolve_alerts(resolve, &raw->alerts);
+	resolve_leader(resolve, &raw->leader);
 }
 
 /* Nobody asks for anything below what asks itself. */
@@ -202,6 +207,8 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 
 	config->global = resolve.global;
 	config->gateway = resolve.gateway;
+	config->alerts = resolve.alerts;
+	config->leader = resolve.leader;
 	config->token_file = resolve.token_file;
 	config->monitors = resolve.monitors;
 	config->n_monitors = raw->n_monitors;

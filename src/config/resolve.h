@@ -36,11 +36,19 @@ struct quiet_given {
 	uint8_t n;
 };
 
-/* What `global` says for monitors. */
+/* Replicas of a Prometheus server. */
+struct servers_given {
+	const char *const *urls; /* NULL-terminated; NULL: none */
+	size_t n;
+};
+
+/* What `global`, and the section `prometheus`, say for monitors. */
 struct config_defaults {
 	struct rules_given rules;
 	struct quiet_given quiet;
-	bool dry_run; /* all of them */
+	struct servers_given servers;
+	struct config_credentials credentials; /* of those, and of exporters */
+	bool dry_run;                          /* all of them */
 	bool paused;
 };
 
@@ -53,6 +61,8 @@ struct resolve {
 
 	struct config_global global;
 	struct config_gateway gateway;
+	struct config_alerts alerts;
+	struct config_leader leader;
 	struct config_defaults defaults;
 	const char *token_file;
 	struct notification *notifications;
@@ -115,10 +125,26 @@ void resolve_rules(const struct reader *reader, const struct raw_rules *raw,
 void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
                      const struct place *place, struct config_monitor *monitor);
 
-/* What to do: of a monitor whose type is known. */
+/* What to do: of a monitor whose type is known. @levels: of a value, whose
+ * parts of the steps are set; else NULL. */
 void resolve_steps(struct resolve *resolve, const struct raw_monitor *raw,
                    const struct reader *reader, uint64_t timeout_ms,
+                   struct policy_levels *levels,
                    struct config_monitor *monitor);
+
+/* Of a step of that type: `plugin` and `parameters`. */
+void resolve_plugin(struct resolve *resolve, const struct reader *reader,
+                    const struct config_monitor *monitor, const char *text,
+                    struct step *step);
+
+/* False, and reported: the text cannot be rendered for this monitor. */
+bool resolve_template(struct resolve *resolve,
+                      const struct config_monitor *monitor,
+                      const struct place *at, const char *text);
+
+/* Could it be the name of a header? The second reports what is none. */
+bool resolve_is_header(const char *text);
+bool resolve_header_name(const struct reader *reader, const char *name);
 
 /* Reports what is wrong with a name and its value. */
 typedef bool (*pair_check)(const struct reader *reader, const char *name,
@@ -148,12 +174,20 @@ void resolve_asked(struct resolve *resolve, struct config_monitor *monitors);
 
 /* --- monitors that watch containers, and what is told ---------------------- */
 
-/* Push where it is not given; false, and reported, where it is wrong. */
+/* Push where nothing says otherwise; false, and reported, where it is wrong. */
 bool resolve_watch(const struct reader *reader, const char *text,
                    enum config_watch *watchp);
 
 /* Reports the keys of a monitor that have no meaning for what it watches. */
 void resolve_meanings(const struct reader *reader, enum config_watch watch);
+
+/* "RULE/MEMBER": the name of a rule has no slash. @members: "containers". */
+void resolve_rule_name(const struct reader *reader,
+                       const struct config_monitor *monitor,
+                       const char *members);
+
+/* What the members of that rule are, "a container"; NULL if it is none. */
+const char *resolve_member_word(const struct config_monitor *monitor);
 
 /* Of a monitor whose type and steps are known. */
 void resolve_containers(struct resolve *resolve, const struct raw_monitor *raw,
@@ -163,6 +197,45 @@ void resolve_containers(struct resolve *resolve, const struct raw_monitor *raw,
 /* Which exit codes count where nothing is said; @any_end: whether
  * also those that a person stopped do. */
 const char *resolve_default_codes(enum config_target_type type, bool any_end);
+
+/* --- monitors of values and of alerts ------------------------------------------ */
+
+/* Several URLs, with commas or blanks between them; false if none is given, or
+ * one is wrong (then it is reported). */
+bool resolve_servers(struct resolve *resolve, const struct reader *reader,
+                     const char *key, const char *text,
+                     struct servers_given *servers);
+
+/* Replaces what is in @credentials, if the section has the keys. */
+void resolve_credentials(struct resolve *resolve, const struct reader *reader,
+                         const struct raw_credentials *raw,
+                         struct config_credentials *credentials);
+
+void resolve_prometheus(struct resolve *resolve,
+                        const struct raw_credentials *raw);
+
+/* Of a monitor whose check_interval is known. */
+void resolve_metric(struct resolve *resolve, const struct raw_monitor *raw,
+                    const struct reader *reader,
+                    struct config_monitor *monitor);
+
+/* The limits of a value, and when they count; NULL if memory is out. @given:
+ * of the monitor. The steps are for others to set. */
+struct policy_levels *resolve_levels(struct resolve *resolve,
+                                     const struct raw_monitor *raw,
+                                     const struct reader *reader,
+                                     const struct rules_given *given);
+
+/* Does it have soft or hard? Of a monitor of a value. */
+bool resolve_has_levels(const struct reader *reader);
+
+/* Of a monitor whose steps are known. */
+void resolve_alert(struct resolve *resolve, const struct raw_monitor *raw,
+                   const struct reader *reader, struct config_monitor *monitor);
+
+/* The sections, when it is known who asks for them. */
+void resolve_alerts(struct resolve *resolve, const struct raw_alerts *raw);
+void resolve_leader(struct resolve *resolve, const struct raw_leader *raw);
 
 /* Without `opt_out`. */
 void resolve_selector(struct resolve *resolve, const struct reader *reader,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Monitors that watch containers: which keys they have, and what is in them. */
+/* Monitors that watch containers: what their keys mean. */
 #include "config/resolve.h"
 
 #include <errno.h>
@@ -9,116 +9,6 @@
 #define DEPENDENTS_LABEL "bouncer.depends_on"
 #define MAX_CONTAINERS   1000
 #define HOUR_MS          3600000
-
-static const char *const watch_names[N_CONFIG_WATCHES] = {
-	[CONFIG_WATCH_PUSH] = "push",     [CONFIG_WATCH_HEALTH] = "health",
-	[CONFIG_WATCH_EXITED] = "exited", [CONFIG_WATCH_METRIC] = "metric",
-	[CONFIG_WATCH_ALERT] = "alert",
-};
-
-const char *config_watch_name(enum config_watch watch)
-{
-	return watch_names[watch];
-}
-
-bool resolve_watch(const struct reader *reader, const char *text,
-                   enum config_watch *watchp)
-{
-	unsigned watch = CONFIG_WATCH_PUSH;
-	bool good = !text || read_word(reader, "watch", text, watch_names,
-	                               N_CONFIG_WATCHES, &watch);
-
-	*watchp = (enum config_watch)watch;
-	return good;
-}
-
-/* --- which keys mean anything --------------------------------------------- */
-
-enum { PUSH = 1 << 0, HEALTH = 1 << 1, EXITED = 1 << 2 };
-#define CONTAINERS (HEALTH | EXITED)
-
-static const unsigned watch_bits[N_CONFIG_WATCHES] = {
-	[CONFIG_WATCH_PUSH] = PUSH,
-	[CONFIG_WATCH_HEALTH] = HEALTH,
-	[CONFIG_WATCH_EXITED] = EXITED,
-};
-
-/* A key that is not for every watch, and what to do about it elsewhere. */
-struct meaning {
-	const char *key;
-	unsigned watches;
-	const char *remedy;
-};
-
-#define SELECT "select says which containers are meant"
-#define EVENTS "the engine tells of each change"
-
-static const struct meaning meanings[] = {
-	{ "max_age", PUSH | EXITED, "for says how long it must be unhealthy" },
-	{ "max_runtime", PUSH, NULL },
-	{ "container_name", PUSH, SELECT ", by name: [NAME]" },
-	{ "project", PUSH, SELECT ", by project: [NAME]" },
-	{ "label_name", PUSH, SELECT ", by label: [NAME=VALUE]" },
-	{ "label_value", PUSH, SELECT ", by label: [NAME=VALUE]" },
-	{ "labels", PUSH, SELECT ", by label: [NAME=VALUE]" },
-	{ "match", PUSH, NULL },
-	{ "metric_name", PUSH, NULL },
-	{ "metric_value", PUSH, NULL },
-	{ "push_gw", PUSH, "endpoints says which engines are asked" },
-	{ "check_interval", PUSH, EVENTS "; see also global.resync_interval" },
-	{ "grace", HEALTH, "for says how long it must be bad" },
-	{ "probe", HEALTH, NULL },
-	{ "exit_codes", EXITED, NULL },
-	{ "exit_codes_label", EXITED, NULL },
-	{ "keep_last", EXITED, NULL },
-	{ "endpoints", CONTAINERS, NULL },
-	{ "select", CONTAINERS, NULL },
-	{ "exclude", CONTAINERS, NULL },
-	{ "opt_out", CONTAINERS, NULL },
-	{ "include", CONTAINERS, NULL },
-	{ "max_containers", CONTAINERS, NULL },
-	{ "forget_after", CONTAINERS, NULL },
-	{ "stop_timeout_label", CONTAINERS, NULL },
-	{ "stop_timeout_label_unit", CONTAINERS, NULL },
-	{ "dependents", CONTAINERS, NULL },
-	{ "dependents_label", CONTAINERS, NULL },
-};
-
-static const char *remedy(const struct meaning *meaning,
-                          enum config_watch watch)
-{
-	if (meaning->remedy && watch != CONFIG_WATCH_PUSH)
-		return meaning->remedy;
-	if (watch != CONFIG_WATCH_PUSH)
-		return "remove the key";
-	if (meaning->watches == HEALTH)
-		return "it is for watch: health";
-	return meaning->watches == EXITED
-	               ? "it is for watch: exited"
-	               : "it is for watch: health and watch: exited";
-}
-
-void resolve_meanings(const struct reader *reader, enum config_watch watch)
-{
-	const struct yaml_node *node = place_node(reader->place);
-
-	for (size_t i = 0; i < node->n; i++) {
-		const struct yaml_node *key = yaml_target(&node->items[2 * i]);
-
-		for (size_t k = 0; k < ARRAY_SIZE(meanings); k++) {
-			const struct meaning *meaning = &meanings[k];
-
-			if (meaning->watches & watch_bits[watch] ||
-			    key->kind != YAML_SCALAR ||
-			    !slice_is(yaml_text(key), meaning->key))
-				continue;
-			reader_problem(reader, meaning->key,
-			               "means nothing with watch: %s; %s",
-			               watch_names[watch],
-			               remedy(meaning, watch));
-		}
-	}
-}
 
 /* --- what there is besides the selection ----------------------------------- */
 
@@ -317,10 +207,7 @@ void resolve_containers(struct resolve *resolve, const struct raw_monitor *raw,
 	}
 	monitor->containers = containers;
 	monitor->rules.exact = true;
-	if (monitor->name && strchr(monitor->name, '/'))
-		reader_value(reader, "name", monitor->name,
-		             "contains a /, which stands between a rule and "
-		             "its containers");
+	resolve_rule_name(reader, monitor, "containers");
 	read_endpoints(resolve, reader, given, monitor->type, containers);
 	resolve_selector(resolve, reader, given, &containers->selector);
 	check_removal(reader, monitor, &containers->selector);

@@ -113,6 +113,25 @@ static void read_state_dir(struct resolve *resolve, const struct reader *reader,
 	                                    : resolve_text(resolve, text);
 }
 
+/* Where metrics are asked for, and actions that others wrote are found. */
+static void read_metrics(struct resolve *resolve, const struct reader *reader,
+                         const struct raw_global *raw)
+{
+	struct slice dir = slice_from(raw->plugin_dir);
+
+	if (!slice_is(slice_from(raw->prometheus), "none"))
+		(void)resolve_servers(resolve, reader, "prometheus",
+		                      raw->prometheus,
+		                      &resolve->defaults.servers);
+	if (!raw->plugin_dir || slice_is(dir, "none"))
+		return;
+	if (dir.n == 0 || dir.p[0] != '/' || !text_is_printable(dir))
+		reader_value(reader, "plugin_dir", raw->plugin_dir,
+		             "is not a directory; it begins with /, or is "
+		             "none");
+	resolve->global.plugin_dir = resolve_text(resolve, raw->plugin_dir);
+}
+
 static void read_log(const struct reader *reader, const struct raw_global *raw,
                      struct config_global *global)
 {
@@ -228,6 +247,7 @@ void resolve_global(struct resolve *resolve, struct raw_global *raw)
 	read_log(&reader, raw, global);
 	read_limits(&reader, raw, global);
 	read_addresses(resolve, &reader, raw);
+	read_metrics(resolve, &reader, raw);
 	read_outside(resolve, &reader, raw);
 	resolve_control(resolve, &reader, raw);
 	if (replaced[key_index("control_socket")])

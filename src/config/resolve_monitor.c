@@ -8,14 +8,20 @@
 #define HOUR_MS         3600000
 #define START_GRACE_MS  30000
 #define BACKOFF_PERCENT 200
+#define STEADY_PERCENT  100   /* of a value: it is known what comes back */
 #define BACKOFF_MAX     10000 /* percent: a factor of 100 */
 #define BOUNCES         5
 #define VERIFY_CHECKS   2 /* so many checks fit in, at least */
 #define HOOK_MS         60000
+#define PARALLEL_MAX    10000
 
 /* of what watches containers: an engine's word needs no patience */
 #define MEMBER_COOLDOWN_MS 10000
 #define MEMBER_VERIFY_MS   300000
+
+/* of alerts: Alertmanager gathers a group for minutes before it tells */
+#define ALERT_COOLDOWN_MS 300000
+#define ALERT_VERIFY_MS   600000
 
 static const char *const type_names[N_CONFIG_TARGET_TYPES] = {
 	[CONFIG_TARGET_DOCKER] = "docker", [CONFIG_TARGET_PODMAN] = "podman",
@@ -57,6 +63,41 @@ static uint64_t or_else(uint64_t given, uint64_t otherwise)
 	return given == RULE_UNSET ? otherwise : given;
 }
 
+/* The shortest pause between two bounces that there is, of a value. */
+static uint64_t least_cooldown(const struct policy_levels *levels)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (size_t i = 0; i < N_POLICY_LEVELS; i++) {
+		const struct policy_level *level = &levels->level[i];
+
+		if (level->given && level->cooldown_ms > 0)
+			least = MIN(least, level->cooldown_ms);
+	}
+	return least;
+}
+
+static uint64_t default_verify(const struct config_monitor *monitor)
+{
+	const struct policy_rules *rules = &monitor->rules;
+	uint64_t safe = monitor->check_interval_ms * VERIFY_CHECKS;
+
+	switch (monitor->watch) {
+	case CONFIG_WATCH_PUSH:
+		return MAX(rules->max_age_ms, safe);
+	case CONFIG_WATCH_METRIC:
+		return rules->levels ? MIN(safe, least_cooldown(rules->levels))
+		                     : safe;
+	case CONFIG_WATCH_ALERT:
+		return ALERT_VERIFY_MS;
+	case CONFIG_WATCH_HEALTH:
+	case CONFIG_WATCH_EXITED:
+	case N_CONFIG_WATCHES:
+	default:
+		return MEMBER_VERIFY_MS;
+	}
+}
+
 /* Long enough that a recovery can be seen: no check may fall into a shorter
  * time. A monitor that asks for less is told. */
 static uint64_t verify_time(const struct reader *reader, const char *own,
@@ -64,12 +105,9 @@ static uint64_t verify_time(const struct reader *reader, const char *own,
                             const struct config_monitor *monitor)
 {
 	uint64_t least = monitor->check_interval_ms;
-	uint64_t safe = least * VERIFY_CHECKS;
 
-	if (monitor->watch != CONFIG_WATCH_PUSH)
-		return or_else(given->verify_ms, MEMBER_VERIFY_MS);
 	if (given->verify_ms == RULE_UNSET)
-		return MAX(monitor->rules.max_age_ms, safe);
+		return default_verify(monitor);
 	if (given->verify_ms >= least)
 		return given->verify_ms;
 	if (own)
@@ -77,7 +115,45 @@ static uint64_t verify_time(const struct reader *reader, const char *own,
 			reader, "verify_within", own,
 			"is shorter than check_interval; no recovery could "
 			"be seen in time");
-	return safe;
+	return least * VERIFY_CHECKS;
+}
+
+/* Between two bounces. Of a value each level has its own; here stands that of
+ * the lower one. */
+static uint64_t cooldown_time(const struct rules_given *given,
+                              const struct config_monitor *monitor)
+{
+	const struct policy_levels *levels = monitor->rules.levels;
+
+	switch (monitor->watch) {
+	case CONFIG_WATCH_PUSH:
+		return or_else(given->cooldown_ms, monitor->rules.max_age_ms);
+	case CONFIG_WATCH_METRIC:
+		if (!levels)
+			return 0;
+		return levels->level[POLICY_LEVEL_SOFT].given
+		               ? levels->level[POLICY_LEVEL_SOFT].cooldown_ms
+		               : levels->level[POLICY_LEVEL_HARD].cooldown_ms;
+	case CONFIG_WATCH_ALERT:
+		return or_else(given->cooldown_ms, ALERT_COOLDOWN_MS);
+	case CONFIG_WATCH_HEALTH:
+	case CONFIG_WATCH_EXITED:
+	case N_CONFIG_WATCHES:
+	default:
+		return or_else(given->cooldown_ms, MEMBER_COOLDOWN_MS);
+	}
+}
+
+static uint64_t longest_cooldown(const struct policy_rules *rules)
+{
+	uint64_t longest = rules->cooldown_ms;
+
+	for (size_t i = 0; rules->levels && i < N_POLICY_LEVELS; i++) {
+		if (rules->levels->level[i].given)
+			longest = MAX(longest,
+			              rules->levels->level[i].cooldown_ms);
+	}
+	return longest;
 }
 
 static void fill_rules(const struct reader *reader,
@@ -87,24 +163,24 @@ static void fill_rules(const struct reader *reader,
 {
 	struct policy_rules *rules = &monitor->rules;
 	bool push = monitor->watch == CONFIG_WATCH_PUSH;
-	uint64_t max_age = rules->max_age_ms;
+	bool metric = monitor->watch == CONFIG_WATCH_METRIC;
 
 	rules->for_ms = or_else(given->for_ms, 0);
-	rules->cooldown_ms = or_else(given->cooldown_ms,
-	                             push ? max_age : MEMBER_COOLDOWN_MS);
+	rules->cooldown_ms = cooldown_time(given, monitor);
 	rules->verify_ms =
 		verify_time(reader, raw->rules.verify_within, given, monitor);
 	rules->window_ms = or_else(given->window_ms, HOUR_MS);
 	rules->backoff_max_ms = MAX(or_else(given->backoff_max_ms, HOUR_MS),
-	                            rules->cooldown_ms);
-	rules->start_grace_ms = or_else(
-		given->start_grace_ms, push ? MIN(max_age, START_GRACE_MS) : 0);
-	rules->backoff_percent = given->backoff_percent ? given->backoff_percent
-	                                                : BACKOFF_PERCENT;
+	                            longest_cooldown(rules));
+	rules->start_grace_ms =
+		or_else(given->start_grace_ms,
+	                push ? MIN(rules->max_age_ms, START_GRACE_MS) : 0);
+	rules->backoff_percent = metric ? STEADY_PERCENT : BACKOFF_PERCENT;
+	if (given->backoff_percent)
+		rules->backoff_percent = given->backoff_percent;
 	rules->max_bounces = (uint8_t)(given->max_bounces == UINT32_MAX
 	                                       ? BOUNCES
 	                                       : given->max_bounces);
-	rules->n_steps = monitor->n_steps;
 	for (uint8_t i = 0; i < monitor->n_steps; i++) {
 		if (monitor->steps[i].kind == STEP_STOP ||
 		    monitor->steps[i].kind == STEP_KILL)
@@ -194,9 +270,12 @@ static bool has_projects(enum config_target_type type)
 /* What a target of this type has, and what it has not. */
 static void check_target(const struct reader *reader,
                          const struct raw_monitor *raw,
-                         enum config_target_type type, enum config_watch watch)
+                         const struct config_monitor *monitor)
 {
-	if (watch != CONFIG_WATCH_PUSH) {
+	enum config_target_type type = monitor->type;
+
+	if (monitor->watch == CONFIG_WATCH_HEALTH ||
+	    monitor->watch == CONFIG_WATCH_EXITED) {
 		if (type == CONFIG_TARGET_HOST)
 			reader_value(reader, "type", raw->type,
 			             "has no containers to watch; use docker, "
@@ -205,7 +284,10 @@ static void check_target(const struct reader *reader,
 	}
 	if (type == CONFIG_TARGET_HOST && raw->container_name)
 		reader_problem(reader, "container_name",
-		               "type host has no container; remove the key");
+		               raw->type ? "type host has no container; remove "
+		                           "the key"
+		                         : "needs type: where the container "
+		                           "runs");
 	if (type != CONFIG_TARGET_HOST)
 		(void)read_required(reader, "container_name",
 		                    raw->container_name);
@@ -215,27 +297,65 @@ static void check_target(const struct reader *reader,
 		               "key");
 }
 
+/* Of a rule each member may have its own. */
+static void read_container(struct resolve *resolve, const struct reader *reader,
+                           const char *text, struct config_monitor *monitor)
+{
+	struct place at = reader_place(reader, "container_name");
+	bool templated = text && strstr(text, "{{");
+	bool good;
+
+	if (templated && resolve_member_word(monitor)) {
+		good = resolve_template(resolve, monitor, &at, text);
+	} else if (templated && monitor->watch == CONFIG_WATCH_METRIC) {
+		reader_value(reader, "container_name", text,
+		             "is of one series, and the monitor judges all "
+		             "together; with series: each it has a container "
+		             "for each");
+		good = false;
+	} else {
+		good = read_target(reader, "container_name", text);
+	}
+	if (good)
+		monitor->container_name = resolve_text(resolve, text);
+}
+
+/* Without a type only what fits the most lenient one is known. */
+static void read_type(const struct reader *reader,
+                      const struct raw_monitor *raw,
+                      struct config_monitor *monitor)
+{
+	bool optional = monitor->watch == CONFIG_WATCH_METRIC ||
+	                monitor->watch == CONFIG_WATCH_ALERT;
+	unsigned type = optional ? CONFIG_TARGET_HOST : CONFIG_TARGET_DOCKER;
+	bool good = optional && !raw->type;
+
+	if (!good)
+		good = read_required(reader, "type", raw->type) &&
+		       read_word(reader, "type", raw->type, type_names,
+		                 N_CONFIG_TARGET_TYPES, &type);
+	monitor->type = (enum config_target_type)type;
+	if (good)
+		check_target(reader, raw, monitor);
+	else
+		monitor->type = CONFIG_TARGET_DOCKER;
+}
+
 static void read_what_to_do(struct resolve *resolve,
                             const struct reader *reader,
                             const struct raw_monitor *raw, uint64_t timeout_ms,
+                            struct policy_levels *levels,
                             struct config_monitor *monitor)
 {
-	unsigned type = CONFIG_TARGET_DOCKER;
-
-	if (read_target(reader, "container_name", raw->container_name))
-		monitor->container_name =
-			resolve_text(resolve, raw->container_name);
+	read_container(resolve, reader, raw->container_name, monitor);
 	if (read_target(reader, "project", raw->project))
 		monitor->project = resolve_text(resolve, raw->project);
-
-	/* without a type only what fits the most lenient one is known */
-	if (read_required(reader, "type", raw->type) &&
-	    read_word(reader, "type", raw->type, type_names,
-	              N_CONFIG_TARGET_TYPES, &type))
-		check_target(reader, raw, (enum config_target_type)type,
-		             monitor->watch);
-	monitor->type = (enum config_target_type)type;
-	resolve_steps(resolve, raw, reader, timeout_ms, monitor);
+	read_type(reader, raw, monitor);
+	resolve_steps(resolve, raw, reader, timeout_ms, levels, monitor);
+	(void)read_number(reader, "max_parallel", raw->max_parallel, 1,
+	                  PARALLEL_MAX, &monitor->max_parallel);
+	(void)read_duration(reader, "throttle", raw->throttle, 0,
+	                    &monitor->throttle_ms);
 }
 
 /* --- the whole ----------------------------------------------------------- */
@@ -260,18 +380,16 @@ static void read_name(struct resolve *resolve, const struct reader *reader,
 }
 
 /* Each is rendered by itself, so that no value can become two. */
-static void check_arguments(struct resolve *resolve, const struct place *list,
-                            const char *const *texts, unsigned n)
+static void check_arguments(struct resolve *resolve,
+                            const struct config_monitor *monitor,
+                            const struct place *list, const char *const *texts,
+                            unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct place at = { .up = list, .index = i };
-		struct slice text = slice_from(texts[i]);
-		struct err err = { 0 };
 
-		if (!place_left_out(&at) &&
-		    template_check(text, TEMPLATE_PLAIN, &err) < 0)
-			problem_value(resolve->problems, &at, text, "%s",
-			              err.message);
+		if (!place_left_out(&at))
+			(void)resolve_template(resolve, monitor, &at, texts[i]);
 	}
 }
 
@@ -295,7 +413,7 @@ static void read_hooks(struct resolve *resolve, const struct reader *reader,
 	else if (raw->after_timeout)
 		reader_problem(reader, "after_timeout",
 		               "is of after, which is not given");
-	check_arguments(resolve, &after, raw->after, raw->n_after);
+	check_arguments(resolve, monitor, &after, raw->after, raw->n_after);
 	monitor->before_timeout_ms = HOOK_MS;
 	monitor->after_timeout_ms = HOOK_MS;
 	(void)read_duration(reader, "before_timeout", raw->before_timeout, 1,
@@ -321,6 +439,30 @@ static void read_switches(struct resolve *resolve, const struct reader *reader,
 	monitor->n_quiet = quiet.n;
 }
 
+/* What it watches, and what it does about it. */
+static void read_watched(struct resolve *resolve, const struct reader *reader,
+                         const struct raw_monitor *raw,
+                         const struct rules_given *given,
+                         struct config_monitor *monitor)
+{
+	struct policy_levels *levels = NULL;
+
+	if (monitor->watch == CONFIG_WATCH_PUSH)
+		read_source(resolve, reader, raw, monitor);
+	if (monitor->watch == CONFIG_WATCH_METRIC) {
+		resolve_metric(resolve, raw, reader, monitor);
+		levels = resolve_levels(resolve, raw, reader, given);
+		monitor->rules.levels = levels;
+	}
+	read_what_to_do(resolve, reader, raw, or_else(given->timeout_ms, 0),
+	                levels, monitor);
+	if (monitor->watch == CONFIG_WATCH_ALERT)
+		resolve_alert(resolve, raw, reader, monitor);
+	if (monitor->watch == CONFIG_WATCH_HEALTH ||
+	    monitor->watch == CONFIG_WATCH_EXITED)
+		resolve_containers(resolve, raw, reader, monitor);
+}
+
 void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
                      const struct place *place, struct config_monitor *monitor)
 {
@@ -332,21 +474,17 @@ void resolve_monitor(struct resolve *resolve, const struct raw_monitor *raw,
 	read_name(resolve, &reader, raw->name, monitor);
 	read_switches(resolve, &reader, raw, monitor);
 	resolve_rules(&reader, &raw->rules, &given);
-	read_hooks(resolve, &reader, raw, monitor);
 	/* without it, it is not known what the other keys are for */
 	if (!resolve_watch(&reader, raw->watch, &monitor->watch))
 		return;
+	read_hooks(resolve, &reader, raw, monitor);
 	push = monitor->watch == CONFIG_WATCH_PUSH;
 	resolve_meanings(&reader, monitor->watch);
 	if (push)
 		(void)read_required(&reader, "max_age", raw->max_age);
 	(void)read_duration(&reader, "max_age", raw->max_age, push,
 	                    &monitor->rules.max_age_ms);
-	if (push)
-		read_source(resolve, &reader, raw, monitor);
-	read_what_to_do(resolve, &reader, raw, or_else(given.timeout_ms, 0),
-	                monitor);
-	if (!push)
-		resolve_containers(resolve, raw, &reader, monitor);
-	fill_rules(&reader, raw, &given, monitor);
+	read_watched(resolve, &reader, raw, &given, monitor);
+	if (resolve->failed == 0)
+		fill_rules(&reader, raw, &given, monitor);
 }

@@ -48,7 +48,7 @@ static void read_preset(const struct reader *reader, const char *text,
 }
 
 /* RFC 9110, 5.6.2 */
-static bool is_token(const char *text)
+bool resolve_is_header(const char *text)
 {
 	if (!*text)
 		return false;
@@ -62,12 +62,20 @@ static bool is_token(const char *text)
 	return true;
 }
 
+bool resolve_header_name(const struct reader *reader, const char *name)
+{
+	if (resolve_is_header(name))
+		return true;
+	reader_problem(reader, name, "is not the name of a header");
+	return false;
+}
+
 static bool check_header(const struct reader *reader, const char *name,
                          const char *value)
 {
-	if (!is_token(name))
-		reader_problem(reader, name, "is not the name of a header");
-	else if (!text_is_printable(slice_from(value)))
+	if (!resolve_header_name(reader, name))
+		return false;
+	if (!text_is_printable(slice_from(value)))
 		reader_problem(reader, name, "contains control characters");
 	else
 		return check_template(reader, name, value, TEMPLATE_LINE);

@@ -29,9 +29,14 @@
 #define STEP(member)    TEXT(struct raw_step, #member, member)
 #define GATEWAY(member) TEXT(struct raw_gateway, #member, member)
 #define PROBE(member)   TEXT(struct raw_probe, #member, member)
+#define LEVEL(member)   TEXT(struct raw_level, #member, member)
+#define ALERTS(member)  TEXT(struct raw_alerts, #member, member)
+#define LEADER(member)  TEXT(struct raw_leader, #member, member)
 
 /* of a monitor, in a struct within it */
 #define CONTAINERS(member) TEXT(struct raw_monitor, #member, containers.member)
+#define METRIC(member)     TEXT(struct raw_monitor, #member, metric.member)
+#define ALERT(member)      TEXT(struct raw_monitor, #member, alert.member)
 #define CONTAINERS_LIST(member, max)                                         \
 	CYAML_FIELD_SEQUENCE_COUNT(#member, OPTIONAL, struct raw_monitor,    \
 	                           containers.member, containers.n_##member, \
@@ -47,24 +52,30 @@
 		TEXT(structure, "ca_file", webhook.ca_file),        \
 		TEXT(structure, "max_tries", webhook.max_tries)
 
+#define CREDENTIALS(structure, member)                                      \
+	TEXT(structure, "token_file", member token_file),                   \
+		TEXT(structure, "basic_auth_file", member basic_auth_file), \
+		CYAML_FIELD_IGNORE("headers", CYAML_FLAG_OPTIONAL)
+
 #define PATTERNS(member) \
 	LIST(struct raw_conditions, #member, member, &argument, SELECTOR_MAX)
 
 static const cyaml_schema_value_t argument = { CYAML_VALUE_STRING(
 	CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED) };
 
-#define GLOBAL_TEXTS                                                           \
-	GLOBAL(check_interval), GLOBAL(log_level), GLOBAL(log_format),         \
-		GLOBAL(socket_docker), GLOBAL(socket_podman),                  \
-		GLOBAL(socket_lxd), GLOBAL(socket_incus), GLOBAL(push_gw),     \
-		GLOBAL(addr), GLOBAL(port), GLOBAL(state_dir),                 \
-		GLOBAL(fetch_timeout), GLOBAL(max_body), GLOBAL(max_parallel), \
-		GLOBAL(max_connections), GLOBAL(journal_size),                 \
-		GLOBAL(storm_share), GLOBAL(storm_min), GLOBAL(storm_window),  \
-		GLOBAL(shutdown_timeout), GLOBAL(dry_run), GLOBAL(paused),     \
-		GLOBAL(control_socket), GLOBAL(control_group),                 \
-		GLOBAL(timezone), GLOBAL(host), GLOBAL(resync_interval),       \
-		GLOBAL(container_labels), GLOBAL(tls_ca), GLOBAL(tls_cert),    \
+#define GLOBAL_TEXTS                                                          \
+	GLOBAL(check_interval), GLOBAL(log_level), GLOBAL(log_format),        \
+		GLOBAL(socket_docker), GLOBAL(socket_podman),                 \
+		GLOBAL(socket_lxd), GLOBAL(socket_incus), GLOBAL(push_gw),    \
+		GLOBAL(prometheus), GLOBAL(plugin_dir), GLOBAL(addr),         \
+		GLOBAL(port), GLOBAL(state_dir), GLOBAL(fetch_timeout),       \
+		GLOBAL(max_body), GLOBAL(max_parallel),                       \
+		GLOBAL(max_connections), GLOBAL(journal_size),                \
+		GLOBAL(storm_share), GLOBAL(storm_min), GLOBAL(storm_window), \
+		GLOBAL(shutdown_timeout), GLOBAL(dry_run), GLOBAL(paused),    \
+		GLOBAL(control_socket), GLOBAL(control_group),                \
+		GLOBAL(timezone), GLOBAL(host), GLOBAL(resync_interval),      \
+		GLOBAL(container_labels), GLOBAL(tls_ca), GLOBAL(tls_cert),   \
 		GLOBAL(tls_key), RULES(struct raw_global)
 
 const cyaml_schema_field_t schema_global[] = { GLOBAL_TEXTS, CYAML_FIELD_END };
@@ -84,6 +95,9 @@ static const cyaml_schema_field_t step_fields[] = {
 	STEP(signal),
 	STEP(message),
 	STEP(volumes),
+	STEP(plugin),
+	CYAML_FIELD_IGNORE("parameters", CYAML_FLAG_OPTIONAL),
+	STEP(environment),
 	WEBHOOK(struct raw_step),
 	CYAML_FIELD_END,
 };
@@ -116,6 +130,18 @@ static const cyaml_schema_field_t probe_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t level_fields[] = {
+	LEVEL(threshold),
+	LEVEL(clear),
+	TEXT(struct raw_level, "for", for_),
+	LEVEL(duration),
+	LEVEL(backoff),
+	LEVEL(backoff_delay),
+	LIST(struct raw_level, "steps", steps, &step, CONFIG_MAX_STEPS),
+	LEVEL(plugin),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t monitor_fields[] = {
 	MONITOR(name),
 	MONITOR(watch),
@@ -136,6 +162,11 @@ static const cyaml_schema_field_t monitor_fields[] = {
 	LIST(struct raw_monitor, "restart_command", restart_command, &argument,
 	     CONFIG_MAX_ARGUMENTS),
 	LIST(struct raw_monitor, "steps", steps, &step, CONFIG_MAX_STEPS),
+	MONITOR(plugin),
+	LIST(struct raw_monitor, "on_resolved", on_resolved, &step,
+	     CONFIG_MAX_STEPS),
+	MONITOR(max_parallel),
+	MONITOR(throttle),
 	LIST(struct raw_monitor, "before", before, &argument,
 	     CONFIG_MAX_ARGUMENTS),
 	MONITOR(before_timeout),
@@ -166,6 +197,28 @@ static const cyaml_schema_field_t monitor_fields[] = {
 	                    containers.probe, probe_fields),
 	CONTAINERS(dependents),
 	CONTAINERS(dependents_label),
+	METRIC(query),
+	METRIC(label_filters),
+	METRIC(prometheus),
+	METRIC(scrape),
+	CREDENTIALS(struct raw_monitor, metric.credentials.),
+	METRIC(series),
+	METRIC(max_series),
+	METRIC(missing),
+	METRIC(threshold),
+	METRIC(clear),
+	METRIC(backoff),
+	CYAML_FIELD_MAPPING("soft", CYAML_FLAG_OPTIONAL, struct raw_monitor,
+	                    metric.soft, level_fields),
+	CYAML_FIELD_MAPPING("hard", CYAML_FLAG_OPTIONAL, struct raw_monitor,
+	                    metric.hard, level_fields),
+	METRIC(compat),
+	CYAML_FIELD_IGNORE("match_labels", CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_IGNORE("match_annotations", CYAML_FLAG_OPTIONAL),
+	ALERT(per),
+	ALERT(max_alerts),
+	ALERT(on_resolved_signal),
+	ALERT(kill_after),
 	RULES(struct raw_monitor),
 	CYAML_FIELD_END,
 };
@@ -212,6 +265,36 @@ static const cyaml_schema_field_t gateway_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t prometheus_fields[] = {
+	CREDENTIALS(struct raw_credentials, ),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t alerts_fields[] = {
+	LIST(struct raw_alerts, "paths", paths, &argument, CONFIG_MAX_PATHS),
+	ALERTS(token_file),
+	ALERTS(basic_auth_file),
+	ALERTS(hmac_file),
+	ALERTS(hmac_header),
+	LIST(struct raw_alerts, "allow", allow, &argument, CONFIG_MAX_ALLOW),
+	ALERTS(max_body),
+	ALERTS(queue_size),
+	ALERTS(max_alerts),
+	ALERTS(amx_metrics),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t leader_fields[] = {
+	LEADER(kubernetes_lease),
+	TEXT(struct raw_leader, "namespace", namespace_),
+	LEADER(identity),
+	LEADER(lease_duration),
+	LEADER(renew_deadline),
+	LEADER(retry_period),
+	LEADER(required),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t config_fields[] = {
 	CYAML_FIELD_MAPPING("global", CYAML_FLAG_OPTIONAL, struct raw_config,
 	                    global, global_fields),
@@ -219,6 +302,12 @@ static const cyaml_schema_field_t config_fields[] = {
 	                    auth, auth_fields),
 	CYAML_FIELD_MAPPING("gateway", CYAML_FLAG_OPTIONAL, struct raw_config,
 	                    gateway, gateway_fields),
+	CYAML_FIELD_MAPPING("prometheus", CYAML_FLAG_OPTIONAL,
+	                    struct raw_config, prometheus, prometheus_fields),
+	CYAML_FIELD_MAPPING("alerts", CYAML_FLAG_OPTIONAL, struct raw_config,
+	                    alerts, alerts_fields),
+	CYAML_FIELD_MAPPING("leader", CYAML_FLAG_OPTIONAL, struct raw_config,
+	                    leader, leader_fields),
 	LIST(struct raw_config, "notifications", notifications, &notification,
 	     CONFIG_MAX_NOTIFICATIONS),
 	LIST(struct raw_config, "monitors", monitors, &monitor,

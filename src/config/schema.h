@@ -38,6 +38,8 @@ struct raw_global {
 	const char *socket_lxd;
 	const char *socket_incus;
 	const char *push_gw;
+	const char *prometheus;
+	const char *plugin_dir;
 	const char *addr;
 	const char *port; /* an old spelling of addr */
 	const char *state_dir;
@@ -95,6 +97,9 @@ struct raw_step {
 	const char *signal;
 	const char *message;
 	const char *volumes;
+	const char *plugin;
+	/* parameters: any keys, so it is read from the tree */
+	const char *environment;
 	struct raw_webhook webhook; /* its timeout is the step's */
 };
 
@@ -151,6 +156,53 @@ struct raw_containers {
 	const char *dependents_label;
 };
 
+/* How a server or an exporter is asked: of a section, and of a monitor. */
+struct raw_credentials {
+	const char *token_file;
+	const char *basic_auth_file;
+	/* headers: any keys, so it is read from the tree */
+};
+
+/* Of `soft` and `hard`. */
+struct raw_level {
+	const char *threshold;
+	const char *clear;
+	const char *for_;
+	const char *duration; /* the same */
+	const char *backoff;
+	const char *backoff_delay; /* the same */
+	struct raw_step *steps;
+	unsigned n_steps;
+	const char *plugin; /* the only step */
+};
+
+/* Of a monitor that watches a value. */
+struct raw_metric {
+	const char *query;
+	const char *label_filters;
+	const char *prometheus;
+	const char *scrape;
+	struct raw_credentials credentials;
+	const char *series;
+	const char *max_series;
+	const char *missing;
+	const char *threshold;
+	const char *clear;
+	const char *backoff;
+	struct raw_level soft;
+	struct raw_level hard;
+	const char *compat;
+};
+
+/* Of a monitor that watches alerts. */
+struct raw_alert {
+	/* match_labels, match_annotations: any keys, from the tree */
+	const char *per;
+	const char *max_alerts;
+	const char *on_resolved_signal;
+	const char *kill_after;
+};
+
 struct raw_monitor {
 	const char *name;
 	const char *watch;
@@ -172,6 +224,11 @@ struct raw_monitor {
 	unsigned n_restart_command;
 	struct raw_step *steps;
 	unsigned n_steps;
+	const char *plugin; /* the only step */
+	struct raw_step *on_resolved;
+	unsigned n_on_resolved;
+	const char *max_parallel;
+	const char *throttle;
 	const char **before;
 	unsigned n_before;
 	const char *before_timeout;
@@ -185,6 +242,8 @@ struct raw_monitor {
 	const char **quiet;
 	unsigned n_quiet;
 	struct raw_containers containers;
+	struct raw_metric metric;
+	struct raw_alert alert;
 	struct raw_rules rules;
 };
 
@@ -210,8 +269,36 @@ struct raw_gateway {
 	unsigned n_ttl;
 };
 
+struct raw_alerts {
+	const char **paths;
+	unsigned n_paths;
+	const char *token_file;
+	const char *basic_auth_file;
+	const char *hmac_file;
+	const char *hmac_header;
+	const char **allow;
+	unsigned n_allow;
+	const char *max_body;
+	const char *queue_size;
+	const char *max_alerts;
+	const char *amx_metrics;
+};
+
+struct raw_leader {
+	const char *kubernetes_lease;
+	const char *namespace_;
+	const char *identity;
+	const char *lease_duration;
+	const char *renew_deadline;
+	const char *retry_period;
+	const char *required;
+};
+
 struct raw_config {
 	struct raw_global global;
+	struct raw_credentials prometheus;
+	struct raw_alerts alerts;
+	struct raw_leader leader;
 	struct raw_gateway gateway;
 	struct raw_auth auth;
 	struct raw_notification *notifications;
@@ -220,7 +307,7 @@ struct raw_config {
 	unsigned n_monitors;
 };
 
-#define SCHEMA_MAX_KEYS 64 /* of one section; more than there are */
+#define SCHEMA_MAX_KEYS 128 /* of one section; more than there are */
 
 extern const cyaml_schema_value_t schema_config;
 

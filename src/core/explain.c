@@ -187,6 +187,7 @@ static void judge_budget(struct telling *telling)
 
 static void judge_world(struct telling *telling)
 {
+	char fault[READER_FAULT_MAX];
 	const struct monitor *monitor = telling->monitor;
 	const struct group *group = monitor->group;
 	const struct target *target = monitor->target;
@@ -220,7 +221,9 @@ static void judge_world(struct telling *telling)
 	if (telling->policy->state == POLICY_UNKNOWN)
 		holds(telling, GUARD_UNKNOWN, true, POLICY_NEVER,
 		      "%s cannot be read (%s)", group->name,
-		      reading_result_name(group->result));
+		      supervisor_fault(telling->monitor, fault)
+		              ? fault
+		              : reading_result_name(group->result));
 	else
 		holds(telling, GUARD_UNKNOWN, false, 0, "the source is known");
 	holds(telling, GUARD_DRY_RUN, monitor->dry_run, POLICY_NEVER,

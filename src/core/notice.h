@@ -54,7 +54,9 @@ struct notice {
 	const char *threshold; /* ">100", of the level; NULL: none */
 	const char *level;     /* "soft", "hard"; NULL: none */
 	const char *status;    /* "firing", "resolved", of an alert; NULL */
-	uint64_t epoch;        /* of our leadership; 0: nobody asked */
+	const char *starts_at; /* of an alert, RFC 3339; NULL */
+	const char *generator_url; /* what says more about it; NULL */
+	uint64_t epoch;            /* of our leadership; 0: nobody asked */
 };
 
 /* "bounced", "recovered", "gave_up", "storm", "test", "step". */

@@ -79,6 +79,20 @@ void group_init(struct group *group, const char *name)
 	list_init(&group->troubled);
 }
 
+void reader_init(struct reader *reader, struct group *group)
+{
+	*reader = (struct reader){ .group = group };
+	group->n_untried++;
+}
+
+void reader_fini(struct reader *reader)
+{
+	reader->group->n_good -= reader->good;
+	reader->group->n_untried -= !reader->tried;
+	reader->good = false;
+	reader->tried = true;
+}
+
 /* Keeps the group's counts true; after whatever may have changed a policy. */
 static void recount(struct monitor *monitor)
 {
@@ -342,38 +356,111 @@ void supervisor_feed(struct supervisor *supervisor, struct monitor *monitor,
 
 /* --- events ------------------------------------------------------------- */
 
-void supervisor_reading_begin(struct supervisor *supervisor,
-                              struct group *group,
-                              const struct reading *reading, uint64_t now_ms)
+static void note_reading(struct supervisor *supervisor, struct group *group,
+                         const struct reading *reading)
 {
-	bool up = reading && reading->result == READING_OK;
-	bool first = group->read_ms == GROUP_NEVER_READ &&
-	             group->result == READING_OK;
-
-	group->reading = true;
-	if (group->own) {
-		group->up = true;
-		group->read_ms = now_ms;
-		return;
-	}
-	if (!reading)
-		return;
 	group->n_readings[reading->result]++;
 	group->n_bytes += reading->n_bytes;
 	histogram_observe(&supervisor->reading_seconds,
 	                  (double)reading->duration_ms / 1000);
-	/* the source has written the log line */
-	if (first || group->result != reading->result)
+}
+
+/* The source has written the log line. */
+static void judge_source(struct supervisor *supervisor, struct group *group,
+                         const struct reading *reading, bool up,
+                         uint64_t now_ms)
+{
+	enum reading_result result = up ? READING_OK : reading->result;
+	bool first = group->read_ms == GROUP_NEVER_READ &&
+	             group->result == READING_OK;
+
+	if (first || group->result != result)
 		journal_add(supervisor->journal,
 		            (int64_t)now_ms + supervisor->wall_offset_ms,
 		            JOURNAL_SOURCE, group->name, NULL,
-		            reading_result_name(reading->result),
+		            reading_result_name(result),
 		            up ? "source can be read" : "source is unknown",
-		            reading->detail);
+		            up ? "" : reading->detail);
 	group->up = up;
-	group->result = reading->result;
-	if (up)
+	group->result = result;
+}
+
+static bool begin_reading(struct group *group, uint64_t now_ms)
+{
+	group->reading = true;
+	if (!group->own)
+		return false;
+	group->up = true;
+	group->read_ms = now_ms;
+	return true;
+}
+
+void supervisor_reading_begin(struct supervisor *supervisor,
+                              struct group *group,
+                              const struct reading *reading, uint64_t now_ms)
+{
+	if (begin_reading(group, now_ms) || !reading)
+		return;
+	note_reading(supervisor, group, reading);
+	judge_source(supervisor, group, reading, reading->result == READING_OK,
+	             now_ms);
+	if (group->up)
 		group->read_ms = now_ms;
+}
+
+static void note_fault(struct reader *reader, const struct reading *reading)
+{
+	reader->fault[0] = '\0';
+	if (reading->result != READING_OK)
+		(void)snprintf(reader->fault, sizeof(reader->fault), "%s%s%s",
+		               reading_result_name(reading->result),
+		               reading->detail[0] ? ": " : "", reading->detail);
+}
+
+static bool speaks_for_group(const struct group *group,
+                             const struct reader *reader)
+{
+	return reader->good || reader->result == READING_REFUSED ||
+	       reader->result == READING_DNS ||
+	       group->n_good + group->n_untried == 0;
+}
+
+void supervisor_reader_begin(struct supervisor *supervisor,
+                             struct reader *reader,
+                             const struct reading *reading, uint64_t now_ms)
+{
+	struct group *group = reader->group;
+	bool good = reading && reading->result == READING_OK;
+
+	if (begin_reading(group, now_ms) || !reading)
+		return;
+	note_reading(supervisor, group, reading);
+	group->n_good += (uint32_t)good - (uint32_t)reader->good;
+	group->n_untried -= !reader->tried;
+	reader->tried = true;
+	reader->good = good;
+	reader->result = reading->result;
+	note_fault(reader, reading);
+	if (speaks_for_group(group, reader))
+		judge_source(supervisor, group, reading, good, now_ms);
+	if (good)
+		group->read_ms = now_ms;
+}
+
+bool supervisor_fault(const struct monitor *monitor,
+                      char out[static READER_FAULT_MAX])
+{
+	const struct reader *reader = monitor->reader;
+	const struct group *group = monitor->group;
+
+	if (reader && reader->fault[0])
+		(void)snprintf(out, READER_FAULT_MAX, "%s", reader->fault);
+	else if (!reader && group->result != READING_OK)
+		(void)snprintf(out, READER_FAULT_MAX, "%s",
+		               reading_result_name(group->result));
+	else
+		return false;
+	return true;
 }
 
 static enum check_result check_result(const struct monitor *monitor)

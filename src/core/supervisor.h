@@ -70,22 +70,44 @@ struct group {
 	bool storm_told;      /* and people were told of it */
 	uint64_t silent_ms;   /* since when, those that fell silent in it */
 	bool reading;         /* between begin and end */
-	bool up;              /* the last reading was good */
+	bool up;              /* it answers: see `struct reader` */
+	uint32_t n_good;      /* readers whose last reading was good, … */
+	uint32_t n_untried;   /* … and that have not read yet */
 	uint64_t read_ms;     /* last good reading, or GROUP_NEVER_READ */
 	enum reading_result result; /* of the last one */
 	uint32_t n_readings[N_READING_RESULTS];
 	uint64_t n_bytes;
 };
 
+/*
+ * One of the sources that read a group (a server is asked different questions),
+ * each in its own time. The group is up as long as one of them was answered the
+ * last time it asked, and down when none was, or nobody listens. Who fails
+ * while others are answered speaks only for those that it tells of, who have
+ * its words. Owner's memory.
+ */
+#define READER_FAULT_MAX 256
+
+struct reader {
+	struct group *group;
+	bool tried;
+	bool good; /* its last reading */
+	enum reading_result result;
+	char fault[READER_FAULT_MAX]; /* "bad_query: …"; "" if it was good, or
+	                                 there was none */
+};
+
 struct config_monitor;
 
 /*
- * A rule that covers many containers: each of them is a monitor of its own,
+ * A rule that covers many (containers, series of a metric, alerts): each of
+ * them is a monitor of its own,
  * called "RULE/IDENTITY". What is ordered of the rule goes for all of them,
  * and for those to come. Owner's memory.
  */
 struct rule {
-	const char *name; /* set by the owner, borrowed */
+	const char *name; /* set by the owner, borrowed, … */
+	const char *noun; /* … as is what it covers: "containers" */
 	struct list node; /* of the supervisor */
 	struct list monitors;
 	uint32_t n_monitors;
@@ -95,7 +117,7 @@ struct rule {
 
 struct step_report;
 
-/* One rule at work, or one container of a rule. The upper fields are set by the
+/* One rule at work, or one of the many under a rule. The upper fields are set by the
  * owner and borrowed. */
 struct monitor {
 	const char *name;
@@ -103,9 +125,12 @@ struct monitor {
 	const struct policy_rules *rules;
 	const struct step *steps;
 	struct group *group;
-	struct target *target; /* never NULL */
-	struct rule *rule;     /* NULL: the monitor is the rule */
-	const char *container; /* its name now; NULL without `rule` */
+	const struct reader *reader; /* of the group, which tells of it; NULL:
+	                                the group has but one */
+	struct target *target;       /* never NULL */
+	struct rule *rule;           /* NULL: the monitor is the rule */
+	const char *container; /* what is acted on, as it is called now; NULL
+	                          without `rule`, or if it has no name */
 	const char *image;     /* the same of its image */
 	const char *output;    /* last words of its check that fails; NULL */
 	bool dry_run;
@@ -202,6 +227,10 @@ void supervisor_fini(struct supervisor *supervisor); /* no monitors left */
 
 void group_init(struct group *group, const char *name);
 
+void reader_init(struct reader *reader, struct group *group);
+/* It reads no more. */
+void reader_fini(struct reader *reader);
+
 /* Takes up a monitor whose upper fields are set; its policy is fresh, or the
  * caller has initialised and restored it when @keep_policy. It is paused if
  * configuration or operator say so. 0 or -ENOMEM. */
@@ -217,6 +246,10 @@ void supervisor_remove(struct supervisor *supervisor, struct monitor *monitor);
 void supervisor_reading_begin(struct supervisor *supervisor,
                               struct group *group,
                               const struct reading *reading, uint64_t now_ms);
+/* The same, of a group that has several; its end is the group's. */
+void supervisor_reader_begin(struct supervisor *supervisor,
+                             struct reader *reader,
+                             const struct reading *reading, uint64_t now_ms);
 void supervisor_observe(struct supervisor *supervisor, struct monitor *monitor,
                         const struct observation *observation, uint64_t now_ms);
 void supervisor_reading_end(struct supervisor *supervisor, struct group *group,
@@ -228,6 +261,10 @@ void supervisor_step_ended(struct supervisor *supervisor,
 
 void supervisor_pause(struct supervisor *supervisor, struct monitor *monitor,
                       bool pause, uint64_t now_ms);
+
+/* Why its source cannot be read, in words, into @out; false: nobody knows. */
+bool supervisor_fault(const struct monitor *monitor,
+                      char out[static READER_FAULT_MAX]);
 
 /* When the quiet window that holds now ends, monotonic; POLICY_NEVER if it
  * does not; 0: none holds. */

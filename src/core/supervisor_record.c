@@ -7,7 +7,8 @@
 #include "base/text.h"
 
 #define DETAIL_SIZE 512 /* more than all its numbers take */
-#define SAID_MAX    200 /* bytes of what a check said */
+_Static_assert(DETAIL_SIZE >= READER_FAULT_MAX, "a fault is a detail");
+#define SAID_MAX 200 /* bytes of what a check said */
 
 /* The field of a log line, the last of it: nothing without a container. */
 static struct log_field container(const struct monitor *monitor)
@@ -169,7 +170,10 @@ void supervisor_record_move(struct supervisor *supervisor,
 	const char *to = policy_state_name(move->to);
 	char detail[DETAIL_SIZE];
 
-	describe(monitor, now_ms, detail);
+	/* what the whole group has, its own entry says */
+	if (move->to != POLICY_UNKNOWN || !monitor->group->up ||
+	    !supervisor_fault(monitor, detail))
+		describe(monitor, now_ms, detail);
 	note(supervisor, monitor, JOURNAL_STATE, from, to, move->reason, detail,
 	     now_ms);
 	/* a source that goes down says so once, not once per monitor; so does

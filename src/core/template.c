@@ -42,7 +42,15 @@ enum template_name {
 	NAME_STOP_TIMEOUT,
 	NAME_HELD,
 	NAME_TIME,
+	NAME_VALUE,
+	NAME_THRESHOLD,
+	NAME_LEVEL,
+	NAME_STATUS,
+	NAME_STARTS_AT,
+	NAME_GENERATOR_URL,
 	N_NAMES,
+	NAME_LABEL = N_NAMES, /* labels.*, */
+	NAME_ANNOTATION,      /* annotations.* */
 };
 
 const char *const template_names[TEMPLATE_N_NAMES + 1] = {
@@ -71,9 +79,21 @@ const char *const template_names[TEMPLATE_N_NAMES + 1] = {
 	[NAME_STOP_TIMEOUT] = "stop_timeout",
 	[NAME_HELD] = "held",
 	[NAME_TIME] = "time",
+	[NAME_VALUE] = "value",
+	[NAME_THRESHOLD] = "threshold",
+	[NAME_LEVEL] = "level",
+	[NAME_STATUS] = "status",
+	[NAME_STARTS_AT] = "starts_at",
+	[NAME_GENERATOR_URL] = "generator_url",
 };
 
 _Static_assert((int)N_NAMES == TEMPLATE_N_NAMES, "a name without a row");
+
+/* A name of a template. */
+struct found {
+	enum template_name name;
+	struct slice label; /* what stands behind labels. or annotations. */
+};
 
 /* --- values --------------------------------------------------------------- */
 
@@ -103,6 +123,12 @@ static const char *text_value(const struct notice *notice,
 		[NAME_RESULT] = notice->result,
 		[NAME_DETAIL] = notice->detail,
 		[NAME_OUTPUT] = notice->output,
+		[NAME_VALUE] = notice->value,
+		[NAME_THRESHOLD] = notice->threshold,
+		[NAME_LEVEL] = notice->level,
+		[NAME_STATUS] = notice->status,
+		[NAME_STARTS_AT] = notice->starts_at,
+		[NAME_GENERATOR_URL] = notice->generator_url,
 	};
 
 	if (name == NAME_TITLE) {
@@ -161,13 +187,34 @@ static void put_text(struct buf *out, enum template_kind kind,
 	}
 }
 
-static void put_value(struct buf *out, enum template_kind kind,
-                      const struct notice *notice, enum template_name name)
+/* Of the label called @name; empty if there is none. One without a name stands
+ * for all, in samples. */
+static struct slice label_value(const struct label *labels, size_t n,
+                                struct slice name)
 {
+	for (size_t i = 0; i < n; i++) {
+		if (!labels[i].name.p || slice_equal(labels[i].name, name))
+			return labels[i].value;
+	}
+	return slice_from("");
+}
+
+static void put_value(struct buf *out, enum template_kind kind,
+                      const struct notice *notice, struct found found)
+{
+	enum template_name name = found.name;
 	union made made;
 	int64_t number;
 
-	if (number_value(notice, name, &number))
+	if (name == NAME_LABEL)
+		put_text(out, kind,
+		         label_value(notice->labels, notice->n_labels,
+		                     found.label));
+	else if (name == NAME_ANNOTATION)
+		put_text(out, kind,
+		         label_value(notice->annotations, notice->n_annotations,
+		                     found.label));
+	else if (number_value(notice, name, &number))
 		(void)buf_printf(out, "%" PRId64, number);
 	else if (name == NAME_SHORT_ID)
 		put_text(out, kind, text_cut(slice_from(notice->id), SHORT_ID));
@@ -207,15 +254,32 @@ static struct piece next_piece(struct slice text)
 	return piece;
 }
 
-static bool find_name(struct slice text, enum template_name *namep)
+static bool find_label(struct slice text, const char *prefix,
+                       enum template_name name, struct found *found)
+{
+	size_t n = strlen(prefix);
+
+	if (text.n <= n || memcmp(text.p, prefix, n) != 0)
+		return false;
+	*found = (struct found){ name, slice_skip(text, n) };
+	return true;
+}
+
+static bool find_name(struct slice text, struct found *found)
 {
 	for (int i = 0; i < N_NAMES; i++) {
 		if (!slice_is(text, template_names[i]))
 			continue;
-		*namep = (enum template_name)i;
+		*found = (struct found){ .name = (enum template_name)i };
 		return true;
 	}
-	return false;
+	return find_label(text, "labels.", NAME_LABEL, found) ||
+	       find_label(text, "annotations.", NAME_ANNOTATION, found);
+}
+
+bool template_has_names(struct slice text)
+{
+	return text.n && memmem(text.p, text.n, "{{", 2) != NULL;
 }
 
 void template_render(struct slice text, enum template_kind kind,
@@ -223,10 +287,10 @@ void template_render(struct slice text, enum template_kind kind,
 {
 	while (text.n && !out->failed) {
 		struct piece piece = next_piece(text);
-		enum template_name name;
+		struct found found;
 
-		if (piece.name.p && find_name(piece.name, &name))
-			put_value(out, kind, notice, name);
+		if (piece.name.p && find_name(piece.name, &found))
+			put_value(out, kind, notice, found);
 		else
 			(void)buf_append(out, piece.text.p, piece.text.n);
 		text = slice_skip(text, piece.text.n);
@@ -239,15 +303,20 @@ void template_render(struct slice text, enum template_kind kind,
  * it is only JSON inside of quotes. */
 static const struct notice *sample(size_t at)
 {
+	static const struct label hostile = { { NULL, 0 }, { "a\"b\\c", 5 } };
 #define TEXTS(text)                                                           \
 	.monitor = (text), .rule = (text), .container = (text), .id = (text), \
 	.image = (text), .runtime = (text), .host = (text), .reason = (text), \
-	.step = (text), .result = (text), .detail = (text), .output = (text)
+	.step = (text), .result = (text), .detail = (text), .output = (text), \
+	.value = (text), .threshold = (text), .level = (text),                \
+	.status = (text), .starts_at = (text), .generator_url = (text)
 	static const struct notice samples[] = {
 		{ TEXTS(""), .exit_code = -1 },
 		{ TEXTS("a\"b\\c"), .event = NOTICE_TEST, .exit_code = 1,
 		  .age_ms = 61000, .attempt = 2, .max_attempts = 5,
-		  .next_ms = 30000, .n_held = 3, .wall_ms = 1700000000000 },
+		  .labels = &hostile, .n_labels = 1, .annotations = &hostile,
+		  .n_annotations = 1, .next_ms = 30000, .n_held = 3,
+		  .wall_ms = 1700000000000 },
 		{ TEXTS("z"), .event = NOTICE_STORM, .exit_code = INT64_MAX,
 		  .age_ms = UINT64_MAX, .attempt = UINT32_MAX,
 		  .max_attempts = UINT32_MAX, .next_ms = UINT64_MAX - 999,
@@ -275,7 +344,7 @@ static int check_url(struct slice text, struct err *err)
 	struct slice target;
 	struct url url;
 
-	return webhook_url_parse(text, &url, &target, err);
+	return url_parse_target(text, &url, &target, err);
 }
 
 /* The rendered samples, as a whole. */
@@ -304,18 +373,50 @@ static int check_filled(struct slice text, enum template_kind kind,
 	return r;
 }
 
-static int check_name(struct piece piece, size_t at, struct err *err)
+/* Which facts a name is of; 0: every monitor has it. */
+static const unsigned facts_of[] = {
+	[NAME_THRESHOLD] = TEMPLATE_VALUE,
+	[NAME_LEVEL] = TEMPLATE_VALUE,
+	[NAME_VALUE] = TEMPLATE_ALL,
+	[NAME_LABEL] = TEMPLATE_ALL,
+	[NAME_STATUS] = TEMPLATE_ALERT,
+	[NAME_STARTS_AT] = TEMPLATE_ALERT,
+	[NAME_GENERATOR_URL] = TEMPLATE_ALERT,
+	[NAME_ANNOTATION] = TEMPLATE_ALERT,
+};
+
+static int check_facts(struct found found, struct slice name, size_t at,
+                       unsigned facts, struct err *err)
+{
+	unsigned wanted = facts_of[found.name];
+	struct slice shown = text_cut(name, NAME_IN_WORDS);
+
+	if (wanted == 0 || (wanted & facts))
+		return 0;
+	return err_set(err, -EINVAL,
+	               "{{ " SLICE_FMT " }} at character %zu is of monitors "
+	               "that watch %s only",
+	               SLICE_ARG(shown), at,
+	               wanted == TEMPLATE_ALL     ? "metrics or alerts"
+	               : wanted == TEMPLATE_VALUE ? "metrics"
+	                                          : "alerts");
+}
+
+static int check_name(struct piece piece, size_t at, unsigned facts,
+                      struct err *err)
 {
 	const char *nearest;
-	enum template_name name;
+	struct found found;
 	struct buf shown;
 	int r;
 
 	if (piece.open)
 		return err_set(err, -EINVAL,
 		               "{{ at character %zu is not closed by }}", at);
-	if (!piece.name.p || find_name(piece.name, &name))
+	if (!piece.name.p)
 		return 0;
+	if (find_name(piece.name, &found))
+		return check_facts(found, piece.name, at, facts, err);
 	nearest = text_nearest(piece.name, template_names, N_NAMES);
 	buf_init(&shown, 4 * NAME_IN_WORDS);
 	text_escape_plain(&shown, text_cut(piece.name, NAME_IN_WORDS));
@@ -338,7 +439,8 @@ static size_t origin_length(struct slice url)
 	return at;
 }
 
-int template_check(struct slice text, enum template_kind kind, struct err *err)
+int template_check_for(struct slice text, enum template_kind kind,
+                       unsigned facts, struct err *err)
 {
 	size_t origin = kind == TEMPLATE_URL ? origin_length(text) : 0;
 	size_t at = 0;
@@ -347,7 +449,7 @@ int template_check(struct slice text, enum template_kind kind, struct err *err)
 		return err_set(err, -EINVAL, "contains a NUL byte");
 	while (at < text.n) {
 		struct piece piece = next_piece(slice_skip(text, at));
-		int r = check_name(piece, at + 1, err);
+		int r = check_name(piece, at + 1, facts, err);
 
 		if (r < 0)
 			return r;
@@ -357,4 +459,9 @@ int template_check(struct slice text, enum template_kind kind, struct err *err)
 		at += piece.text.n;
 	}
 	return check_filled(text, kind, err);
+}
+
+int template_check(struct slice text, enum template_kind kind, struct err *err)
+{
+	return template_check_for(text, kind, TEMPLATE_ALL, err);
 }

@@ -23,7 +23,6 @@
 #include "base/text.h"
 #include "core/template.h"
 #include "proto/timestamp.h"
-#include "proto/url.h"
 
 #define MAX_FACT        1024 /* bytes of one, but of the output */
 #define CHAT_MAX_OUTPUT 1200 /* bytes of a check's output in a chat */
@@ -69,43 +68,6 @@ static const char *const preset_names[N_WEBHOOK_PRESETS] = {
 const char *webhook_preset_name(enum webhook_preset preset)
 {
 	return preset_names[preset];
-}
-
-int webhook_url_parse(struct slice text, struct url *url, struct slice *targetp,
-                      struct err *err)
-{
-	struct slice origin = text;
-	const char *behind;
-	size_t at;
-	int r;
-
-	*url = (struct url){ 0 };
-	behind = text.n ? memmem(text.p, text.n, "://", 3) : NULL;
-	at = behind ? (size_t)(behind - text.p) + 3 : 0;
-	while (at < text.n && !strchr("/?#", text.p[at]))
-		at++;
-	origin.n = at;
-	*targetp = slice_skip(text, at);
-
-	for (size_t i = 0; i < targetp->n; i++)
-		if (targetp->p[i] <= ' ' || targetp->p[i] >= 0x7f)
-			return err_set(err, -EINVAL,
-			               "the path of a URL is of printable "
-			               "ASCII; write others as %%NN");
-	if (!slice_starts(text, "http://") && !slice_starts(text, "https://"))
-		return err_set(err, -EINVAL,
-		               "a webhook's URL begins with http:// or "
-		               "https://");
-	if (targetp->n && memchr(targetp->p, '#', targetp->n))
-		return err_set(err, -EINVAL, "a webhook's URL has no #");
-	r = url_parse(origin, slice_starts(text, "https") ? 443 : 80, url, err);
-	if (r < 0)
-		return r;
-	if (targetp->n && targetp->p[0] == '?')
-		return err_set(err, -EINVAL, "a / is missing before the ?");
-	if (targetp->n == 0)
-		*targetp = slice_from("/");
-	return 0;
 }
 
 /* --- JSON ------------------------------------------------------------------- */

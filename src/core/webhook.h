@@ -14,8 +14,6 @@
 #include "core/notice.h"
 #include "core/template.h"
 
-struct url;
-
 #define WEBHOOK_TIMEOUT_MS  10000
 #define WEBHOOK_TRIES       5
 #define WEBHOOK_HEADERS     16                    /* of the configuration */
@@ -64,15 +62,6 @@ struct notification {
 
 /* "json", "slack", …: the names used in configuration. */
 const char *webhook_preset_name(enum webhook_preset preset);
-
-/*
- * webhook_url_parse() - where a rendered URL leads to
- *
- * As url_parse(), but with a query, which a target has and an endpoint has
- * not: *targetp is path and query, "/" if there is none. http and https only.
- */
-int webhook_url_parse(struct slice text, struct url *url, struct slice *targetp,
-                      struct err *err) MUST_CHECK;
 
 /* How a template of its body is checked and filled in: as JSON, unless the
  * preset or a Content-Type of the configuration says that it is plain. */

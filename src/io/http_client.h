@@ -10,10 +10,10 @@
  * connection and completes with the reason, as in
  * `http://gw:9091: connect: connection refused`.
  *
- * A request that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS) is, while
- * no byte of an answer has come: once in place of a kept connection that the
- * peer had closed, and on the next address when one accepts and hangs up. All
- * others always travel on a new connection, and once.
+ * A request that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS, and where
+ * the caller says so) is, while no byte of an answer has come: once in place of
+ * a kept connection that the peer had closed, and on the next address when one
+ * accepts and hangs up. All others always travel on a new connection, and once.
  *
  * Numeric addresses and `localhost` are resolved without libuv's thread pool.
  * An answer may come before the request is written. 1xx are ignored. An https
@@ -65,6 +65,7 @@ struct http_call {
 	                             connected; 0: none of its own */
 	uint64_t max_body;        /* HTTP_E_BODY_TOO_LARGE beyond; 0: none */
 	bool fresh;               /* never use a kept connection */
+	bool repeatable;          /* as GET is, whatever the method */
 	/* Of https; NULL, and each file that is NULL: the client's. Borrowed
 	 * until completion. */
 	const struct tls_options *tls;

@@ -168,5 +168,5 @@ bool http_request_repeatable(const struct http_call *call)
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
 		if (strcmp(call->method, methods[i]) == 0)
 			return true;
-	return false;
+	return call->repeatable;
 }

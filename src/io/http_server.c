@@ -133,7 +133,8 @@ static void on_lingered(uv_timer_t *timer)
 		container_of(timer, struct http_server, timer);
 
 	LIST_FOR_EACH (node, &server->peers)
-		peer_close(container_of(node, struct peer, node));
+		peer_cut(container_of(node, struct peer, node), LOG_LEVEL_INFO,
+		         "the server closes");
 }
 
 void http_server_set_max_body(struct http_server *server, uint64_t max_body)

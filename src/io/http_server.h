@@ -59,7 +59,8 @@ typedef void (*http_server_closed_cb)(void *context);
  * Writes the next piece of a streamed body into the (empty) @out, at most
  * HTTP_SERVER_MAX_PIECE bytes; at the end leaves it empty. Called when the
  * last piece has gone out, never sooner, so that memory stays bounded. If @out
- * failed the connection is closed, so that the client sees a body cut short.
+ * failed the connection is closed, so that the client sees a body cut short, and
+ * the log says so.
  * With @out NULL it is called once to say that no more will be asked for (done,
  * or the peer went away): release @state.
  */

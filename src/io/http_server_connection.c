@@ -76,6 +76,19 @@ void peer_close(struct peer *peer)
 	uv_close((uv_handle_t *)&peer->timer, on_timer_closed);
 }
 
+void peer_cut(struct peer *peer, enum log_level level, const char *why)
+{
+	/* none if it was never handed to the handler */
+	struct slice path = peer->exchange ? peer->exchange->shown.path
+	                                   : slice_make(NULL, 0);
+
+	path.n = MIN(path.n, HTTP_SERVER_MAX_LOGGED);
+	if (peer->stage == PEER_WRITING && path.n > 0)
+		LOG_AT(peer->server->log, level, "an answer was cut short",
+		       LOG_SLICE("path", path), LOG_STR("reason", why));
+	peer_close(peer);
+}
+
 /* --- deadlines ------------------------------------------------------------------ */
 
 static void peer_refuse(struct peer *peer, uint16_t status, const char *words)
@@ -116,7 +129,7 @@ static void peer_check_progress(struct peer *peer)
 	if (peer_n_unsent(peer) < peer->n_unsent)
 		peer_waits(peer);
 	else
-		peer_close(peer);
+		peer_cut(peer, LOG_LEVEL_INFO, "the client takes nothing");
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -33,8 +33,9 @@
 #define HTTP_SERVER_MAX_AT_ONCE 2       /* pieces of a stream, before others */
 #define HTTP_SERVER_TURN_NS     1000000 /* for all streams, in one turn */
 #define HTTP_SERVER_DATE_SIZE   32
-#define HTTP_SERVER_MAX_SPARE   64 /* exchanges kept for the next request */
-#define HTTP_SERVER_MAX_EXCESS  64 /* connections being told 503 */
+#define HTTP_SERVER_MAX_SPARE   64  /* exchanges kept for the next request */
+#define HTTP_SERVER_MAX_EXCESS  64  /* connections being told 503 */
+#define HTTP_SERVER_MAX_LOGGED  128 /* bytes of a path */
 
 enum peer_stage {
 	PEER_IDLE,      /* timer: idle, or head for the first request */
@@ -162,6 +163,8 @@ void listener_close(struct listener *listener);
 /* Takes @fd over, whatever happens. 0 or a negative code. */
 int peer_accept(struct http_server *server, int fd, bool local);
 void peer_close(struct peer *peer); /* idempotent */
+/* The same, and if it is amid an answer the log says so. */
+void peer_cut(struct peer *peer, enum log_level level, const char *why);
 /* Closes the connection that can best be spared. False if there is none. */
 bool server_make_room(struct http_server *server);
 /* The answer begins to go out; it must wait for the peer to read; it has gone

@@ -7,6 +7,7 @@
 #include "io/http_server_private.h"
 
 #include <assert.h>
+#include <errno.h>
 #include "base/mem.h"
 
 #define TEXT_MAX  1024 /* bytes of a short answer */
@@ -122,6 +123,14 @@ static unsigned exchange_bytes(struct exchange *exchange, size_t n_sent,
 	return n;
 }
 
+static const char *failure(int code)
+{
+	if (code == -ENOMEM)
+		return "out of memory";
+	return code == -E2BIG ? "it became too large"
+	                      : "what it tells of has gone";
+}
+
 /* True if everything went out at once; otherwise on_written() comes, or the
  * peer has been closed. */
 static bool exchange_send(struct exchange *exchange)
@@ -132,7 +141,7 @@ static bool exchange_send(struct exchange *exchange)
 	int r;
 
 	if (exchange->head.failed) {
-		peer_close(peer);
+		peer_cut(peer, LOG_LEVEL_WARN, failure(exchange->head.failed));
 		return false;
 	}
 	if (n == 0)
@@ -165,7 +174,8 @@ static bool exchange_produce(struct exchange *exchange)
 	if (exchange->peer->stage == PEER_CLOSING)
 		return false; /* the producer has closed the server */
 	if (piece->failed) {
-		peer_close(exchange->peer);
+		peer_cut(exchange->peer, LOG_LEVEL_WARN,
+		         failure(piece->failed));
 		return false;
 	}
 	exchange->asleep =

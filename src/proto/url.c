@@ -374,3 +374,39 @@ int url_decode(struct buf *buf, struct slice text)
 	}
 	return buf->failed;
 }
+
+int url_parse_target(struct slice text, struct url *url, struct slice *targetp,
+                     struct err *err)
+{
+	struct slice origin = text;
+	const char *behind;
+	size_t at;
+	int r;
+
+	*url = (struct url){ 0 };
+	behind = text.n ? memmem(text.p, text.n, "://", 3) : NULL;
+	at = behind ? (size_t)(behind - text.p) + 3 : 0;
+	while (at < text.n && !strchr("/?#", text.p[at]))
+		at++;
+	origin.n = at;
+	*targetp = slice_skip(text, at);
+
+	for (size_t i = 0; i < targetp->n; i++)
+		if (targetp->p[i] <= ' ' || targetp->p[i] >= 0x7f)
+			return err_set(err, -EINVAL,
+			               "the path of a URL is of printable "
+			               "ASCII; write others as %%NN");
+	if (!slice_starts(text, "http://") && !slice_starts(text, "https://"))
+		return err_set(err, -EINVAL,
+		               "the URL begins with http:// or https://");
+	if (targetp->n && memchr(targetp->p, '#', targetp->n))
+		return err_set(err, -EINVAL, "the URL has no #");
+	r = url_parse(origin, slice_starts(text, "https") ? 443 : 80, url, err);
+	if (r < 0)
+		return r;
+	if (targetp->n && targetp->p[0] == '?')
+		return err_set(err, -EINVAL, "a / is missing before the ?");
+	if (targetp->n == 0)
+		*targetp = slice_from("/");
+	return 0;
+}

@@ -43,6 +43,16 @@ struct url {
 int url_parse(struct slice text, uint16_t default_port, struct url *url,
               struct err *err) MUST_CHECK;
 
+/*
+ * url_parse_target() - a document, with its path and query
+ *
+ * As url_parse(), for http and https only, but with a query, which a target
+ * has and an endpoint has not: *targetp is both, "/" if there is none, and
+ * lies in the text; url->path is empty.
+ */
+int url_parse_target(struct slice text, struct url *url, struct slice *targetp,
+                     struct err *err) MUST_CHECK;
+
 /* An address to listen on; an empty host means every address, port 0 any. */
 int url_parse_listen(struct slice text, struct url *url,
                      struct err *err) MUST_CHECK;

@@ -26,10 +26,7 @@
 #include "core/push_table.h"
 #include "source/source.h"
 
-#define PUSHGATEWAY_JITTER_MS    50    /* before the first reading, at most */
-#define PUSHGATEWAY_CHECK_GAP_MS 1000  /* between two readings asked for */
-#define PUSHGATEWAY_BACKOFF_MAX  8     /* intervals between two tries */
-#define PUSHGATEWAY_BACKOFF_MS   60000 /* … unless the interval is longer */
+#define PUSHGATEWAY_JITTER_MS 50 /* before the first reading, at most */
 
 struct http_client;
 struct pushgateway;
@@ -64,9 +61,7 @@ int pushgateway_subscribe(struct pushgateway *gateway, uint32_t subscription,
 /* The first reading begins within PUSHGATEWAY_JITTER_MS, from the loop. */
 void pushgateway_start(struct pushgateway *gateway);
 
-/* Read soon, not only when the interval is over: at once, or when the last
- * reading began an interval or PUSHGATEWAY_CHECK_GAP_MS ago, whichever is
- * less. One that is under way will do. */
+/* Read soon, not only when the interval is over, as poll_check() does. */
 void pushgateway_check(struct pushgateway *gateway);
 
 /* As the listener knows it. */

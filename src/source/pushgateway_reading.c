@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "proto/timestamp.h"
+#include "source/source.h"
 
 #define HTTP_OK 200
 
@@ -158,38 +159,6 @@ static enum reading_result judge_api(struct pushgateway_reading *reading, int r)
 	return READING_OK;
 }
 
-/* The exchange itself failed. */
-static enum reading_result result_of_failure(const struct http_call *call)
-{
-	int code = call->err.code;
-
-	switch (code) {
-	case UV_ETIMEDOUT:
-		return READING_TIMEOUT;
-	case UV_ECONNREFUSED:
-	case UV_EHOSTUNREACH:
-	case UV_ENETUNREACH:
-	case UV_ENETDOWN:
-	case UV_EADDRNOTAVAIL:
-	case UV_ENOENT: /* no such socket */
-		return READING_REFUSED;
-	case HTTP_E_BODY_TOO_LARGE:
-	case HTTP_E_HEAD_TOO_LARGE:
-		return READING_TOO_LARGE;
-	case HTTP_E_TRUNCATED:
-		return READING_TRUNCATED;
-	case UV_ECONNRESET:
-	case UV_EPIPE:
-		return call->status ? READING_TRUNCATED : READING_ERROR;
-	default:
-		break;
-	}
-	/* getaddrinfo()'s own, in a range of libuv's */
-	if (code <= UV_EAI_ADDRFAMILY && code >= UV_EAI_PROTOCOL)
-		return READING_DNS;
-	return READING_ERROR;
-}
-
 static enum reading_result judge_answer(struct pushgateway_reading *reading)
 {
 	const struct http_call *call = &reading->call;
@@ -202,7 +171,7 @@ static enum reading_result judge_answer(struct pushgateway_reading *reading)
 	}
 	if (call->err.code != 0 && reading->scan_result == 0) {
 		reading->err = call->err;
-		return result_of_failure(call);
+		return source_result_of(call->err.code, call->status);
 	}
 	return reading->stage == PUSHGATEWAY_READING_API
 	               ? judge_api(reading, reading->scan_result)

@@ -21,29 +21,13 @@
 #include <uv.h>
 #include "base/err.h"
 #include "base/log.h"
+#include "source/credentials.h"
 #include "source/source.h"
 
 #define QUERY_MAX_SERVERS 8
-#define QUERY_CHECK_GAP_MS \
-	1000 /* between two readings asked for, or the
-	                           interval if that is shorter */
 
 struct http_client;
 struct query;
-
-/* How its servers, or an exporter, are asked; borrowed, also what it points
- * to, until closed. Files are read for each request. */
-struct source_credentials {
-	const char *token_file;      /* Authorization: Bearer …; NULL */
-	const char *basic_auth_file; /* user:password; NULL */
-	const struct source_header *headers;
-	size_t n_headers;
-};
-
-struct source_header {
-	const char *name;
-	const char *value;
-};
 
 struct query_options {
 	uv_loop_t *loop;
@@ -68,7 +52,7 @@ int query_new(const struct query_options *options,
 /* The first reading begins soon, spread over the interval, 1 s at most. */
 void query_start(struct query *query);
 
-/* Read soon, not only when the interval is over. */
+/* Read soon, not only when the interval is over, as poll_check() does. */
 void query_check(struct query *query);
 
 /* As the listener knows it; its name is the first URL without a password. */

@@ -14,7 +14,7 @@
 #include <uv.h>
 #include "base/err.h"
 #include "base/log.h"
-#include "source/query.h" /* struct source_credentials */
+#include "source/credentials.h"
 #include "source/source.h"
 
 #define SCRAPE_MAX_SERIES \

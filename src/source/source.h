@@ -8,9 +8,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+#include "base/log.h"
+#include "base/macros.h"
 #include "core/observation.h"
 #include "core/sample.h"
+#include "proto/url.h"
 
 /* What every kind has in common; embedded first in each. */
 struct source {
@@ -46,3 +50,24 @@ struct samples_listener {
 	void (*end)(void *context, struct source *source);
 	void *context;
 };
+
+/* --- what those that ask over HTTP share ---------------------------------- */
+
+/* The URL without user and password, to be freed with mem_free(); NULL if out
+ * of memory. */
+char *source_make_name(const struct url *url) MUST_CHECK;
+
+/* What an exchange is called that failed with @code, a UV_E… or an
+ * http_outcome; @status is that of the answer, 0 if none had begun. */
+enum reading_result source_result_of(int code, unsigned status);
+
+/* One line for each change of how readings go, whatever their number. */
+struct source_log {
+	const struct log *log; /* borrowed; may be NULL */
+
+	/* private below */
+	bool has_read;
+	enum reading_result last;
+};
+void source_log_reading(struct source_log *log, const struct source *source,
+                        const struct reading *reading);

@@ -47,7 +47,7 @@ static void check_document(struct slice text, enum template_kind kind)
 		        strstr(err.message, "overflow"));
 		json_free(root);
 	} else if (kind == TEMPLATE_URL && text.n <= URL_MAX_LENGTH) {
-		require(webhook_url_parse(text, &url, &target, NULL) == 0);
+		require(url_parse_target(text, &url, &target, NULL) == 0);
 	}
 }
 

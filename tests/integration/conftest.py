@@ -29,6 +29,7 @@ from daemons.prometheus import Prometheus    # noqa: E402
 from daemons.pushgateway import Pushgateway    # noqa: E402
 from daemons.receiver import Receiver    # noqa: E402
 from daemons.scripted import ScriptedGateway    # noqa: E402
+from daemons.scripted_exporter import ScriptedExporter    # noqa: E402
 
 _missing = {}   # peer: why it cannot run
 
@@ -95,10 +96,33 @@ def pushgateway(directory):
 
 
 @pytest.fixture
-def prometheus(directory):
-    path = tempfile.mkdtemp(prefix="prometheus-", dir=directory)
-    peer = _start("prometheus", lambda: Prometheus(path),
-                  lambda server: server.start())
+def prometheus_servers(directory):
+    """prometheus_servers(n, every="1s"): a list of so many, all started."""
+    started = []
+
+    def start(n, every="1s"):
+        for _ in range(n):
+            path = tempfile.mkdtemp(prefix="prometheus-", dir=directory)
+            started.append(_start("prometheus",
+                                  lambda path=path: Prometheus(path, every),
+                                  lambda server: server.start()))
+        return started[-n:]
+
+    yield start
+    for peer in started:
+        peer.stop()
+
+
+@pytest.fixture
+def prometheus(prometheus_servers):
+    return prometheus_servers(1)[0]
+
+
+@pytest.fixture
+def scripted_exporter():
+    """Whose values a test sets."""
+    peer = ScriptedExporter()
+    peer.start()
     yield peer
     peer.stop()
 

@@ -14,6 +14,7 @@ from daemons.bouncer import program, rule, settings
 from daemons.scripted_docker import ScriptedDocker
 
 MANY = 1000
+CROWD = 4000            # their list is more than sockets hold
 STORM = 2000            # events at once, in pieces of about fifty
 STORMS = 5              # the cheapest counts: load only ever adds to it
 STORM_BUDGET = 0.6      # seconds of CPU for 50,000 events
@@ -90,6 +91,45 @@ def test_a_thousand_at_once(engine, bouncer):
     assert running.alive
     if not sanitized():
         assert peak - before <= 5 * 1024, (before, peak)
+
+
+def names_of(reply):
+    """Of a whole answer: every monitor once."""
+    names = [one["name"] for one in reply.json()["monitors"]]
+    assert len(names) == len(set(names))
+    return set(names)
+
+
+def test_a_list_outlives_the_containers_in_it(engine, bouncer):
+    """Read slowly while half of them go, and while the rules change: what has
+    begun is whole, and its last is as true as its first."""
+    names = add_many(engine, CROWD)
+    shown = {f"health/{name}" for name in names}
+    running = bouncer(watching(engine, rule(forget_after="1s",
+                                            max_containers=CROWD)))
+    known(running, CROWD)
+
+    paths = ("/api/v1/monitors", "/metrics", "/")
+    slow = [running.client.begin(path) for path in paths]
+    for name in names[:CROWD // 2]:
+        engine.remove(name)
+    running.wait_for(lambda b: len(b.monitors()) == CROWD // 2, 60,
+                     "half of them forgotten")
+    listed, _, page = (rest() for rest in slow)
+    # the last of it is made when the first of them goes
+    assert names_of(listed) == shown
+    assert page.text.endswith("</html>\n")
+
+    slow = [running.client.begin(path) for path in paths]
+    running.reload(watching(engine, rule("other", max_containers=CROWD)))
+    running.wait_for(lambda b: {name.split("/")[0]
+                                for name in b.monitors()}
+                     == {"other"}, 60, "another rule")
+    listed, _, page = (rest() for rest in slow)
+    assert names_of(listed) == {f"health/{name}"
+                                for name in names[CROWD // 2:]}
+    assert page.text.endswith("</html>\n")
+    assert not any("cut short" in line for line in running.log_lines())
 
 
 def test_a_storm_of_unrelated_events(engine, bouncer):

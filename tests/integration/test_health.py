@@ -407,7 +407,7 @@ def test_limit_of_containers(dockerd, bouncer):
         dockerd.run_checked(name)
     running = bouncer(watching(dockerd, rule(max_containers=2)))
     running.wait_for(lambda b: len(b.monitors()) == 2, 20, "two members")
-    running.wait_log("as many containers as it may", "max_containers=2")
+    running.wait_log("covers as many as it may", "max_containers=2")
 
 
 def test_forgets_who_is_gone(dockerd, bouncer):

@@ -202,6 +202,7 @@ void api_kit_init(struct api_kit *kit)
 		.reload_ok = true,
 		.config_file = "c.yml",
 	};
+	list_init(&kit->api.answers);
 	assert_int_equal(api_streams_new(&kit->api), 0);
 	kit->journal.added = on_added;
 	kit->journal.context = &kit->api;
@@ -221,6 +222,7 @@ void api_kit_add_rule(struct api_kit *kit)
 	uint64_t now_ms = uv_now(&kit->kit.loop.uv);
 
 	kit->rule.name = "health";
+	kit->rule.noun = "containers";
 	supervisor_add_rule(&kit->supervisor, &kit->rule);
 	for (unsigned i = 0; i < API_KIT_MEMBERS; i++) {
 		struct observation said = { .kind = OBSERVATION_HEALTH,

@@ -37,6 +37,7 @@ void gateway_kit_init(struct gateway_kit *gateway)
 		.reload_ok = true,
 		.gateway = &gateway->config,
 	};
+	list_init(&gateway->api.answers);
 	gateway->builtin = builtin_new(&gateway->kit.loop.uv, &gateway->kit.log,
 	                               7, NULL, NULL);
 	assert_non_null(gateway->builtin);

@@ -32,7 +32,8 @@ static void test_monitors(void **state)
 	          "{\"monitors\":[{\"name\""
 	          ":\"a\",");
 	read_part(&kit, GET("/api/v1/monitors"), 200,
-	          "],\"rules\":[{\"name\":\"health\",\"containers\":3,"
+	          "],\"rules\":[{\"name\":\"health\",\"covers\":\"containers\","
+	          "\"containers\":3,"
 	          "\"left_out\":4,\"states\":{\"starting\":1,\"good\":1,"
 	          "\"bouncing\":1},\"pause\":null}]}\n");
 	read_part(&kit, GET("/api/v1/monitors?rule=health"), 200,
@@ -89,12 +90,12 @@ static void test_names(void **state)
 static void test_empty_rule(void **state)
 {
 	struct api_kit kit;
-	struct rule rule = { .name = "empty" };
+	struct rule rule = { .name = "empty", .noun = "containers" };
 
 	api_kit_init(&kit);
 	supervisor_add_rule(&kit.supervisor, &rule);
 	order(&kit, POST("/api/v1/monitors/empty/bounce"), "", 409,
-	      "empty covers no container now");
+	      "empty covers no containers now");
 	read_part(&kit, GET("/api/v1/monitors/empty"), 200,
 	          "{\"monitors\":[],\"rules\":[{\"name\":\"empty\"");
 	supervisor_remove_rule(&kit.supervisor, &rule);
@@ -109,7 +110,8 @@ static void test_pause(void **state)
 	api_kit_add_rule(&kit);
 	order(&kit, POST("/api/v1/pause"),
 	      "{\"monitor\":\"health\",\"reason\":\"moving\"}", 200,
-	      "{\"monitor\":null,\"rule\":\"health\",\"containers\":3,"
+	      "{\"monitor\":null,\"rule\":\"health\",\"covers\":\"containers\","
+	      "\"containers\":3,"
 	      "\"until\":null,\"saved\":true}");
 	read_part(&kit, GET("/api/v1/monitors/health"), 200,
 	          "\"states\":{\"paused\":3},\"pause\":{");

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "source/poll.h"
 #include "support/faults.h"
 
 /* --- when --------------------------------------------------------------- */
@@ -48,7 +49,7 @@ static void test_check(void **state)
 	pushgateway_check(kit.gateway);
 	gw_kit_wait(&kit);
 	assert_in_range(uv_now(&kit.loop.uv) - before_ms,
-	                PUSHGATEWAY_CHECK_GAP_MS / 2, LOOP_WAIT_MS);
+	                POLL_GAP_MS / 2, LOOP_WAIT_MS);
 	test_loop_for(&kit.loop, 50);
 	assert_int_equal(gw_kit_count(&kit, "GET "), 2);
 	gw_kit_fini(&kit);

@@ -3,6 +3,10 @@
 
 #include "config_kit.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 /* What users of the original tool have, to the letter. */
 const char config_seed[] =
 	"global:\n"
@@ -134,4 +138,78 @@ struct config *config_kit_load_with(const char *text,
 struct config *config_kit_load(const char *text)
 {
 	return config_kit_load_with(text, NULL, 0);
+}
+
+/* --- of one monitor -------------------------------------------------------- */
+
+#define TEXT_MAX 8192
+#define PROBLEM_MAX 1024
+
+static void write_monitor(const char *before, const char *monitor,
+                          char text[TEXT_MAX])
+{
+	int n = snprintf(text, TEXT_MAX, "%smonitors: [%s}]\n", before,
+	                 monitor);
+
+	assert_true(n > 0 && n < TEXT_MAX);
+}
+
+struct config *config_kit_load_monitor(const char *before, const char *monitor)
+{
+	char text[TEXT_MAX];
+
+	write_monitor(before, monitor, text);
+	return config_kit_load(text);
+}
+
+static unsigned count_lines(const char *text)
+{
+	unsigned n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+void config_kit_refuses(const char *before, const char *monitor,
+                        const char *problem)
+{
+	bool section = problem[0] >= 'a' && problem[0] <= 'z';
+	struct config *config = NULL;
+	struct buf problems;
+	char text[TEXT_MAX];
+	char line[PROBLEM_MAX];
+
+	write_monitor(before, monitor, text);
+	(void)snprintf(line, sizeof(line), "t.yml:%u: %s%s%s",
+	               section ? 1 : count_lines(before) + 1,
+	               section ? "" : "monitors",
+	               section || problem[0] == '[' ? "" : "[0]", problem);
+	buf_init(&problems, 1 << 16);
+	assert_int_equal(config_load_text(slice_from(text), "t.yml", NULL, 0,
+	                                  &config, &problems),
+	                 -EINVAL);
+	if (strncmp(buf_text(&problems), line, strlen(line)) != 0 ||
+	    count_lines(buf_text(&problems)) != 1)
+		fail_msg("%s\nis not\n%s", buf_text(&problems), line);
+	buf_fini(&problems);
+}
+
+void config_kit_all_differ(const char *before, const char *const *monitors,
+                           size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct config *a = config_kit_load_monitor(before, monitors[i]);
+
+		for (size_t k = 0; k < n; k++) {
+			struct config *b =
+				config_kit_load_monitor(before, monitors[k]);
+
+			if (config_monitor_equal(a->monitors, b->monitors) !=
+			    (i == k))
+				fail_msg("%s / %s", monitors[i], monitors[k]);
+			config_free(b);
+		}
+		config_free(a);
+	}
 }

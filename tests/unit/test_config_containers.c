@@ -11,10 +11,7 @@
 
 static struct config *load(const char *monitor)
 {
-	char text[4096];
-
-	(void)snprintf(text, sizeof(text), "monitors: [%s}]\n", monitor);
-	return config_kit_load(text);
+	return config_kit_load_monitor("", monitor);
 }
 
 /* --- what a few words make ------------------------------------------------- */
@@ -329,19 +326,7 @@ static const char *const variants[] = {
 
 static void test_equality(void **state)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
-		struct config *a = load(variants[i]);
-
-		for (size_t k = 0; k < ARRAY_SIZE(variants); k++) {
-			struct config *b = load(variants[k]);
-
-			if (config_monitor_equal(a->monitors, b->monitors) !=
-			    (i == k))
-				fail_msg("%s / %s", variants[i], variants[k]);
-			config_free(b);
-		}
-		config_free(a);
-	}
+	config_kit_all_differ("", variants, ARRAY_SIZE(variants));
 }
 
 /* --- what is wrong ---------------------------------------------------------- */
@@ -484,26 +469,8 @@ static const struct {
 
 static void test_problems(void **state)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		bool other = wrong[i].problem[0] == '[';
-		struct config *config = NULL;
-		struct buf problems;
-		char text[4096];
-		char line[512];
-
-		(void)snprintf(text, sizeof(text), "monitors: [%s}]\n",
-		               wrong[i].monitor);
-		(void)snprintf(line, sizeof(line), "t.yml:1: monitors%s%s",
-		               other ? "" : "[0]", wrong[i].problem);
-		buf_init(&problems, 1 << 16);
-		assert_int_equal(config_load_text(slice_from(text), "t.yml",
-		                                  NULL, 0, &config, &problems),
-		                 -EINVAL);
-		if (strncmp(buf_text(&problems), line, strlen(line)) != 0 ||
-		    strchr(buf_text(&problems), '\n')[1] != '\0')
-			fail_msg("%s\nis not\n%s", buf_text(&problems), line);
-		buf_fini(&problems);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		config_kit_refuses("", wrong[i].monitor, wrong[i].problem);
 }
 
 static void test_global_problems(void **state)

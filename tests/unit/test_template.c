@@ -177,9 +177,74 @@ static void test_no_memory(void **state)
 	}
 }
 
+/* --- of a series, or an alert ----------------------------------------------- */
+
+static void test_facts(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned facts;
+		const char *why; /* NULL: good */
+	} rows[] = {
+		{ "{{ monitor }}", 0, NULL },
+		{ "{{ labels.instance }}", TEMPLATE_VALUE, NULL },
+		{ "{{ labels.instance }}", TEMPLATE_ALERT, NULL },
+		{ "{{ labels.instance }}", 0, "watch metrics or alerts only" },
+		{ "{{ value }}", 0, "watch metrics or alerts only" },
+		{ "{{ threshold }}", TEMPLATE_ALERT, "watch metrics only" },
+		{ "{{ level }}", TEMPLATE_VALUE, NULL },
+		{ "{{ annotations.a }}", TEMPLATE_VALUE, "watch alerts only" },
+		{ "{{ status }}", TEMPLATE_ALERT, NULL },
+		{ "{{ labels. }}", TEMPLATE_ALL, "is not known" },
+		{ "{{ label.a }}", TEMPLATE_ALL, "is not known" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = { 0 };
+		int r = template_check_for(slice_from(rows[i].text),
+		                           TEMPLATE_PLAIN, rows[i].facts, &err);
+
+		assert_int_equal(r, rows[i].why ? -EINVAL : 0);
+		if (rows[i].why)
+			assert_non_null(strstr(err.message, rows[i].why));
+	}
+	/* what is told of any monitor may name them, but only in quotes */
+	assert_int_equal(template_check(slice_from("[\"{{ labels.a }}\"]"),
+	                                TEMPLATE_JSON, NULL),
+	                 0);
+	assert_int_equal(template_check(slice_from("[{{ labels.a }}]"),
+	                                TEMPLATE_JSON, NULL),
+	                 -EINVAL);
+}
+
+static void test_labels(void **state)
+{
+	static const struct label labels[] = {
+		{ { "job", 3 }, { "a$(b)", 5 } },
+		{ { "x.y", 3 }, { "\"", 1 } },
+	};
+	struct notice notice = kit_bounced;
+	struct buf buf;
+
+	notice.labels = labels;
+	notice.n_labels = ARRAY_SIZE(labels);
+	notice.annotations = labels;
+	notice.n_annotations = 1;
+	notice.value = "104.5";
+	buf_init(&buf, 4096);
+	template_render(
+		slice_from("{{labels.job}}|{{ labels.x.y }}|"
+	                   "{{ labels.z }}|{{annotations.job}}|"
+	                   "{{annotations.x.y}}|{{ value }}|{{ level }}"),
+		TEMPLATE_JSON, &notice, &buf);
+	assert_string_equal(buf_text(&buf), "a$(b)|\\\"||a$(b)||104.5|");
+	buf_fini(&buf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_facts),     cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_check),     cmocka_unit_test(test_render),
 		cmocka_unit_test(test_hostile),   cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_no_memory),

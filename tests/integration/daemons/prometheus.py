@@ -8,14 +8,19 @@ import subprocess
 import urllib.parse
 
 from .http import Client
-from .process import Process, find_program, free_port
+from .process import Process, find_program, free_port, wait_until
 
 READY_SECONDS = 30
 PROMTOOL_SECONDS = 60
 
 CONFIG = """global:
-  scrape_interval: 1s
-  evaluation_interval: 1s
+  scrape_interval: {every}
+  evaluation_interval: {every}
+rule_files: {rules}
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: {alertmanagers}
 scrape_configs:
   - job_name: {job}
     static_configs:
@@ -35,7 +40,10 @@ def promtool_check(text):
 
 
 class Prometheus:
-    def __init__(self, directory):
+    """One server; it can go and come back, and then has what it had.
+    @every: how often it scrapes and evaluates its rules."""
+
+    def __init__(self, directory, every="1s"):
         os.makedirs(directory, exist_ok=True)
         self._program = find_program("prometheus", "prometheus")
         self._directory = directory
@@ -45,9 +53,11 @@ class Prometheus:
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = Client(self.url)
         self._process = None
+        self._settings = {"every": every, "job": "test", "targets": [],
+                          "rules": [], "alertmanagers": []}
 
     def start(self):
-        self._write((), "test")
+        self._write()
         self._process = Process(
             [self._program, f"--config.file={self._config}",
              f"--storage.tsdb.path={self._directory}/data",
@@ -55,21 +65,46 @@ class Prometheus:
         self._process.wait_ready(lambda: self.client.answers("/-/ready"),
                                  READY_SECONDS)
 
-    def _write(self, targets, job):
+    def _write(self):
+        settings = {key: value if isinstance(value, str)
+                    else json.dumps(value)
+                    for key, value in self._settings.items()}
         with open(self._config, "w", encoding="utf-8") as config:
-            config.write(CONFIG.format(targets=json.dumps(list(targets)),
-                                       job=job))
+            config.write(CONFIG.format(**settings))
+
+    def _change(self, **settings):
+        self._settings.update(settings)
+        self._write()
+        self._process.signal(signal.SIGHUP)
 
     def scrape(self, *targets, job="test"):
-        """From now on these "host:port" are scraped every second."""
-        self._write(targets, job)
-        self._process.signal(signal.SIGHUP)
+        """From now on these "host:port" are scraped."""
+        self._change(targets=list(targets), job=job)
+
+    def rules(self, text, *alertmanagers):
+        """The rules, as a file of them holds them, and the "host:port" that
+        are told of alerts."""
+        path = os.path.join(self._directory, "rules.yml")
+        with open(path, "w", encoding="utf-8") as rules:
+            rules.write(text)
+        self._change(rules=[path], alertmanagers=list(alertmanagers))
 
     def query(self, expression):
         """The result list of an instant query."""
         query = urllib.parse.urlencode({"query": expression})
         reply = self.client.ask("GET", f"/api/v1/query?{query}").json()
         return reply["data"]["result"]
+
+    def value(self, expression):
+        """Of the one series that it gives, as a number; None: there is not
+        one."""
+        found = self.query(expression)
+        return float(found[0]["value"][1]) if len(found) == 1 else None
+
+    def wait_value(self, expression, value, timeout=20):
+        """Until it has been scraped."""
+        wait_until(lambda: self.value(expression) == value, timeout,
+                   f"{expression} is {value}")
 
     def stop(self):
         if self._process:
