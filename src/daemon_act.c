@@ -106,7 +106,8 @@ static int brief(struct daemon_step *step)
 	int r;
 
 	if (bounce->step->kind != STEP_RUN &&
-	    bounce->step->kind != STEP_WEBHOOK && !bounce->before &&
+	    bounce->step->kind != STEP_WEBHOOK &&
+	    bounce->step->kind != STEP_PLUGIN && !bounce->before &&
 	    step->watched->daemon->config->config->n_notifications == 0)
 		return 0;
 	daemon_notice_of(&step->told.notice, step->watched, NOTICE_STEP);
