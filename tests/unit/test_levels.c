@@ -183,7 +183,7 @@ static void test_explain_levels(void **state)
 		NULL,
 	};
 	static const char *const once[] = {
-		"Bad, and cools down since 01:01:15.",
+		"Bad, and let be since 01:01:15.",
 		"Value 96, threshold >100 (hard): above the hard threshold "
 		"since "
 		"01:00:32, until it is <95.",
@@ -193,7 +193,6 @@ static void test_explain_levels(void **state)
 		"bounces in 1h.",
 		"Next: nothing until it is good again: one bounce for one "
 		"breach.",
-		"Would then: exec in host a: /bin/check -v.",
 		NULL,
 	};
 	struct watch_kit *kit = kit_with_levels();
@@ -216,12 +215,11 @@ static void test_explain_levels(void **state)
 static void test_explain_no_steps(void **state)
 {
 	static const char *const lines[] = {
-		"Bad, and cools down since 01:00:30.",
+		"Bad, and let be since 01:00:30.",
 		"No series at the source, which changes nothing.",
 		"Last value 90, threshold >80 (soft): above the soft threshold "
 		"since 01:00:00.",
 		"Next: nothing: this level has no steps.",
-		"Would then: restart host a.",
 		NULL,
 	};
 	static const struct observation missing = { .kind = OBSERVATION_MISSING,
