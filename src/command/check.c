@@ -6,6 +6,7 @@
 #include "command/command.h"
 
 #include <errno.h>
+#include "action/plugin.h"
 #include "config/config.h"
 
 #define PROBLEMS_MAX_BYTES (8 << 20)
@@ -55,6 +56,30 @@ static void say_good(const struct command_io *io, const char *file,
 	(void)fputc('\n', io->out);
 }
 
+/* What they say of themselves, and of their parameters: they are loaded. */
+static int check_plugins(const struct command_io *io, const char *file,
+                         const struct config *config)
+{
+	const struct plugins_options options = { 0 };
+	struct plugins *plugins = plugins_new(&options);
+	struct buf problems;
+	struct slice rest;
+	struct slice line;
+	int r = -ENOMEM;
+
+	buf_init(&problems, PLUGIN_MAX_PROBLEMS);
+	if (plugins) {
+		r = plugins_check(plugins, config, &problems);
+		plugins_close(plugins, NULL, NULL);
+	}
+	rest = buf_slice(&problems);
+	while (slice_next(&rest, '\n', &line))
+		(void)fprintf(io->err, "%s: " SLICE_FMT "\n", file,
+		              SLICE_ARG(line));
+	buf_fini(&problems);
+	return r;
+}
+
 static int check(const struct command_io *io, int argc, char *const *argv)
 {
 	const char *file = argc > 0 ? argv[0] : NULL;
@@ -76,13 +101,15 @@ static int check(const struct command_io *io, int argc, char *const *argv)
 	r = config_load(file, NULL, 0, &config, &problems);
 	(void)fputs(buf_text(&problems), io->err);
 	buf_fini(&problems);
+	if (r == 0) {
+		r = check_plugins(io, file, config);
+		if (r == 0)
+			say_good(io, file, config);
+		config_free(config);
+	}
 	if (r == -ENOMEM)
 		return command_no_memory(io);
-	if (r < 0)
-		return EXIT_USAGE;
-	say_good(io, file, config);
-	config_free(config);
-	return command_finish(io);
+	return r < 0 ? EXIT_USAGE : command_finish(io);
 }
 
 const struct command command_check = {
@@ -93,6 +120,7 @@ const struct command command_check = {
 	.help = "Prints each problem as file:line: key: message and exits with "
 		"2, or says\n"
 		"that the file is good. Without FILE: ./config.yml, then\n"
-		"/etc/bouncer/config.yml.\n",
+		"/etc/bouncer/config.yml. Plugins that it names are loaded,\n"
+		"and asked about their parameters.\n",
 	.run = check,
 };
