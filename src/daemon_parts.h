@@ -18,6 +18,7 @@
  *     daemon_dependents.c  who is restarted after another was
  *     daemon_notice.c   what people are told
  *     daemon_state.c    what survives our own restart
+ *     daemon_plugins.c  actions that people write themselves
  *     daemon_begun.c    what began since the state was last written
  *     daemon_notify.c   service manager and orphans
  */
@@ -303,6 +304,7 @@ struct daemon {
 	struct supervisor supervisor;
 	struct supervisor_ops supervisor_ops;
 	struct bouncer bouncer;
+	struct plugins *plugins;
 	struct promises *promises;
 	struct promises_ops promises_ops;
 
@@ -460,6 +462,16 @@ struct target *daemon_target_take(struct daemon *daemon, const char *runtime,
 int daemon_monitors_add(struct daemon *daemon,
                         struct monitor *monitor) MUST_CHECK;
 void daemon_monitors_prune(struct daemon *daemon);
+
+/* --- daemon_plugins.c ---------------------------------------------------- */
+
+int daemon_plugins_open(struct daemon *daemon) MUST_CHECK;
+/* Would every plugin step of @config be carried out? 0; -EINVAL, after a line
+ * in the log for each that would not, with words that say how many; -ENOMEM. */
+int daemon_plugins_check(struct daemon *daemon, const struct config *config,
+                         struct err *err) MUST_CHECK;
+/* daemon_closed_one() when it is done; counted in n_pending. */
+void daemon_plugins_close(struct daemon *daemon);
 
 /* --- daemon_feed.c ------------------------------------------------------- */
 
