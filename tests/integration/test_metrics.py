@@ -106,7 +106,7 @@ def test_a_value_that_stays_above(bouncer, watched, notes):
                        "cooling")
     notes.wait("b 104.5 >100 soft")
     show(watched, "load", 99, disk="b")
-    running.wait_recovered("load")
+    running.wait_state("load", "good")
     assert bounced(running, "load") == 1
     held = [entry for entry in running.journal("load")
             if entry["event"] == "state" and entry["to"] == "bouncing"]
@@ -309,7 +309,7 @@ def test_reload_in_the_middle(bouncer, watched, notes):
     appears(running, 'usage/{disk="a"}', "verifying", "cooling", "waiting")
     notes.wait("load", "usage")
     show(watched, "usage", 5, disk="a")
-    running.wait_recovered('usage/{disk="a"}')
+    running.wait_state('usage/{disk="a"}', "good")
 
 
 def test_dry_run_only_says_it(bouncer, watched, notes):
@@ -362,7 +362,7 @@ def test_what_is_told_to_people(bouncer, watched, notes, receiver):
     notes.wait("x", "a 110")
     receiver.wait_told(1)
     show(watched, "load", 10, disk="a")
-    running.wait_recovered("load")
+    running.wait_state("load", "good")
     receiver.wait_told(2)
     assert [told.text for told in receiver.told()] == [
         "bounced a 110 >100 soft", "recovered a 10 >100 "]
