@@ -242,6 +242,30 @@ def test_no_more_series_than_allowed(bouncer, watched):
                 if "covers as many" in said]) == 1
 
 
+def test_a_series_names_its_container(bouncer, watched, dockerd):
+    """Each one that is bad has the container restarted that it is about."""
+    for name in ("web", "db"):
+        dockerd.run(name, ["/bin/sleep", "1000"])
+        show(watched, "memory", 10, container=name)
+    show(watched, "memory", 10, container="")
+    began = {name: dockerd.started_at(name) for name in ("web", "db")}
+    running = start(
+        bouncer, watched,
+        metric("memory", query="sum by (container) (memory)", series="each",
+               type="docker", container_name="{{ labels.container }}",
+               steps=[{"type": "restart", "stop_timeout": "0s"}]),
+        socket_docker=dockerd.socket)
+    for name in ("web", "db"):
+        appears(running, f'memory/{{container="{name}"}}', "good")
+    show(watched, "memory", 101, container="web")
+    wait_until(lambda: dockerd.started_at("web") != began["web"], 20,
+               "it is restarted")
+    assert dockerd.started_at("db") == began["db"]
+    assert running.monitors()['memory/{container="web"}']["container"] == "web"
+    show(watched, "memory", 101, container="")
+    running.wait_step("memory/{}", "no_target")
+
+
 # --- what is no answer --------------------------------------------------------
 
 def test_prometheus_restarted_in_the_middle(bouncer, watched, notes):
@@ -350,8 +374,8 @@ def test_a_person_may_pause_a_rule(bouncer, watched, notes):
 
 def test_what_is_told_to_people(bouncer, watched, notes, receiver):
     show(watched, "load", 110, disk="a")
-    text = ("{{ event }} {{ labels.disk }} {{ value }} {{ threshold }} "
-            "{{ level }}")
+    text = ('"{{ event }} {{ labels.disk }} {{ value }} {{ threshold }} '
+            '{{ level }}"')
     config = settings(
         metric("load", query="load", steps=[notes.step("x")],
                after=["/bin/sh", "-c", f'echo "$1" >>{notes.path}', "after",
@@ -364,7 +388,7 @@ def test_what_is_told_to_people(bouncer, watched, notes, receiver):
     show(watched, "load", 10, disk="a")
     running.wait_state("load", "good")
     receiver.wait_told(2)
-    assert [told.text for told in receiver.told()] == [
+    assert [told.json() for told in receiver.told()] == [
         "bounced a 110 >100 soft", "recovered a 10 >100 "]
 
 
