@@ -9,6 +9,7 @@
  */
 #include "daemon_parts.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,9 @@
 /* libuv's pool is used for file writes and name look-ups only, both rare; a
  * hanging look-up must not keep the state from being written. */
 #define POOL_SIZE "2"
+
+/* As for a file that has problems. */
+#define EXIT_CONFIGURATION 2
 
 static void on_deadline(uv_timer_t *timer);
 
@@ -128,7 +132,9 @@ static int reload_apply(struct daemon *daemon, struct config *config,
 		         "state_dir changes with the next restart");
 	if (!text_equal(old->timezone, config->global.timezone))
 		log_warn(daemon->log, "timezone changes with the next restart");
-	r = daemon_serve_prepare(daemon, config, &serving, err);
+	r = daemon_plugins_check(daemon, config, err);
+	if (r == 0)
+		r = daemon_serve_prepare(daemon, config, &serving, err);
 	if (r < 0)
 		return r;
 	r = watch_apply(daemon, config, err);
@@ -262,6 +268,7 @@ static void close_io(struct daemon *daemon)
 /* Each begins when all that the one before it closes is closed. */
 static void (*const stages[])(struct daemon *daemon) = {
 	close_bouncer,
+	daemon_plugins_close,
 	close_state,
 	close_promises,
 	daemon_runtime_close_all,
@@ -425,13 +432,15 @@ static int open_parts(struct daemon *daemon)
 	daemon->promises = promises_new(&daemon->loop, daemon->log,
 	                                &daemon->promises_ops, seed + 1);
 	if (!daemon->client || !daemon->promises ||
-	    host_runtime_new(&daemon->host, &daemon->loop) < 0)
+	    host_runtime_new(&daemon->host, &daemon->loop) < 0 ||
+	    daemon_plugins_open(daemon) < 0)
 		return UV_ENOMEM;
 	daemon->bouncer = (struct bouncer){
 		.loop = &daemon->loop,
 		.log = daemon->log,
 		.host = daemon->host,
 		.promises = daemon->promises,
+		.plugins = daemon->plugins,
 		.max_parallel = 1,
 	};
 	r = bouncer_init(&daemon->bouncer);
@@ -466,7 +475,11 @@ static int begin(struct daemon *daemon, struct err *err)
 	char text[24];
 	int r;
 
-	r = daemon_state_open(daemon, err);
+	r = daemon_plugins_check(daemon, config, err);
+	if (r == -EINVAL)
+		daemon->exit_code = EXIT_CONFIGURATION;
+	if (r == 0)
+		r = daemon_state_open(daemon, err);
 	if (r == 0)
 		r = daemon_serve_prepare(daemon, config, &serving, err);
 	if (r < 0) {
@@ -533,7 +546,8 @@ int daemon_run(const struct daemon_options *options)
 	if (begin(&daemon, &err) < 0) {
 		log_error(daemon.log, "cannot start",
 		          LOG_STR("error", err.message));
-		daemon.exit_code = 1;
+		if (daemon.exit_code == 0)
+			daemon.exit_code = EXIT_FAILURE;
 		daemon_stop(&daemon, "cannot start");
 	}
 	(void)uv_run(&daemon.loop, UV_RUN_DEFAULT);

@@ -19,6 +19,7 @@
  *     daemon_dependents.c  who is restarted after another was
  *     daemon_notice.c   what people are told
  *     daemon_state.c    what survives our own restart
+ *     daemon_plugins.c  actions that people write themselves
  *     daemon_begun.c    what began since the state was last written
  *     daemon_notify.c   service manager and orphans
  */
@@ -62,6 +63,12 @@ struct daemon_config {
 struct daemon_asked {
 	struct daemon_config *config;
 	const struct config_monitor *monitor; /* in it */
+};
+
+/* Of the notice that was made last, in words. */
+struct daemon_numbers {
+	char value[VALUE_TEXT_MAX];
+	char threshold[THRESHOLD_TEXT_MAX];
 };
 
 /* A notice whose text is its own (mem_free). */
@@ -310,6 +317,7 @@ struct daemon {
 	struct supervisor supervisor;
 	struct supervisor_ops supervisor_ops;
 	struct bouncer bouncer;
+	struct plugins *plugins;
 	struct promises *promises;
 	struct promises_ops promises_ops;
 
@@ -353,6 +361,7 @@ struct daemon {
 	struct list dependents; /* of containers that were restarted, … */
 	uv_timer_t dependents_timer; /* … as long as these are waited for */
 	struct notifier *notifier;   /* NULL: we end */
+	struct daemon_numbers numbers;
 	struct hooks hooks;
 	char host_name[UV_MAXHOSTNAMESIZE];
 
@@ -467,6 +476,16 @@ struct target *daemon_target_take(struct daemon *daemon, const char *runtime,
 int daemon_monitors_add(struct daemon *daemon,
                         struct monitor *monitor) MUST_CHECK;
 void daemon_monitors_prune(struct daemon *daemon);
+
+/* --- daemon_plugins.c ---------------------------------------------------- */
+
+int daemon_plugins_open(struct daemon *daemon) MUST_CHECK;
+/* Would every plugin step of @config be carried out? 0; -EINVAL, after a line
+ * in the log for each that would not, with words that say how many; -ENOMEM. */
+int daemon_plugins_check(struct daemon *daemon, const struct config *config,
+                         struct err *err) MUST_CHECK;
+/* daemon_closed_one() when it is done; counted in n_pending. */
+void daemon_plugins_close(struct daemon *daemon);
 
 /* --- daemon_feed.c ------------------------------------------------------- */
 

@@ -270,7 +270,7 @@ struct bouncer_host {
 	/*
 	 * complete() - the action is over
 	 * @result: enum bouncer_result; anything but BOUNCER_OK has failed
-	 * @detail: for the journal, one line, cut at 400 bytes; may be NULL
+	 * @detail: for the journal, one line, cut at 255 bytes; may be NULL
 	 */
 	void (*complete)(struct bouncer_action *action, int result,
 	                 const char *detail);

@@ -430,6 +430,7 @@ void bounce_start(struct bouncer *bouncer, struct bounce *bounce,
 	bounce->cancelled = false;
 	bounce->asked = false;
 	bounce->send = NULL;
+	bounce->plugin = (struct plugin_call){ 0 };
 	bounce->call = (struct runtime_call){ 0 };
 	bounce->began_ms = 0;
 	bounce->detail[0] = '\0';

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+#include "action/plugin.h"
 #include "action/promise.h"
 #include "base/err.h"
 #include "base/list.h"
@@ -101,7 +102,8 @@ struct bounce {
 	struct runtime_call call;
 	struct bounce_found found;
 	struct notifier_send *send; /* of a webhook step */
-	runtime_done_cb sent;
+	struct plugin_call plugin;  /* of a plugin step */
+	runtime_done_cb sent;       /* of either */
 	struct promise *promise;
 	struct promise_wait wait;
 	struct bounce_env *env;
@@ -116,6 +118,8 @@ struct bouncer {
 	struct promises *promises; /* borrowed */
 	struct notifier *notifier; /* sends `webhook` steps; borrowed; NULL:
 	                              they fail */
+	struct plugins *plugins;   /* do `plugin` steps; borrowed; NULL: they
+	                              fail */
 	uint32_t max_parallel;
 
 	/* private below */

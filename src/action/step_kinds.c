@@ -147,14 +147,15 @@ static void on_sent(void *context, enum notifier_result result,
 	bounce->sent(&bounce->call);
 }
 
-static int begin_webhook(struct bounce *bounce, runtime_done_cb done)
+/* What is known without a notice. */
+static struct notice plain_notice(const struct bounce *bounce)
 {
-	const struct webhook *webhook = bounce->step->webhook;
-	const struct notice plain = {
+	return (struct notice){
 		.event = NOTICE_STEP,
 		.monitor = bounce->monitor,
 		.rule = bounce->monitor,
 		.container = bounce->target,
+		.id = "",
 		.image = "",
 		.runtime = bounce->runtime_name,
 		.host = "",
@@ -167,6 +168,12 @@ static int begin_webhook(struct bounce *bounce, runtime_done_cb done)
 		.age_ms = bounce->age_ms,
 		.attempt = bounce->attempt,
 	};
+}
+
+static int begin_webhook(struct bounce *bounce, runtime_done_cb done)
+{
+	const struct webhook *webhook = bounce->step->webhook;
+	const struct notice plain = plain_notice(bounce);
 
 	if (!bounce->bouncer->notifier)
 		return err_set(&bounce->call.err, UV_ENOTSUP,
@@ -178,10 +185,45 @@ static int begin_webhook(struct bounce *bounce, runtime_done_cb done)
 	return bounce->send ? 0 : UV_ENOMEM;
 }
 
+/* --- plugin ------------------------------------------------------------------ */
+
+static void on_plugin_done(struct plugin_call *plugin)
+{
+	struct bounce *bounce = container_of(plugin, struct bounce, plugin);
+
+	bounce->call.result = plugin->result;
+	(void)err_set(&bounce->call.err, 0, "%s", plugin->err.message);
+	bounce->sent(&bounce->call);
+}
+
+static int begin_plugin(struct bounce *bounce, runtime_done_cb done)
+{
+	const struct notice plain = plain_notice(bounce);
+	int r;
+
+	if (!bounce->bouncer->plugins)
+		return err_set(&bounce->call.err, UV_ENOTSUP,
+		               "there are no plugins here");
+	set_command_timeout(bounce);
+	bounce->sent = done;
+	bounce->plugin = (struct plugin_call){
+		.step = bounce->step->plugin,
+		.notice = bounce->notice ? bounce->notice : &plain,
+		.timeout_ms = bounce->call.timeout_ms,
+	};
+	r = plugin_call_start(bounce->bouncer->plugins, &bounce->plugin,
+	                      on_plugin_done);
+	if (r < 0)
+		bounce->call.err = bounce->plugin.err;
+	return r;
+}
+
 void step_cancel(struct bounce *bounce)
 {
 	if (bounce->send)
 		notifier_cancel(bounce->send);
+	else if (bounce->plugin.work)
+		plugin_call_cancel(&bounce->plugin);
 	else
 		runtime_cancel(&bounce->call);
 }
@@ -201,6 +243,11 @@ void step_say(struct bounce *bounce)
 		               step->argv[0]);
 	else if (step->kind == STEP_WEBHOOK)
 		(void)snprintf(bounce->detail, size, "would call a webhook");
+	else if (step->kind == STEP_PLUGIN)
+		(void)snprintf(bounce->detail, size, "would run plugin %s%s",
+		               step->plugin->path ? "exec:" : "",
+		               step->plugin->path ? step->plugin->path
+		                                  : step->plugin->name);
 	else
 		(void)snprintf(bounce->detail, size, "would %s %s%s", kind,
 		               bounce->target,
@@ -225,6 +272,7 @@ static const struct step_action actions[N_STEP_KINDS] = {
 	[STEP_LOG] = { .begin = NULL },
 	[STEP_REMOVE] = { .looks = true, .begin = begin_remove },
 	[STEP_WEBHOOK] = { .on_disk = true, .begin = begin_webhook },
+	[STEP_PLUGIN] = { .on_disk = true, .begin = begin_plugin },
 };
 
 const struct step_action *step_action_of(enum step_kind kind)

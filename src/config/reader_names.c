@@ -5,7 +5,6 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "config/schema.h"
-#include "core/webhook.h"
 #include "proto/network.h"
 #include "proto/url.h"
 
@@ -83,14 +82,13 @@ bool read_network(const struct reader *reader, const char *key,
                   const char *text)
 {
 	struct network network;
+	struct err err = { 0 };
 
 	if (!text)
 		return false;
-	if (network_parse(slice_from(text), &network, NULL) == 0)
+	if (network_parse(slice_from(text), &network, &err) == 0)
 		return true;
-	reader_value(reader, key, text,
-	             "is not an address or a network; write it like "
-	             "192.0.2.1, 10.0.0.0/8 or \"fd00::/8\"");
+	reader_value(reader, key, text, "%s", err.message);
 	return false;
 }
 
