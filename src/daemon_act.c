@@ -17,12 +17,30 @@ static void on_step_done(struct bounce *bounce);
 /* What one rung stopped, a later one may start: no person did that. */
 static bool stopped_before(const struct monitor *monitor)
 {
-	for (uint8_t i = 0; i < monitor->policy.step; i++) {
+	uint8_t first =
+		policy_ladder_of(monitor->rules, monitor->policy.ladder).first;
+
+	for (uint8_t i = first; i < monitor->policy.step; i++) {
 		if (monitor->steps[i].kind == STEP_STOP ||
 		    monitor->steps[i].kind == STEP_KILL)
 			return true;
 	}
 	return false;
+}
+
+static const char *reason_of(const struct policy *policy)
+{
+	if (policy->ordered)
+		return "ordered by an operator";
+	return policy_is_resolving(policy) ? "good again"
+	                                   : policy_breach_words(policy);
+}
+
+/* What follows on the end of a breach is no bounce. */
+static bool begins_bounce(const struct monitor *monitor)
+{
+	return policy_at_first_step(&monitor->policy, monitor->rules) &&
+	       !policy_is_resolving(&monitor->policy);
 }
 
 /* What a step acts on, of what is no container that we watch. */
@@ -129,15 +147,13 @@ static struct daemon_step *step_new(struct watched *watched,
 		.runtime_name = config_target_type_name(config->type),
 		.project = config->project,
 		.monitor = monitor->name,
-		.reason = monitor->policy.ordered
-		                  ? "ordered by an operator"
-		                  : policy_breach_words(&monitor->policy),
+		.reason = reason_of(&monitor->policy),
 		.age_ms = policy_age(&monitor->policy,
 		                     daemon_now(watched->daemon)),
 		.attempt = monitor->policy.n_failed + 1,
 		.dry_run = monitor->dry_run,
 		.stopped_before = stopped_before(monitor),
-		.before = monitor->policy.step == 0 ? config->before : NULL,
+		.before = begins_bounce(monitor) ? config->before : NULL,
 		.before_timeout_ms = config->before_timeout_ms,
 	};
 	if (monitor->last.kind == OBSERVATION_AGE ||

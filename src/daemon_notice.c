@@ -100,14 +100,59 @@ static void say_target(struct notice *notice, const struct watched *watched)
 		say_container(notice, watched->member);
 }
 
-static void say_facts(struct notice *notice, const struct facts *facts)
+static void say_alert(struct notice *notice, const struct watched *watched)
 {
-	if (!facts)
-		return;
-	notice->labels = facts->labels;
-	notice->n_labels = facts->n_labels;
-	notice->annotations = facts->annotations;
-	notice->n_annotations = facts->n_annotations;
+	notice->annotations = watched->facts->annotations;
+	notice->n_annotations = watched->facts->n_annotations;
+	/* its end is a NUL in what is kept */
+	if (watched->facts->value.n)
+		notice->value = watched->facts->value.p;
+	notice->status = watched->monitor.last.firing ? "firing" : "resolved";
+}
+
+static void say_value(struct notice *notice, const struct watched *watched)
+{
+	const struct monitor *monitor = &watched->monitor;
+	const struct policy *policy = &monitor->policy;
+	struct daemon_numbers *numbers = &watched->daemon->numbers;
+
+	if (policy->has_value)
+		notice->value = value_format(policy->value, numbers->value);
+	notice->threshold = threshold_format(
+		&policy_level_now(policy, monitor->rules)->limit,
+		numbers->threshold);
+	notice->level =
+		policy_level_word((enum policy_level_name)policy->level);
+}
+
+/* What a series or an alert says. */
+static void say_facts(struct notice *notice, const struct watched *watched)
+{
+	const struct facts *facts = watched->facts;
+
+	if (facts) {
+		notice->labels = facts->labels;
+		notice->n_labels = facts->n_labels;
+	}
+	if (watched->monitor.rules->levels)
+		say_value(notice, watched);
+	if (facts && watched->monitor.config->alert)
+		say_alert(notice, watched);
+}
+
+/* Why the step was made: by now it may be another run, or another series. */
+static void say_told(struct notice *notice, const struct notice *told)
+{
+	notice->output = told->output;
+	notice->exit_code = told->exit_code;
+	notice->labels = told->labels;
+	notice->n_labels = told->n_labels;
+	notice->annotations = told->annotations;
+	notice->n_annotations = told->n_annotations;
+	notice->value = told->value;
+	notice->threshold = told->threshold;
+	notice->level = told->level;
+	notice->status = told->status;
 }
 
 static void say_nothing_as_text(struct notice *notice)
@@ -135,7 +180,7 @@ void daemon_notice_name(struct notice *notice, const struct watched *watched)
 		.stop_timeout_ms = -1,
 		.wall_ms = daemon_wall_ms(),
 	};
-	say_facts(notice, watched->facts);
+	say_facts(notice, watched);
 	say_nothing_as_text(notice);
 }
 
@@ -171,15 +216,13 @@ void daemon_notice_of(struct notice *notice, const struct watched *watched,
 		notice->detail = report->detail;
 	}
 	say_target(notice, watched);
-	say_facts(notice, watched->facts);
+	say_facts(notice, watched);
 	/* a check that failed before is no news of one that is good */
 	if (event == NOTICE_RECOVERED) {
 		notice->output = "";
 		notice->exit_code = -1;
 	} else if (watched->told) {
-		/* why the step was made: by now it may be another run */
-		notice->output = watched->told->output;
-		notice->exit_code = watched->told->exit_code;
+		say_told(notice, watched->told);
 	}
 	say_nothing_as_text(notice);
 }

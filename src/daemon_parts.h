@@ -63,6 +63,12 @@ struct daemon_asked {
 	const struct config_monitor *monitor; /* in it */
 };
 
+/* Of the notice that was made last, in words. */
+struct daemon_numbers {
+	char value[VALUE_TEXT_MAX];
+	char threshold[THRESHOLD_TEXT_MAX];
+};
+
 /* A notice whose text is its own (mem_free). */
 struct daemon_notice {
 	struct notice notice;
@@ -341,6 +347,7 @@ struct daemon {
 	struct list dependents; /* of containers that were restarted, … */
 	uv_timer_t dependents_timer; /* … as long as these are waited for */
 	struct notifier *notifier;   /* NULL: we end */
+	struct daemon_numbers numbers;
 	struct hooks hooks;
 	char host_name[UV_MAXHOSTNAMESIZE];
 

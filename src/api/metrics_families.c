@@ -6,9 +6,11 @@
  */
 #include "api/metrics.h"
 
+#include <stdio.h>
 #include <sys/resource.h>
 #include "api/routes.h"
 #include "core/exposition_writer.h"
+#include "source/alerts.h"
 #include "source/builtin.h"
 
 /* --- per monitor -------------------------------------------------------- */
@@ -430,6 +432,103 @@ static void write_snapshot_failures(const struct api *api, const char *family,
 	plain(out, family, (double)api->n_snapshot_failures);
 }
 
+/* --- alerts --------------------------------------------------------------- */
+
+static void labelled(struct buf *out, const char *family, const char *name,
+                     const char *value, double number)
+{
+	const struct exposition_label label = { name, value };
+
+	exposition_sample(out, family, "", &label, 1, number);
+}
+
+static void write_alerts_active(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	plain(out, family, alerts_stats(api->alerts).n_alerts);
+}
+
+static void write_alert_groups(const struct api *api, const char *family,
+                               struct buf *out)
+{
+	plain(out, family, alerts_stats(api->alerts).n_groups);
+}
+
+static void write_alerts_queued(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	plain(out, family, alerts_stats(api->alerts).n_queued);
+}
+
+static void write_alerts_kept(const struct api *api, const char *family,
+                              struct buf *out)
+{
+	plain(out, family, !alerts_stats(api->alerts).failing);
+}
+
+static void write_alerts_received(const struct api *api, const char *family,
+                                  struct buf *out)
+{
+	struct alerts_stats stats = alerts_stats(api->alerts);
+
+	labelled(out, family, "status", "firing", (double)stats.n_firing);
+	labelled(out, family, "status", "resolved", (double)stats.n_resolved);
+}
+
+static void write_alerts_same(const struct api *api, const char *family,
+                              struct buf *out)
+{
+	plain(out, family, (double)alerts_stats(api->alerts).n_same);
+}
+
+static void write_alerts_dropped(const struct api *api, const char *family,
+                                 struct buf *out)
+{
+	plain(out, family, (double)alerts_stats(api->alerts).n_dropped);
+}
+
+static void write_alerts_expired(const struct api *api, const char *family,
+                                 struct buf *out)
+{
+	plain(out, family, (double)alerts_stats(api->alerts).n_expired);
+}
+
+static void write_alert_requests(const struct api *api, const char *family,
+                                 struct buf *out)
+{
+	for (size_t i = 0; i < N_API_ALERT_CODES; i++) {
+		char code[8];
+
+		(void)snprintf(code, sizeof(code), "%d", api_alert_code(i));
+		labelled(out, family, "code", code,
+		         (double)api->n_alert_requests[i]);
+	}
+}
+
+/* What of ours comes nearest to those of prometheus-am-executor; a body is
+ * read whole before anybody is asked, so that reading fails nowhere. */
+static void write_amx_errors(const struct api *api, const char *family,
+                             struct buf *out)
+{
+	uint64_t n_bad = 0;
+
+	for (size_t i = 0; i < N_API_ALERT_CODES; i++) {
+		if (api_alert_code(i) == 400)
+			n_bad = api->n_alert_requests[i];
+	}
+	labelled(out, family, "stage", "read", 0);
+	labelled(out, family, "stage", "unmarshal", (double)n_bad);
+}
+
+static void write_amx_skipped(const struct api *api, const char *family,
+                              struct buf *out)
+{
+	struct alerts_stats stats = alerts_stats(api->alerts);
+
+	labelled(out, family, "reason", "nomatch", (double)stats.n_unmatched);
+	labelled(out, family, "reason", "fingerover", (double)stats.n_refused);
+}
+
 /* --- the process -------------------------------------------------------- */
 
 static void write_cpu(const struct api *api, const char *family,
@@ -485,6 +584,38 @@ static void write_start(const struct api *api, const char *family,
 /* --- the table ---------------------------------------------------------- */
 
 static const struct api_family families[] = {
+	{ "am_executor_errors_total", METRIC_COUNTER,
+	  "Messages that could not be used, by stage.",
+	  .amx = write_amx_errors },
+	{ "am_executor_skipped_total", METRIC_COUNTER,
+	  "Alerts for which nothing is done, by reason.",
+	  .amx = write_amx_skipped },
+	{ "bouncer_alert_groups", METRIC_GAUGE,
+	  "Groups of Alertmanager of which an alert fires.",
+	  .alerts = write_alert_groups },
+	{ "bouncer_alerts_active", METRIC_GAUGE, "Alerts that fire.",
+	  .alerts = write_alerts_active },
+	{ "bouncer_alerts_dropped_total", METRIC_COUNTER,
+	  "Alerts for which there was no room.",
+	  .alerts = write_alerts_dropped },
+	{ "bouncer_alerts_duplicates_total", METRIC_COUNTER,
+	  "Alerts that were received and no news.",
+	  .alerts = write_alerts_same },
+	{ "bouncer_alerts_expired_total", METRIC_COUNTER,
+	  "Alerts that nobody repeated, taken for resolved.",
+	  .alerts = write_alerts_expired },
+	{ "bouncer_alerts_kept", METRIC_GAUGE,
+	  "Whether what was taken could last be written down.",
+	  .alerts = write_alerts_kept },
+	{ "bouncer_alerts_queue_length", METRIC_GAUGE,
+	  "Messages that are being written down.",
+	  .alerts = write_alerts_queued },
+	{ "bouncer_alerts_received_total", METRIC_COUNTER,
+	  "Alerts that were received, by status.",
+	  .alerts = write_alerts_received },
+	{ "bouncer_alerts_requests_total", METRIC_COUNTER,
+	  "Requests that brought alerts, by code of the answer.",
+	  .alerts = write_alert_requests },
 	{ "bouncer_api_refused_total", METRIC_COUNTER,
 	  "Requests that were not allowed, by reason.",
 	  .daemon = write_refusals },

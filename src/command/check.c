@@ -16,17 +16,36 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
+static void say_watched(const struct command_io *io,
+                        const struct config *config)
+{
+	static const struct {
+		unsigned watches;
+		const char *what;
+	} kinds[] = {
+		{ 1u << CONFIG_WATCH_HEALTH | 1u << CONFIG_WATCH_EXITED,
+		  "containers" },
+		{ 1u << CONFIG_WATCH_METRIC, "metrics" },
+		{ 1u << CONFIG_WATCH_ALERT, "alerts" },
+	};
+
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < config->n_monitors; i++)
+			n += kinds[k].watches >> config->monitors[i].watch & 1;
+		if (n > 0)
+			(void)fprintf(io->out, ", %zu watching %s", n,
+			              kinds[k].what);
+	}
+}
+
 static void say_good(const struct command_io *io, const char *file,
                      const struct config *config)
 {
-	size_t n_rules = 0;
-
-	for (size_t i = 0; i < config->n_monitors; i++)
-		n_rules += config->monitors[i].watch != CONFIG_WATCH_PUSH;
 	(void)fprintf(io->out, "%s: ok, %zu monitor%s", file,
 	              config->n_monitors, plural(config->n_monitors));
-	if (n_rules > 0)
-		(void)fprintf(io->out, ", %zu watching containers", n_rules);
+	say_watched(io, config);
 	if (config->n_asked > 0)
 		(void)fprintf(io->out, ", and what containers ask for by "
 		                       "their labels");

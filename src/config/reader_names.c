@@ -2,11 +2,10 @@
 /* The part of reader.h that judges names and addresses. */
 #include "config/reader.h"
 
-#include <arpa/inet.h>
 #include "base/number.h"
 #include "base/text.h"
 #include "config/schema.h"
-#include "core/webhook.h"
+#include "proto/network.h"
 #include "proto/url.h"
 
 #define HTTP_PORT   80   /* of a gateway whose address names none */
@@ -79,34 +78,17 @@ bool read_scrape(const struct reader *reader, const char *key, const char *text)
 	return false;
 }
 
-/* The bits of an address behind its prefix are not looked at: 10.1.2.3/8 is
- * what its author thinks it is. */
 bool read_network(const struct reader *reader, const char *key,
                   const char *text)
 {
-	struct slice rest = slice_from(text);
-	unsigned char bytes[sizeof(struct in6_addr)];
-	char address[INET6_ADDRSTRLEN];
-	struct slice part;
-	uint64_t bits = 0;
-	bool v6;
+	struct network network;
+	struct err err = { 0 };
 
 	if (!text)
 		return false;
-	v6 = strchr(text, ':') != NULL;
-	if (slice_next(&rest, '/', &part) && part.n < sizeof(address)) {
-		bool prefix = part.n < strlen(text);
-
-		memcpy(address, part.p, part.n);
-		address[part.n] = '\0';
-		if (inet_pton(v6 ? AF_INET6 : AF_INET, address, bytes) == 1 &&
-		    (!prefix || (number_parse_u64(rest, &bits) == 0 &&
-		                 bits <= (v6 ? 128 : 32))))
-			return true;
-	}
-	reader_value(reader, key, text,
-	             "is not an address or a network; write it like "
-	             "192.0.2.1, 10.0.0.0/8 or \"fd00::/8\"");
+	if (network_parse(slice_from(text), &network, &err) == 0)
+		return true;
+	reader_value(reader, key, text, "%s", err.message);
 	return false;
 }
 

@@ -137,6 +137,9 @@ void resolve_plugin(struct resolve *resolve, const struct reader *reader,
                     const struct config_monitor *monitor, const char *text,
                     struct step *step);
 
+/* What its templates may name: enum template_facts. */
+unsigned resolve_facts(const struct config_monitor *monitor);
+
 /* False, and reported: the text cannot be rendered for this monitor. */
 bool resolve_template(struct resolve *resolve,
                       const struct config_monitor *monitor,
@@ -247,9 +250,10 @@ const struct probe *resolve_probe(struct resolve *resolve,
                                   const struct reader *reader,
                                   const struct raw_probe *raw);
 
-/* @webhook: has its defaults. */
+/* @webhook: has its defaults. @facts: what its templates may name. */
 void resolve_webhook(struct resolve *resolve, const struct reader *reader,
-                     const struct raw_webhook *raw, struct webhook *webhook);
+                     const struct raw_webhook *raw, unsigned facts,
+                     struct webhook *webhook);
 
 void resolve_notifications(struct resolve *resolve,
                            const struct raw_config *raw);

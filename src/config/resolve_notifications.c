@@ -88,7 +88,8 @@ void resolve_notifications(struct resolve *resolve,
 		read_events(resolve, &reader, &raw->notifications[i],
 		            &one->events);
 		resolve_webhook(resolve, &reader,
-		                &raw->notifications[i].webhook, &one->webhook);
+		                &raw->notifications[i].webhook, TEMPLATE_ALL,
+		                &one->webhook);
 	}
 	resolve->notifications = notifications;
 }

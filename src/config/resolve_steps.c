@@ -106,25 +106,27 @@ static void refuse_places(const struct reader *reader, enum step_kind kind)
 
 /* --- what is filled in ------------------------------------------------------ */
 
+unsigned resolve_facts(const struct config_monitor *monitor)
+{
+	if (monitor->watch == CONFIG_WATCH_METRIC)
+		return TEMPLATE_VALUE;
+	return monitor->watch == CONFIG_WATCH_ALERT ? TEMPLATE_ALERT : 0;
+}
+
 bool resolve_template(struct resolve *resolve,
                       const struct config_monitor *monitor,
                       const struct place *at, const char *text)
 {
 	struct err err = { 0 };
-	int r = template_check(slice_from(text), TEMPLATE_PLAIN, &err);
+	int r = template_check_for(slice_from(text), TEMPLATE_PLAIN,
+	                           resolve_facts(monitor), &err);
 
-	(void)monitor;
 	if (r == -ENOMEM)
 		resolve->failed = -ENOMEM;
 	else if (r < 0)
 		problem_value(resolve->problems, at, slice_from(text), "%s",
 		              err.message);
 	return r == 0;
-}
-
-static bool has_names(const char *text)
-{
-	return text && strstr(text, "{{");
 }
 
 static void read_templates(struct resolve *resolve, const struct reader *reader,
@@ -134,7 +136,7 @@ static void read_templates(struct resolve *resolve, const struct reader *reader,
 	struct place list = reader_place(reader, "command");
 	struct place message = reader_place(reader, "message");
 
-	if (has_names(step->message)) {
+	if (step->message && strstr(step->message, "{{")) {
 		step->templated = true;
 		(void)resolve_template(resolve, monitor, &message,
 		                       step->message);
@@ -142,7 +144,8 @@ static void read_templates(struct resolve *resolve, const struct reader *reader,
 	for (size_t i = 0; step->argv && step->argv[i]; i++) {
 		struct place at = { .up = &list, .index = i };
 
-		if (!has_names(step->argv[i]) || place_left_out(&at))
+		/* braces that are not closed are a mistake, too */
+		if (!strstr(step->argv[i], "{{") || place_left_out(&at))
 			continue;
 		step->templated = true;
 		(void)resolve_template(resolve, monitor, &at, step->argv[i]);
@@ -171,7 +174,9 @@ static void read_environment(const struct reader *reader, const char *text,
 
 /* The time is that of the request; the step has none besides. */
 static void read_webhook(struct resolve *resolve, const struct reader *reader,
-                         const struct raw_step *raw, struct step *step)
+                         const struct raw_step *raw,
+                         const struct config_monitor *monitor,
+                         struct step *step)
 {
 	struct webhook *webhook =
 		arena_calloc(resolve->memory, 1, sizeof(*webhook));
@@ -183,7 +188,8 @@ static void read_webhook(struct resolve *resolve, const struct reader *reader,
 	webhook->max_tries = 1;
 	webhook->timeout_ms =
 		step->timeout_ms ? step->timeout_ms : WEBHOOK_TIMEOUT_MS;
-	resolve_webhook(resolve, reader, &raw->webhook, webhook);
+	resolve_webhook(resolve, reader, &raw->webhook, resolve_facts(monitor),
+	                webhook);
 	step->timeout_ms = STEP_TIMEOUT_DERIVED;
 	step->webhook = webhook;
 }
@@ -229,7 +235,7 @@ static void read_step(struct resolve *resolve, const struct raw_step *raw,
 		step->argv = resolve_command(resolve, &reader, "command",
 		                             raw->command, raw->n_command);
 	if (kinds[step->kind] & HAS_WEBHOOK)
-		read_webhook(resolve, &reader, raw, step);
+		read_webhook(resolve, &reader, raw, monitor, step);
 	if (kinds[step->kind] & HAS_PLUGIN)
 		resolve_plugin(resolve, &reader, monitor, raw->plugin, step);
 	if (kinds[step->kind] & HAS_ENVIRONMENT)

@@ -11,10 +11,11 @@
 static const char *const methods[] = { "POST", "PUT", "PATCH", "GET" };
 
 static bool check_template(const struct reader *reader, const char *key,
-                           const char *text, enum template_kind kind)
+                           const char *text, enum template_kind kind,
+                           unsigned facts)
 {
 	struct err err = { 0 };
-	int r = template_check(slice_from(text), kind, &err);
+	int r = template_check_for(slice_from(text), kind, facts, &err);
 
 	if (r == -ENOMEM)
 		reader->problems->failed = -ENOMEM;
@@ -25,12 +26,12 @@ static bool check_template(const struct reader *reader, const char *key,
 
 /* An address may hold a password or a token: it is not repeated. */
 static void read_url(struct resolve *resolve, const struct reader *reader,
-                     const char *text, struct webhook *webhook)
+                     const char *text, unsigned facts, struct webhook *webhook)
 {
 	if (!read_required(reader, "url", text))
 		return;
 	webhook->url = resolve_text(resolve, text);
-	if (check_template(reader, "url", text, TEMPLATE_URL))
+	if (check_template(reader, "url", text, TEMPLATE_URL, facts))
 		(void)read_tls(reader, "url", text);
 }
 
@@ -73,19 +74,31 @@ bool resolve_header_name(const struct reader *reader, const char *name)
 static bool check_header(const struct reader *reader, const char *name,
                          const char *value)
 {
-	if (!resolve_header_name(reader, name))
-		return false;
-	if (!text_is_printable(slice_from(value)))
-		reader_problem(reader, name, "contains control characters");
-	else
-		return check_template(reader, name, value, TEMPLATE_LINE);
-	return false;
+	(void)value;
+	return resolve_header_name(reader, name);
+}
+
+static void check_values(const struct reader *reader,
+                         const struct config_label *pairs, size_t n,
+                         unsigned facts)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!text_is_printable(slice_from(pairs[i].value)))
+			reader_problem(reader, pairs[i].name,
+			               "contains control characters");
+		else
+			(void)check_template(reader, pairs[i].name,
+			                     pairs[i].value, TEMPLATE_LINE,
+			                     facts);
+	}
 }
 
 static void read_headers(struct resolve *resolve, const struct reader *reader,
-                         struct webhook *webhook)
+                         unsigned facts, struct webhook *webhook)
 {
 	struct place place = reader_place(reader, "headers");
+	struct reader section = { .problems = reader->problems,
+		                  .place = &place };
 	struct config_label pairs[CONFIG_MAX_LABELS];
 	struct webhook_header *headers;
 	uint8_t n = 0;
@@ -97,6 +110,7 @@ static void read_headers(struct resolve *resolve, const struct reader *reader,
 	              pairs, &n);
 	if (n == 0 || resolve->failed)
 		return;
+	check_values(&section, pairs, n, facts);
 	headers = arena_calloc(resolve->memory, n, sizeof(*headers));
 	if (!headers) {
 		resolve->failed = -ENOMEM;
@@ -110,19 +124,20 @@ static void read_headers(struct resolve *resolve, const struct reader *reader,
 }
 
 void resolve_webhook(struct resolve *resolve, const struct reader *reader,
-                     const struct raw_webhook *raw, struct webhook *webhook)
+                     const struct raw_webhook *raw, unsigned facts,
+                     struct webhook *webhook)
 {
 	unsigned method = 0;
 
-	read_url(resolve, reader, raw->url, webhook);
+	read_url(resolve, reader, raw->url, facts, webhook);
 	read_preset(reader, raw->preset, webhook);
 	(void)read_word(reader, "method", raw->method, methods,
 	                ARRAY_SIZE(methods), &method);
 	webhook->method = methods[method];
-	read_headers(resolve, reader, webhook);
+	read_headers(resolve, reader, facts, webhook);
 	if (raw->body)
 		(void)check_template(reader, "body", raw->body,
-		                     webhook_body_kind(webhook));
+		                     webhook_body_kind(webhook), facts);
 	webhook->body = resolve_text(resolve, raw->body);
 	webhook->token_file =
 		resolve_file(resolve, reader, "token_file", raw->token_file);

@@ -118,9 +118,32 @@ static void holds(struct telling *telling, uint32_t bit, bool held,
 }
 
 /* In the middle of a bounce: its later steps ask fewer guards. */
-static bool walks_on(const struct policy *policy)
+static bool walks_on(const struct telling *telling)
 {
-	return policy->state == POLICY_WAITING && policy->step > 0;
+	const struct policy *policy = telling->policy;
+
+	return policy->state == POLICY_WAITING &&
+	       !policy_at_first_step(policy, telling->rules);
+}
+
+/* Its place on its ladder, from 1. */
+static unsigned rung(const struct telling *telling)
+{
+	struct policy_ladder_range range =
+		policy_ladder_of(telling->rules, telling->policy->ladder);
+
+	return telling->policy->step - range.first + 1u;
+}
+
+static unsigned n_rungs(const struct telling *telling)
+{
+	return policy_ladder_of(telling->rules, telling->policy->ladder).n;
+}
+
+static const char *level_word(const struct telling *telling)
+{
+	return policy_level_word(
+		(enum policy_level_name)telling->policy->level);
 }
 
 static void judge_time(struct telling *telling)
@@ -137,17 +160,21 @@ static void judge_time(struct telling *telling)
 	else
 		holds(telling, GUARD_GRACE, false, 0,
 		      "start_grace of %s is over", span(grace_ms, text));
-	if (walks_on(policy))
+	if (walks_on(telling))
 		holds(telling, GUARD_COOLDOWN, false, 0,
 		      "the next step of a bounce does not wait for it");
-	else if (telling->now_ms < policy->cool_until_ms)
-		holds(telling, GUARD_COOLDOWN, true, policy->cool_until_ms,
+	else if (policy_cool_until(policy) == POLICY_NEVER)
+		holds(telling, GUARD_COOLDOWN, true, POLICY_NEVER,
+		      "one bounce as long as the breach lasts, and it had "
+		      "that");
+	else if (telling->now_ms < policy_cool_until(policy))
+		holds(telling, GUARD_COOLDOWN, true, policy_cool_until(policy),
 		      "wait after the last bounce, %u failed in a row",
 		      policy->n_failed);
 	else
 		holds(telling, GUARD_COOLDOWN, false, 0,
 		      "cooldown of %s is over",
-		      span(telling->rules->cooldown_ms, text));
+		      span(policy_cooldown(policy, telling->rules), text));
 }
 
 static void judge_budget(struct telling *telling)
@@ -179,7 +206,7 @@ static void judge_budget(struct telling *telling)
 	if (policy->state == POLICY_GAVE_UP)
 		until_ms = POLICY_NEVER;
 	holds(telling, GUARD_BUDGET,
-	      (n >= rules->max_bounces && !walks_on(policy)) ||
+	      (n >= rules->max_bounces && !walks_on(telling)) ||
 	              policy->state == POLICY_GAVE_UP,
 	      until_ms, "%u of %u bounces in %s", n, rules->max_bounces,
 	      span(window_ms, text));
@@ -271,12 +298,38 @@ static void judge_people(struct telling *telling)
 		                       : "no quiet windows");
 }
 
+/* What follows on the end of a breach is no bounce: little is in its way. */
+static void judge_resolving(struct telling *telling)
+{
+	const uint32_t asked = GUARD_TARGET | GUARD_QUIET | GUARD_PERSON |
+	                       GUARD_PAUSE | GUARD_UNKNOWN | GUARD_DRY_RUN;
+
+	if (!policy_is_resolving(telling->policy))
+		return;
+	for (unsigned i = 0; i < N_POLICY_GUARDS; i++) {
+		if (!((1u << i) & asked))
+			holds(telling, 1u << i, false, 0,
+			      "does not hold what follows on the end of a "
+			      "breach");
+	}
+}
+
 /* --- sentences ----------------------------------------------------------- */
+
+/* How long it must be bad before it counts. */
+static uint64_t for_of(const struct telling *telling)
+{
+	return telling->rules->levels
+	               ? policy_level_now(telling->policy, telling->rules)
+	                         ->for_ms
+	               : telling->rules->for_ms;
+}
 
 static void tell_state(struct telling *telling)
 {
 	const struct policy *policy = telling->policy;
 	const struct explain_guard *pause = guard(telling, GUARD_PAUSE);
+	bool resolving = policy_is_resolving(policy);
 	char since[TIME_TEXT_SIZE];
 	char text[DURATION_TEXT_MAX];
 
@@ -290,18 +343,24 @@ static void tell_state(struct telling *telling)
 		break;
 	case POLICY_BREACHED:
 		say(telling, "Bad since %s, but not for %s yet.", since,
-		    span(telling->rules->for_ms, text));
+		    span(for_of(telling), text));
 		break;
 	case POLICY_WAITING:
-		say(telling, "Waits since %s to be bounced.", since);
+		say(telling,
+		    resolving ? "Good again since %s; the steps for that wait."
+		              : "Waits since %s to be bounced.",
+		    since);
 		break;
 	case POLICY_BOUNCING:
-		say(telling, "Is being bounced since %s, step %u of %u.", since,
-		    policy->step + 1u, telling->rules->n_steps);
+		say(telling,
+		    resolving ? "Good again; a step for that is at work since "
+		                "%s, %u of %u."
+		              : "Is being bounced since %s, step %u of %u.",
+		    since, rung(telling), n_rungs(telling));
 		break;
 	case POLICY_VERIFYING:
 		say(telling, "Step %u of %u was done at %s; does it help?",
-		    policy->step + 1u, telling->rules->n_steps, since);
+		    rung(telling), n_rungs(telling), since);
 		break;
 	case POLICY_COOLING:
 		say(telling, "Bad, and cools down since %s.", since);
@@ -438,6 +497,84 @@ static void tell_exit(struct telling *telling)
 	    policy_is_bad(telling->policy) ? "bad" : "not bad yet");
 }
 
+/* "the value 0", of a reading without series. */
+static const char *missing_words(const struct telling *telling)
+{
+	static const char *const words[N_POLICY_MISSING] = {
+		[POLICY_MISSING_HOLD] = "changes nothing",
+		[POLICY_MISSING_ZERO] = "counts as the value 0",
+		[POLICY_MISSING_LAST] = "counts as the last value",
+		[POLICY_MISSING_BREACH] = "counts as a breach",
+	};
+
+	return words[telling->rules->levels->missing];
+}
+
+/* The hard limit is crossed, and not for long enough yet. */
+static void tell_next_level(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	const struct policy_level *hard =
+		&telling->rules->levels->level[POLICY_LEVEL_HARD];
+	uint64_t due_ms = policy_level_due(policy, telling->rules);
+	char limit[THRESHOLD_TEXT_MAX];
+	char when[TIME_TEXT_SIZE];
+
+	if (policy->level != POLICY_LEVEL_SOFT || due_ms == POLICY_NEVER)
+		return;
+	say(telling, "Hard at %s if it stays %s.",
+	    at(telling, MAX(due_ms, telling->now_ms), when),
+	    threshold_format(&hard->limit, limit));
+}
+
+static void tell_value(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	const struct policy_level *level =
+		policy_level_now(policy, telling->rules);
+	const char *word = level_word(telling);
+	uint64_t since_ms = policy->level == POLICY_LEVEL_HARD
+	                            ? policy->beyond_ms[POLICY_LEVEL_HARD]
+	                            : policy->bad_since_ms;
+	char value[VALUE_TEXT_MAX];
+	char limit[THRESHOLD_TEXT_MAX];
+	char clear[THRESHOLD_TEXT_MAX] = "";
+	char since[TIME_TEXT_SIZE];
+
+	if (policy->missing)
+		say(telling, "No series at the source, which %s.",
+		    missing_words(telling));
+	if (!policy->has_value)
+		return;
+	(void)threshold_format(&level->limit, limit);
+	if (level->has_clear)
+		(void)threshold_format(&level->clear, clear);
+	if (!policy_is_bad(policy) || since_ms == POLICY_NEVER)
+		say(telling, "%s %s, threshold %s: good.",
+		    policy->missing ? "Last value" : "Value",
+		    value_format(policy->value, value), limit);
+	else
+		say(telling, "%s %s, threshold %s%s%s%s: %s since %s%s%s.",
+		    policy->missing ? "Last value" : "Value",
+		    value_format(policy->value, value), limit, word ? " (" : "",
+		    word ? word : "", word ? ")" : "",
+		    policy_breach_words(policy), at(telling, since_ms, since),
+		    clear[0] ? ", until it is " : "", clear);
+	tell_next_level(telling);
+}
+
+static void tell_alert(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	char since[TIME_TEXT_SIZE];
+
+	if (policy_is_bad(policy))
+		say(telling, "The alert fires, here since %s.",
+		    at(telling, policy->bad_since_ms, since));
+	else
+		say(telling, "The alert is resolved.");
+}
+
 static void tell_observation(struct telling *telling)
 {
 	const struct observation *last = &telling->monitor->last;
@@ -448,6 +585,11 @@ static void tell_observation(struct telling *telling)
 	char limit[DURATION_TEXT_MAX];
 
 	(void)span(telling->rules->max_age_ms, limit);
+	if (telling->rules->levels && (last->kind == OBSERVATION_VALUE ||
+	                               last->kind == OBSERVATION_MISSING)) {
+		tell_value(telling);
+		return;
+	}
 	switch (last->kind) {
 	case OBSERVATION_AGE:
 		say(telling, "Last push %s ago, limit %s: %s.",
@@ -478,8 +620,10 @@ static void tell_observation(struct telling *telling)
 		    policy_is_bad(telling->policy) ? "too long"
 		                                   : "not bad yet");
 		break;
-	case OBSERVATION_VALUE:
 	case OBSERVATION_ALERT:
+		tell_alert(telling);
+		return;
+	case OBSERVATION_VALUE:
 	case N_OBSERVATION_KINDS:
 	case OBSERVATION_UNKNOWN:
 	default:
@@ -625,34 +769,81 @@ static void next_of_pause(struct telling *telling)
 		     at(telling, pause->until_ms, when));
 }
 
+/* Of what is neither pushed nor a container. */
+static bool is_of_no_age(const struct telling *telling)
+{
+	return telling->rules->levels || telling->policy->alert;
+}
+
+static void next_of_good(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	uint64_t limit_ms = limit_passes(telling);
+	char when[TIME_TEXT_SIZE];
+
+	if (is_container(telling))
+		next_of_container(telling);
+	else if (policy->state == POLICY_STARTING)
+		next(telling, POLICY_NEVER, "the first observation decides");
+	else if (is_of_no_age(telling))
+		next(telling, POLICY_NEVER, "nothing as long as it stays so");
+	else
+		next(telling, limit_ms,
+		     policy->missing
+		             ? "breach at %s if it is not listed before"
+		             : "breach at %s if nothing is pushed before",
+		     at(telling, limit_ms, when));
+}
+
+static void next_of_breached(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	uint64_t for_ms = policy->bad_since_ms + telling->rules->for_ms;
+	char when[TIME_TEXT_SIZE];
+
+	if (telling->rules->levels)
+		for_ms = policy_level_due(policy, telling->rules);
+	if (for_ms == POLICY_NEVER || for_ms <= telling->now_ms)
+		next(telling, POLICY_NEVER,
+		     "bounce if the next reading is bad, too");
+	else
+		next(telling, for_ms, "bounce at %s if it stays bad",
+		     at(telling, for_ms, when));
+}
+
+static void next_of_cooling(struct telling *telling)
+{
+	const struct policy *policy = telling->policy;
+	uint64_t until_ms = policy_cool_until(policy);
+	char when[TIME_TEXT_SIZE];
+
+	if (n_rungs(telling) == 0)
+		next(telling, POLICY_NEVER, "nothing: this level has no steps");
+	else if (until_ms == POLICY_NEVER)
+		next(telling, POLICY_NEVER,
+		     "nothing until it is good again: one bounce for one "
+		     "breach");
+	else if (until_ms <= telling->now_ms)
+		next(telling, POLICY_NEVER, "the next reading decides");
+	else
+		next(telling, until_ms, "bounce at %s if it is still bad",
+		     at(telling, until_ms, when));
+}
+
 static void tell_next(struct telling *telling)
 {
 	const struct policy *policy = telling->policy;
 	const struct policy_rules *rules = telling->rules;
-	uint64_t for_ms = policy->bad_since_ms + rules->for_ms;
 	uint64_t verify_ms = policy->ended_ms + rules->verify_ms;
-	uint64_t limit_ms = limit_passes(telling);
 	char when[TIME_TEXT_SIZE];
 
 	switch (policy->state) {
 	case POLICY_STARTING:
 	case POLICY_GOOD:
-		if (is_container(telling))
-			next_of_container(telling);
-		else if (policy->state == POLICY_STARTING)
-			next(telling, POLICY_NEVER,
-			     "the first observation decides");
-		else
-			next(telling, limit_ms,
-			     policy->missing
-			             ? "breach at %s if it is not listed before"
-			             : "breach at %s if nothing is pushed "
-			               "before",
-			     at(telling, limit_ms, when));
+		next_of_good(telling);
 		break;
 	case POLICY_BREACHED:
-		next(telling, for_ms, "bounce at %s if it stays bad",
-		     at(telling, for_ms, when));
+		next_of_breached(telling);
 		break;
 	case POLICY_WAITING:
 		next_of_waiting(telling);
@@ -666,15 +857,13 @@ static void tell_next(struct telling *telling)
 			break;
 		}
 		next(telling, verify_ms, "%s at %s if it is not good before",
-		     policy->step + 1 < telling->rules->n_steps
+		     rung(telling) < n_rungs(telling)
 		             ? "the next step"
 		             : "the bounce did not help",
 		     at(telling, verify_ms, when));
 		break;
 	case POLICY_COOLING:
-		next(telling, policy->cool_until_ms,
-		     "bounce at %s if it is still bad",
-		     at(telling, policy->cool_until_ms, when));
+		next_of_cooling(telling);
 		break;
 	case POLICY_GAVE_UP:
 		next(telling, POLICY_NEVER,
@@ -738,13 +927,16 @@ void explain(const struct supervisor *supervisor, const struct monitor *monitor,
 	judge_budget(&telling);
 	judge_world(&telling);
 	judge_people(&telling);
+	judge_resolving(&telling);
 	tell_state(&telling);
 	tell_observation(&telling);
 	tell_guards(&telling);
 	tell_next(&telling);
 	say(&telling, "Next: %.300s.", out->next);
+	if (monitor->rules->n_steps == 0)
+		return;
 	if (monitor->policy.state == POLICY_VERIFYING &&
-	    step + 1 < monitor->rules->n_steps)
+	    rung(&telling) < n_rungs(&telling))
 		step++;
 	say(&telling, "%s: %.300s.",
 	    monitor->policy.state == POLICY_BOUNCING ? "At work"

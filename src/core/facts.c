@@ -70,7 +70,7 @@ struct facts *facts_copy(const struct facts *facts)
 	size_t n = labels.n_labels + annotations.n_labels;
 	struct facts *copy =
 		mem_alloc(sizeof(*copy) + n * sizeof(struct label) +
-	                  labels.n_text + annotations.n_text + value.n);
+	                  labels.n_text + annotations.n_text + value.n + 1);
 	struct label *rows;
 	char *at;
 
@@ -88,6 +88,7 @@ struct facts *facts_copy(const struct facts *facts)
 		.n_annotations = annotations.n_labels,
 		.value = put(&at, value),
 	};
+	*at = '\0';
 	return copy;
 }
 

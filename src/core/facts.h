@@ -25,7 +25,8 @@ struct facts {
 	struct slice value; /* of an alert, in words; empty: it has none */
 };
 
-/* One block of memory (mem_free); NULL: out of memory. */
+/* One block of memory (mem_free), in which `value` ends with a NUL. NULL: out of
+ * memory. */
 struct facts *facts_copy(const struct facts *facts) MUST_CHECK;
 
 /* Would a copy of one be as good as one of the other? */

@@ -6,8 +6,9 @@
 #include "core/policy_private.h"
 
 /* A step that does nothing costs nothing, and must not be tried in a circle. */
-#define NOTHING_WAIT_MS 1000
-#define DRY_RUN_WAIT_MS 60000 /* until it is said again */
+#define NOTHING_WAIT_MS      1000
+#define NOTHING_WAIT_ONCE_MS 60000
+#define DRY_RUN_WAIT_MS      60000 /* until it is said again */
 
 #define BIT(state) (1u << POLICY_##state)
 
@@ -22,15 +23,18 @@ static const uint16_t edges[N_POLICY_STATES] = {
 	[POLICY_BREACHED] = BIT(BOUNCING) | BIT(GOOD) | BIT(WAITING) |
 	                    BIT(COOLING) | BIT(GAVE_UP) | BIT(UNKNOWN) |
 	                    BIT(PAUSED),
-	[POLICY_WAITING] =
-		BIT(GOOD) | BIT(BOUNCING) | BIT(UNKNOWN) | BIT(PAUSED),
+	/* to itself, as from COOLING: at another level */
+	[POLICY_WAITING] = BIT(GOOD) | BIT(WAITING) | BIT(BOUNCING) |
+	                   BIT(COOLING) | BIT(GAVE_UP) | BIT(UNKNOWN) |
+	                   BIT(PAUSED),
 	[POLICY_BOUNCING] = BIT(GOOD) | BIT(WAITING) | BIT(VERIFYING) |
 	                    BIT(COOLING) | BIT(GAVE_UP) | BIT(PAUSED),
 	[POLICY_VERIFYING] = BIT(BOUNCING) | BIT(GOOD) | BIT(WAITING) |
 	                     BIT(COOLING) | BIT(GAVE_UP) | BIT(UNKNOWN) |
 	                     BIT(PAUSED),
 	[POLICY_COOLING] = BIT(BOUNCING) | BIT(GOOD) | BIT(WAITING) |
-	                   BIT(GAVE_UP) | BIT(UNKNOWN) | BIT(PAUSED),
+	                   BIT(COOLING) | BIT(GAVE_UP) | BIT(UNKNOWN) |
+	                   BIT(PAUSED),
 	[POLICY_GAVE_UP] =
 		BIT(BOUNCING) | BIT(GOOD) | BIT(UNKNOWN) | BIT(PAUSED),
 	[POLICY_UNKNOWN] = BIT(BOUNCING) | BIT(STARTING) | BIT(GOOD) |
@@ -80,6 +84,9 @@ void policy_init(struct policy *policy, uint64_t now_ms)
 		.ended_ms = POLICY_NEVER,
 		.run_ms = POLICY_NO_RUN,
 		.bounced_run_ms = POLICY_NO_RUN,
+		.beyond_ms = { POLICY_NEVER, POLICY_NEVER },
+		.level = POLICY_LEVEL_NONE,
+		.due = POLICY_LADDER_NONE,
 	};
 }
 
@@ -111,48 +118,71 @@ void turn_hold(struct turn *turn, uint32_t held)
 
 /* --- where bad leads ---------------------------------------------------- */
 
-/* From the top of the ladder: may a new bounce begin? */
+/* With compat nothing but a reading decides. */
+static void wake_at(struct turn *turn, uint64_t at_ms)
+{
+	turn->policy->deadline_ms = turn_is_compat(turn) ? POLICY_NEVER : at_ms;
+}
+
+static bool gave_up(struct turn *turn)
+{
+	if (!policy_budget_spent(turn))
+		return false;
+	turn_move(turn, POLICY_GAVE_UP, "budget of bounces is spent");
+	turn_hold(turn, GUARD_BUDGET);
+	return true;
+}
+
+/* Enters COOLING, or stays there: of the same ladder it was said already. */
+static void rest(struct turn *turn, bool said, uint32_t held,
+                 const char *reason)
+{
+	if (turn->policy->state == POLICY_COOLING && said)
+		return;
+	turn_move(turn, POLICY_COOLING, reason);
+	turn_hold(turn, held);
+}
+
+/* From the top of its ladder: may a new bounce begin? */
 static void want_bounce(struct turn *turn, const char *reason)
 {
 	struct policy *policy = turn->policy;
+	enum policy_ladder ladder = policy_ladder_wanted(turn);
+	bool said = policy->ladder == ladder;
 
-	policy->step = 0;
-	if (policy_budget_spent(turn)) {
-		turn_move(turn, POLICY_GAVE_UP, "budget of bounces is spent");
-		turn_hold(turn, GUARD_BUDGET);
-	} else if (turn->now_ms < policy->cool_until_ms) {
-		if (policy->state != POLICY_COOLING) {
-			turn_move(turn, POLICY_COOLING,
-			          "cooldown since the last bounce");
-			turn_hold(turn, GUARD_COOLDOWN);
-		}
-		policy->deadline_ms = policy->cool_until_ms;
+	policy_ladder_enter(turn, ladder);
+	if (policy_ladder_of(turn->rules, ladder).n == 0) {
+		rest(turn, said, 0, "this level has no steps");
+		policy->deadline_ms = POLICY_NEVER;
+	} else if (gave_up(turn)) {
+		return;
+	} else if (turn->now_ms < policy_cool_until(policy)) {
+		rest(turn, said, GUARD_COOLDOWN,
+		     "cooldown since the last bounce");
+		policy->deadline_ms = policy_cool_until(policy);
 	} else {
 		turn_move(turn, POLICY_WAITING, reason);
 	}
 }
 
 /* The bounce is over and nothing is left to try in it. */
-static void bounce_failed(struct turn *turn, const char *reason)
+static void bounce_failed(struct turn *turn, bool acted, const char *reason)
 {
 	struct policy *policy = turn->policy;
 
 	policy->n_failed++;
-	policy->step = 0;
-	policy_cool_down(turn);
-	if (policy_budget_spent(turn)) {
-		turn_move(turn, POLICY_GAVE_UP, "budget of bounces is spent");
-		turn_hold(turn, GUARD_BUDGET);
+	policy_ladder_enter(turn, policy->ladder);
+	policy_cool_down(turn, acted);
+	if (gave_up(turn))
 		return;
-	}
 	turn_move(turn, POLICY_COOLING, reason);
 	turn_hold(turn, GUARD_COOLDOWN);
-	policy->deadline_ms = policy->cool_until_ms;
+	wake_at(turn, policy_cool_until(policy));
 }
 
 static bool next_step(struct turn *turn, const char *reason)
 {
-	if (turn->policy->step + 1 >= turn->rules->n_steps)
+	if (!policy_has_next_step(turn))
 		return false;
 	turn->policy->step++;
 	turn_move(turn, POLICY_WAITING, reason);
@@ -161,27 +191,112 @@ static bool next_step(struct turn *turn, const char *reason)
 
 /* Has the source spoken since the last step ended? What it said before does
  * not tell whether another one is needed. */
-static bool step_is_judged(const struct policy *policy)
+static bool step_is_judged(const struct turn *turn)
 {
-	return policy->step == 0 || policy->known_ms >= policy->ended_ms;
+	const struct policy *policy = turn->policy;
+
+	return turn_at_first_step(turn) || policy_is_resolving(policy) ||
+	       policy->known_ms >= policy->ended_ms;
+}
+
+/* True: its time is over, and it is at the end of its ladder. */
+static bool verify_is_over(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+
+	if (turn->now_ms < policy->ended_ms + turn->rules->verify_ms &&
+	    !turn->answered) {
+		wake_at(turn, policy->ended_ms + turn->rules->verify_ms);
+		return false;
+	}
+	if (next_step(turn, "step did not help, next one"))
+		return false;
+	turn->commands.useless = true;
+	bounce_failed(turn, true, "bounce did not help");
+	return true;
 }
 
 static void verify_bad(struct turn *turn)
 {
 	struct policy *policy = turn->policy;
 
-	if (turn->now_ms < policy->ended_ms + turn->rules->verify_ms &&
-	    !turn->answered) {
-		policy->deadline_ms = policy->ended_ms + turn->rules->verify_ms;
+	if (verify_is_over(turn) && policy->state == POLICY_COOLING &&
+	    turn->now_ms >= policy_cool_until(policy))
+		want_bounce(turn, "still bad after the bounce");
+}
+
+/* What was begun of the other level's ladder is over: the step up says that it
+ * did not help, the step down that it did, as far as it could. */
+static void change_ladder(struct turn *turn, const char *reason)
+{
+	struct policy *policy = turn->policy;
+	bool begun =
+		policy->state == POLICY_VERIFYING ||
+		(policy->state == POLICY_WAITING && !turn_at_first_step(turn));
+	bool up = policy->level == POLICY_LEVEL_HARD;
+
+	turn->commands.useless = begun && up;
+	turn->commands.recovered = begun && !up;
+	policy->n_failed = 0;
+	want_bounce(turn, reason);
+}
+
+/* Another level is active than that whose ladder is walked. */
+static bool is_other_level(const struct turn *turn)
+{
+	return turn->rules->levels && !turn_is_compat(turn) &&
+	       turn->policy->ladder != policy_ladder_wanted(turn);
+}
+
+/* Bad, in a state in which a bounce was wanted before. */
+static void still_bad(struct turn *turn, const char *reason)
+{
+	struct policy *policy = turn->policy;
+
+	/* after an order, or our own restart: `for` is not over */
+	if (turn->rules->levels && !policy_level_is_due(turn))
+		return;
+	if (is_other_level(turn))
+		change_ladder(turn, reason);
+	else if (policy->state == POLICY_VERIFYING)
+		verify_bad(turn);
+	else if (policy->state == POLICY_COOLING)
+		want_bounce(turn, "cooldown is over and still bad");
+}
+
+/* The steps for the end of a breach are walked to their own end, if one has
+ * begun; else they are taken back. */
+static bool walks_on_resolving(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+
+	if (!policy_is_resolving(policy))
+		return false;
+	if (policy->state == POLICY_WAITING && turn_at_first_step(turn)) {
+		policy_ladder_leave(turn);
+		turn_move(turn, POLICY_GOOD, "bad again");
+		return false;
+	}
+	if (policy->state == POLICY_WAITING)
+		turn->commands.ask_guards = true;
+	return policy->state == POLICY_WAITING ||
+	       policy->state == POLICY_BOUNCING;
+}
+
+static void begin_breach(struct turn *turn, const char *reason)
+{
+	struct policy *policy = turn->policy;
+
+	if (policy_level_is_due(turn)) {
+		want_bounce(turn, reason);
 		return;
 	}
-	if (next_step(turn, "step did not help, next one"))
-		return;
-	turn->commands.useless = true;
-	bounce_failed(turn, "bounce did not help");
-	if (policy->state == POLICY_COOLING &&
-	    turn->now_ms >= policy->cool_until_ms)
-		want_bounce(turn, "still bad after the bounce");
+	if (policy->state != POLICY_BREACHED)
+		turn_move(turn, POLICY_BREACHED, reason);
+	policy->deadline_ms =
+		turn->rules->levels
+			? POLICY_NEVER /* policy_level.c's */
+			: policy->bad_since_ms + turn->rules->for_ms;
 }
 
 void policy_observed_bad(struct turn *turn, const char *reason)
@@ -190,30 +305,23 @@ void policy_observed_bad(struct turn *turn, const char *reason)
 
 	if (policy->bad_since_ms == POLICY_NEVER)
 		policy->bad_since_ms = turn->now_ms;
+	if (walks_on_resolving(turn))
+		return;
 
 	switch (policy->state) {
 	case POLICY_STARTING:
 	case POLICY_GOOD:
 	case POLICY_BREACHED:
-		if (turn->now_ms < policy->bad_since_ms + turn->rules->for_ms) {
-			if (policy->state != POLICY_BREACHED)
-				turn_move(turn, POLICY_BREACHED, reason);
-			policy->deadline_ms =
-				policy->bad_since_ms + turn->rules->for_ms;
-		} else {
-			want_bounce(turn, reason);
-		}
+		begin_breach(turn, reason);
 		break;
 	case POLICY_VERIFYING:
-		verify_bad(turn);
-		break;
 	case POLICY_COOLING:
-		want_bounce(turn, "cooldown is over and still bad");
+	case POLICY_WAITING:
+		still_bad(turn, reason);
 		break;
 	case POLICY_BOUNCING:
 		policy->good_seen = false;
 		break;
-	case POLICY_WAITING:
 	case POLICY_GAVE_UP:
 	case POLICY_UNKNOWN:
 	case POLICY_PAUSED:
@@ -223,18 +331,121 @@ void policy_observed_bad(struct turn *turn, const char *reason)
 	turn->commands.ask_guards |= policy->state == POLICY_WAITING;
 }
 
+/* --- … when the original decides ---------------------------------------- */
+
+static void begin_due(struct turn *turn, enum policy_ladder ladder,
+                      const char *reason)
+{
+	policy_ladder_enter(turn, ladder);
+	if (policy_ladder_of(turn->rules, ladder).n == 0)
+		rest(turn, false, 0, "this level has no steps");
+	else if (!gave_up(turn))
+		turn_move(turn, POLICY_WAITING, reason);
+	turn->commands.ask_guards = turn->policy->state == POLICY_WAITING;
+}
+
+static void note_bad(struct turn *turn)
+{
+	if (turn->policy->bad_since_ms == POLICY_NEVER)
+		turn->policy->bad_since_ms = turn->now_ms;
+}
+
+void policy_observed_due(struct turn *turn, enum policy_ladder first,
+                         const char *reason)
+{
+	struct policy *policy = turn->policy;
+
+	note_bad(turn);
+	if (walks_on_resolving(turn) || policy->state == POLICY_GAVE_UP)
+		return;
+	if (policy->state == POLICY_WAITING) {
+		if (policy->ladder != first)
+			policy->due = (uint8_t)first;
+		turn->commands.ask_guards = true;
+		return;
+	}
+	if (policy->state == POLICY_VERIFYING) {
+		turn->commands.useless = true;
+		policy->n_failed++;
+	}
+	begin_due(turn, first, reason);
+}
+
+void policy_observed_not_due(struct turn *turn, const char *reason)
+{
+	struct policy *policy = turn->policy;
+
+	note_bad(turn);
+	if (walks_on_resolving(turn))
+		return;
+	if (policy->state == POLICY_WAITING)
+		turn->commands.ask_guards = true;
+	else if (policy->state == POLICY_VERIFYING)
+		(void)verify_is_over(turn);
+	else if (policy->state != POLICY_STARTING &&
+	         policy->state != POLICY_GOOD)
+		return;
+	else if (turn->now_ms < policy_cool_until(policy))
+		rest(turn, false, GUARD_COOLDOWN,
+		     "cooldown since the last bounce");
+	else
+		turn_move(turn, POLICY_BREACHED, reason);
+}
+
+/* What is due behind the ladder that has just ended, if that is over. */
+static void follow_due(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+	enum policy_ladder due = (enum policy_ladder)policy->due;
+
+	if (due == POLICY_LADDER_NONE || (policy->state != POLICY_VERIFYING &&
+	                                  policy->state != POLICY_COOLING))
+		return;
+	policy->due = POLICY_LADDER_NONE;
+	turn->commands.useless |= policy->state == POLICY_VERIFYING;
+	begin_due(turn, due, "the other level is due, too");
+}
+
 /* --- where good leads --------------------------------------------------- */
+
+/* Good again after a bounce: are there steps for that? */
+static void begin_resolved(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+
+	if (!policy->bounced || policy->state != POLICY_GOOD)
+		return;
+	if (turn->rules->n_resolved == 0) { /* any more */
+		policy->bounced = false;
+		return;
+	}
+	policy_ladder_enter(turn, POLICY_LADDER_RESOLVED);
+	turn_move(turn, POLICY_WAITING, "good again, there are steps for that");
+	turn->commands.ask_guards = true;
+}
+
+static void not_bad(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+
+	policy->bad_since_ms = POLICY_NEVER;
+	policy->breach = POLICY_BREACH_NONE;
+	if (!turn_is_compat(turn))
+		policy_level_reset(policy);
+	policy_level_release(policy, POLICY_LEVEL_SOFT);
+	policy_level_release(policy, POLICY_LEVEL_HARD);
+}
 
 void policy_observed_good(struct turn *turn)
 {
 	struct policy *policy = turn->policy;
 	const char *reason = "good again";
 
-	policy->bad_since_ms = POLICY_NEVER;
-	policy->breach = POLICY_BREACH_NONE;
+	not_bad(turn);
 	switch (policy->state) {
 	case POLICY_GOOD:
 		policy->n_failed = 0; /* a bounce's end may have been quiet */
+		begin_resolved(turn);
 		return;
 	case POLICY_PAUSED:
 	case POLICY_UNKNOWN:
@@ -242,7 +453,8 @@ void policy_observed_good(struct turn *turn)
 		return;
 	case POLICY_BOUNCING:
 		policy->good_seen = true;
-		turn->commands.cancel = !policy->ordered;
+		turn->commands.cancel =
+			!policy->ordered && !policy_is_resolving(policy);
 		return;
 	case POLICY_VERIFYING:
 		turn->commands.recovered = true;
@@ -251,21 +463,27 @@ void policy_observed_good(struct turn *turn)
 	case POLICY_GAVE_UP:
 		policy->n_bounces = 0;
 		policy->cool_until_ms = 0;
+		policy->hard_cool_until_ms = 0;
 		reason = "good again, released";
 		break;
 	case POLICY_STARTING:
 		reason = "good";
 		break;
 	case POLICY_WAITING: /* for the next step: the one before helped */
-		turn->commands.recovered = policy->step > 0;
+		if (policy_is_resolving(policy)) {
+			turn->commands.ask_guards = true;
+			return;
+		}
+		turn->commands.recovered = !turn_at_first_step(turn);
 		break;
 	case POLICY_BREACHED:
 	case POLICY_COOLING:
 		break;
 	}
 	policy->n_failed = 0;
-	policy->step = 0;
+	policy_ladder_leave(turn);
 	turn_move(turn, POLICY_GOOD, reason);
+	begin_resolved(turn);
 }
 
 void policy_observed_missing(struct turn *turn)
@@ -275,20 +493,16 @@ void policy_observed_missing(struct turn *turn)
 	if (policy->state != POLICY_BREACHED && policy->state != POLICY_WAITING)
 		return;
 	policy->bad_since_ms = POLICY_NEVER;
-	policy->step = 0;
+	policy_ladder_leave(turn);
 	turn_move(turn, POLICY_GOOD, "missing, but not for long yet");
-}
-
-static void not_bad(struct turn *turn)
-{
-	turn->policy->bad_since_ms = POLICY_NEVER;
-	turn->policy->breach = POLICY_BREACH_NONE;
 }
 
 static void quiet_end(struct turn *turn, const char *reason)
 {
 	not_bad(turn);
-	turn->policy->step = 0;
+	if (turn_is_compat(turn))
+		policy_level_reset(turn->policy);
+	policy_ladder_leave(turn);
 	turn_move(turn, POLICY_GOOD, reason);
 }
 
@@ -301,7 +515,8 @@ static bool stops(const struct turn *turn, unsigned step)
 /* Is the present step there for what the one before it has stopped? */
 static bool is_for_stopped(const struct turn *turn)
 {
-	return turn->policy->step > 0 && stops(turn, turn->policy->step - 1u);
+	return !turn_at_first_step(turn) &&
+	       stops(turn, turn->policy->step - 1u);
 }
 
 /* What a step has stopped says nothing any more: the next one is for it. */
@@ -333,6 +548,11 @@ void policy_observed_nothing(struct turn *turn, bool starting)
 {
 	struct policy *policy = turn->policy;
 
+	/* who was good again, and is gone: the steps for that go on */
+	if (policy_is_resolving(policy)) {
+		turn->commands.ask_guards = policy->state == POLICY_WAITING;
+		return;
+	}
 	switch (policy->state) {
 	case POLICY_STARTING:
 		if (!starting)
@@ -344,7 +564,7 @@ void policy_observed_nothing(struct turn *turn, bool starting)
 			turn->commands.ask_guards = true;
 			break;
 		}
-		turn->commands.useless = policy->step > 0;
+		turn->commands.useless = !turn_at_first_step(turn);
 		quiet_end(turn, starting ? "started anew, not bad yet"
 		                         : "nothing to judge any more");
 		break;
@@ -372,33 +592,85 @@ void policy_observed_nothing(struct turn *turn, bool starting)
 
 /* --- the other events --------------------------------------------------- */
 
+/* Should we not live to see its end, it counts from now. */
+static void cool_from_now(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+	uint64_t cooldown_ms = policy_cooldown(policy, turn->rules);
+
+	if (turn_is_compat(turn) || policy_is_resolving(policy))
+		return;
+	*policy_cool_slot(policy) = turn->rules->levels && cooldown_ms == 0
+	                                    ? POLICY_NEVER
+	                                    : turn->now_ms + cooldown_ms;
+}
+
 static void run_step(struct turn *turn)
 {
-	/* should we not live to see its end */
-	turn->policy->cool_until_ms = turn->now_ms + turn->rules->cooldown_ms;
-	turn->policy->bounced_run_ms = turn->policy->run_ms;
-	turn->policy->bounced_run_ended = turn->policy->run_ended;
+	struct policy *policy = turn->policy;
+
+	cool_from_now(turn);
+	policy->run_was_bad = policy_is_bad(policy);
+	policy->bounced_run_ms = policy->run_ms;
+	policy->bounced_run_ended = policy->run_ended;
 	turn->commands.run_step = true;
 }
 
-static void guards(struct turn *turn, const struct policy_event *event)
+/* The outer guards that hold what has to be done when it is good again: it is
+ * no bounce, so nothing but the target and people are in its way. */
+#define RESOLVED_GUARDS (GUARD_TARGET | GUARD_QUIET | GUARD_PERSON)
+
+/* Holds back the start of a bounce; with the moment at which it is over. */
+static uint32_t inner_guards(struct turn *turn)
 {
 	struct policy *policy = turn->policy;
-	uint32_t held = event->held;
 	uint64_t grace_end_ms =
 		policy->created_ms + turn->rules->start_grace_ms;
+	uint32_t held = 0;
 
-	if (policy->state != POLICY_WAITING || !step_is_judged(policy))
-		return;
 	if (turn->now_ms < grace_end_ms) {
 		held |= GUARD_GRACE;
 		policy->deadline_ms = grace_end_ms;
 	}
 	/* a step that was paused over may have ended since it waits */
-	if (policy->step == 0 && turn->now_ms < policy->cool_until_ms) {
+	if (turn_at_first_step(turn) && !turn_is_compat(turn) &&
+	    turn->now_ms < policy_cool_until(policy)) {
 		held |= GUARD_COOLDOWN;
-		policy->deadline_ms = MAX(grace_end_ms, policy->cool_until_ms);
+		policy->deadline_ms =
+			MAX(grace_end_ms, policy_cool_until(policy));
 	}
+	return held;
+}
+
+static void begin_step(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+	bool first = turn_at_first_step(turn);
+	const char *reason = first ? "bounce" : "next step of the bounce";
+
+	if (policy_is_resolving(policy)) {
+		policy->bounced = false;
+		reason = "a step for the end of the breach";
+	} else if (first) {
+		policy_budget_take(turn);
+	}
+	policy->good_seen = false;
+	run_step(turn);
+	turn_move(turn, POLICY_BOUNCING, reason);
+}
+
+static void guards(struct turn *turn, const struct policy_event *event)
+{
+	struct policy *policy = turn->policy;
+	bool resolving = policy_is_resolving(policy);
+	uint32_t held = event->held;
+
+	if (policy->state != POLICY_WAITING || !step_is_judged(turn))
+		return;
+	if (resolving)
+		held &= RESOLVED_GUARDS;
+	else
+		held |= inner_guards(turn);
 	if (event->held & GUARD_QUIET)
 		policy->deadline_ms = held & (GUARD_GRACE | GUARD_COOLDOWN)
 		                              ? MAX(policy->deadline_ms,
@@ -409,24 +681,19 @@ static void guards(struct turn *turn, const struct policy_event *event)
 	if (turn->rules->exact &&
 	    (held & ~(GUARD_GRACE | GUARD_COOLDOWN | GUARD_QUIET)))
 		turn_look_by(turn, turn->now_ms + POLICY_LOOK_AGAIN_MS);
-	if (held)
-		return;
-
-	if (policy->step == 0)
-		policy_budget_take(turn);
-	policy->good_seen = false;
-	run_step(turn);
-	turn_move(turn, POLICY_BOUNCING,
-	          policy->step == 0 ? "bounce" : "next step of the bounce");
+	if (!held)
+		begin_step(turn);
 }
 
 static void order(struct turn *turn)
 {
 	struct policy *policy = turn->policy;
+	enum policy_ladder ladder = policy_ladder_of_order(policy, turn->rules);
 
-	if (policy->state == POLICY_BOUNCING)
+	if (policy->state == POLICY_BOUNCING || ladder == POLICY_LADDER_NONE)
 		return;
-	policy->step = 0;
+	policy_ladder_enter(turn, ladder);
+	policy->due = POLICY_LADDER_NONE;
 	policy->ordered = true;
 	policy->good_seen = !policy_is_bad(policy);
 	run_step(turn);
@@ -435,22 +702,34 @@ static void order(struct turn *turn)
 		          "bounce ordered by an operator");
 }
 
+/* Without a cooldown what did nothing is tried again so soon; where a breach
+ * has one bounce, it is less urgent. */
+static uint64_t nothing_wait(const struct turn *turn)
+{
+	return turn->rules->levels &&
+	                       policy_cooldown(turn->policy, turn->rules) == 0
+	               ? NOTHING_WAIT_ONCE_MS
+	               : NOTHING_WAIT_MS;
+}
+
 /* The step did nothing to the target. */
 static void step_was_nothing(struct turn *turn, const char *reason,
                              uint32_t guard)
 {
 	struct policy *policy = turn->policy;
+	uint64_t *cool_untilp = policy_cool_slot(policy);
 
 	policy_budget_refund(turn);
-	policy->step = 0;
-	policy_cool_down(turn);
-	policy->cool_until_ms =
-		MAX(policy->cool_until_ms, turn->now_ms + NOTHING_WAIT_MS);
+	policy_ladder_enter(turn, policy->ladder);
+	policy_cool_down(turn, guard == GUARD_DRY_RUN);
+	if (!turn_is_compat(turn))
+		*cool_untilp =
+			MAX(*cool_untilp, turn->now_ms + nothing_wait(turn));
 	turn_move(turn, POLICY_COOLING, reason);
 	turn_hold(turn, guard);
-	policy->deadline_ms = policy->cool_until_ms;
+	wake_at(turn, *cool_untilp);
 	/* what would be done has been said */
-	if (guard == GUARD_DRY_RUN)
+	if (guard == GUARD_DRY_RUN && !turn_is_compat(turn))
 		policy->deadline_ms = MAX(policy->deadline_ms,
 		                          turn->now_ms + DRY_RUN_WAIT_MS);
 }
@@ -458,24 +737,69 @@ static void step_was_nothing(struct turn *turn, const char *reason,
 /* Unless a step before this one did. */
 static void bounce_never_began(struct turn *turn)
 {
-	if (turn->policy->step == 0)
-		turn->policy->cool_until_ms = 0;
+	if (policy_is_resolving(turn->policy))
+		return;
+	if (turn_at_first_step(turn) && !turn_is_compat(turn))
+		*policy_cool_slot(turn->policy) = 0;
 	policy_budget_refund(turn);
+}
+
+/* Whatever came of it, the next one follows; then it is as good as before. */
+static void resolved_step_ended(struct turn *turn, enum policy_outcome outcome)
+{
+	if (outcome != OUTCOME_CANCELLED &&
+	    next_step(turn, "next step for the end of the breach")) {
+		turn->commands.ask_guards = true;
+		return;
+	}
+	policy_ladder_leave(turn);
+	turn_move(turn, POLICY_GOOD,
+	          "the steps for the end of the breach "
+	          "are done");
+	/* what went bad meanwhile is seen now */
+	turn->commands.observe = true;
+}
+
+static void step_cancelled(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+	bool wanted = !turn->rules->levels ||
+	              (!turn_is_compat(turn) && policy_level_is_due(turn));
+
+	bounce_never_began(turn);
+	if (policy->good_seen || !wanted) {
+		quiet_end(turn, policy_is_bad(policy) ? "bounce was cancelled"
+		                                      : "good again");
+		return;
+	}
+	want_bounce(turn, "bounce was cancelled");
+	turn->commands.ask_guards = policy->state == POLICY_WAITING;
+}
+
+/* It may have done something that its end has to undo. */
+static void note_bounced(struct turn *turn, enum policy_outcome outcome)
+{
+	struct policy *policy = turn->policy;
+
+	if (turn->rules->n_resolved && policy->run_was_bad &&
+	    !policy_is_resolving(policy) &&
+	    (outcome == OUTCOME_DONE || outcome == OUTCOME_SETTLED ||
+	     outcome == OUTCOME_FAILED || outcome == OUTCOME_DRY_RUN))
+		policy->bounced = true;
 }
 
 static void step_ended(struct turn *turn, enum policy_outcome outcome)
 {
 	struct policy *policy = turn->policy;
 
-	policy->ended_ms = turn->now_ms;
 	switch (outcome) {
 	case OUTCOME_DONE:
-		policy_cool_down(turn);
+		policy_cool_down(turn, true);
 		turn_move(turn, POLICY_VERIFYING, "step done, does it help?");
-		policy->deadline_ms = turn->now_ms + turn->rules->verify_ms;
+		wake_at(turn, turn->now_ms + turn->rules->verify_ms);
 		break;
 	case OUTCOME_SETTLED:
-		policy_cool_down(turn);
+		policy_cool_down(turn, true);
 		turn->commands.recovered = true;
 		policy->n_failed = 0;
 		quiet_end(turn, "nothing is left to heal");
@@ -484,11 +808,11 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 		if (next_step(turn, "step failed, next one"))
 			turn->commands.observe = true;
 		else
-			bounce_failed(turn, "bounce failed");
+			bounce_failed(turn, false, "bounce failed");
 		break;
 	case OUTCOME_UNAVAILABLE:
 		policy_budget_refund(turn);
-		bounce_failed(turn, "runtime cannot be reached");
+		bounce_failed(turn, false, "runtime cannot be reached");
 		break;
 	case OUTCOME_LEFT_ALONE:
 		step_was_nothing(turn,
@@ -503,16 +827,7 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 		                 GUARD_HOOK);
 		break;
 	case OUTCOME_CANCELLED:
-		bounce_never_began(turn);
-		if (policy->good_seen) {
-			quiet_end(turn, policy_is_bad(policy)
-			                        ? "bounce was cancelled"
-			                        : "good again");
-		} else {
-			want_bounce(turn, "bounce was cancelled");
-			turn->commands.ask_guards =
-				policy->state == POLICY_WAITING;
-		}
+		step_cancelled(turn);
 		break;
 	}
 }
@@ -520,11 +835,37 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 /* Paused while it ran: whether it helped is not asked, but it counts. */
 static void step_ended_unheeded(struct turn *turn, enum policy_outcome outcome)
 {
-	turn->policy->ended_ms = turn->now_ms;
 	if (outcome == OUTCOME_CANCELLED)
 		bounce_never_began(turn);
 	else
-		policy_cool_down(turn);
+		policy_cool_down(turn, outcome == OUTCOME_DONE ||
+		                               outcome == OUTCOME_SETTLED);
+}
+
+static void any_step_ended(struct turn *turn, enum policy_outcome outcome)
+{
+	struct policy *policy = turn->policy;
+
+	policy->ended_ms = turn->now_ms;
+	note_bounced(turn, outcome);
+	if (policy->state != POLICY_BOUNCING) {
+		step_ended_unheeded(turn, outcome);
+	} else if (policy_is_resolving(policy)) {
+		resolved_step_ended(turn, outcome);
+	} else {
+		step_ended(turn, outcome);
+		follow_due(turn);
+		/* an alert that is resolved is not told of again */
+		if (policy->alert && policy->good_seen)
+			policy_observed_good(turn);
+		/* another level was reached meanwhile */
+		if (policy->level != POLICY_LEVEL_NONE && is_other_level(turn))
+			turn->commands.observe = true;
+	}
+	policy->ordered = false;
+	/* what was said meanwhile is not said again */
+	turn->commands.observe |=
+		turn->rules->exact && policy->state != POLICY_PAUSED;
 }
 
 static void pause_or_resume(struct turn *turn, bool pause)
@@ -536,7 +877,8 @@ static void pause_or_resume(struct turn *turn, bool pause)
 		turn_hold(turn, GUARD_PAUSE);
 	} else if (!pause && policy->state == POLICY_PAUSED) {
 		policy->bad_since_ms = POLICY_NEVER;
-		policy->step = 0;
+		policy_level_reset(policy);
+		policy_ladder_leave(turn);
 		turn_move(turn, POLICY_STARTING, "resumed");
 		turn->commands.observe = turn->rules->exact;
 	}
@@ -566,14 +908,7 @@ struct policy_commands policy_step(struct policy *policy,
 		guards(&turn, event);
 		break;
 	case POLICY_EVENT_STEP_ENDED:
-		if (policy->state == POLICY_BOUNCING)
-			step_ended(&turn, event->outcome);
-		else
-			step_ended_unheeded(&turn, event->outcome);
-		policy->ordered = false;
-		/* what was said meanwhile is not said again */
-		turn.commands.observe |=
-			rules->exact && policy->state != POLICY_PAUSED;
+		any_step_ended(&turn, event->outcome);
 		break;
 	case POLICY_EVENT_PAUSE:
 	case POLICY_EVENT_RESUME:

@@ -10,7 +10,7 @@
  *            breach            `for` over           guards agree
  *   GOOD ────────────▶ BREACHED ─────────▶ WAITING ─────────────▶ BOUNCING
  *    ▲ ▲     good         │        good      │ ▲                     │ step ended
- *    │ └──────────────────┴──────────────────┘ │ next step           ▼
+ *    │ └──────────────────┴──────────────────┘ │ next step, level    ▼
  *    │ good: recovered                         ├──────────────── VERIFYING
  *    ├─────────────────────────────────────────┼─────────────────────┤
  *    │ good                        wait is over│  not good in time,  ▼
@@ -47,6 +47,36 @@
  *   - Where a source was not there to hear (away_ms), that time does not count,
  *     and the limits are longer by start_grace: who pushed in vain has that
  *     long to do it again.
+ *
+ * A value has one or two *levels*, soft and hard, each with a limit, a `for`, a
+ * cooldown and a ladder of its own: a part of the monitor's array of steps.
+ *
+ *                 soft is crossed in two readings, and for `for`
+ *     no level ─────────────────────────────────────────────▶ soft
+ *        ▲  not crossed: good                    hard, too: ▲│
+ *        └───────────────────────────────────── hard ◀──────┘▼ counted from the
+ *                                      only soft is: back        first reading
+ *                                                                with soft on
+ *
+ *   - Another level is another ladder, from its top: what waits, verifies or
+ *     cools down changes over (to WAITING; to COOLING while the level's own
+ *     cooldown lasts, or if it has no steps); a step that runs ends first.
+ *     Never two steps at once.
+ *   - A repeat comes strictly after the level's cooldown. A cooldown of 0 is
+ *     one bounce as long as the breach of the level lasts; one that failed is
+ *     tried again, later each time.
+ *   - A breach ends when the limit is not crossed any more, or, with `clear`,
+ *     when that is. NaN is never a breach.
+ *   - A reading without series is what `missing` says; one that failed is
+ *     *unknown*, as with everything.
+ *   - With `compat` the original's machine says at each reading which ladders
+ *     are due (policy_compat.c); it knows no deadlines, and outages run on.
+ *
+ * Where there are steps for it, they are walked once when it is good again after
+ * a bounce: GOOD, WAITING, BOUNCING, to the end whatever they return, and GOOD
+ * again. That is no bounce: it costs nothing, waits for the target and for quiet
+ * windows alone, and nothing is verified. A breach before the first of them
+ * began takes them back; one after it is seen when the last has ended.
  *
  * An operator's order starts a bounce from any state but BOUNCING, whatever the
  * guards say, and costs no budget. In PAUSED only the first step is run, and it
@@ -93,6 +123,21 @@ enum policy_level_name {
 	POLICY_LEVEL_SOFT, /* the only one, of a plain threshold */
 	POLICY_LEVEL_HARD,
 	N_POLICY_LEVELS,
+	POLICY_LEVEL_NONE = N_POLICY_LEVELS,
+};
+
+/* Parts of the monitor's array of steps. */
+enum policy_ladder {
+	POLICY_LADDER_SOFT, /* the only one, of all but values */
+	POLICY_LADDER_HARD,
+	POLICY_LADDER_RESOLVED,
+	N_POLICY_LADDERS,
+	POLICY_LADDER_NONE = N_POLICY_LADDERS,
+};
+
+struct policy_ladder_range {
+	uint8_t first;
+	uint8_t n; /* 0: it has no steps */
 };
 
 /* One limit of a value, and what is done beyond it. */
@@ -128,7 +173,8 @@ struct policy_rules {
 	                      not held against it; 0: none */
 	uint32_t backoff_percent; /* growth per failed bounce: 200 doubles */
 	uint8_t max_bounces;      /* per window, then gave up; 0: no limit */
-	uint8_t n_steps;          /* of the ladder, at least one */
+	uint8_t n_steps;          /* of all ladders, at least one unless levels
+	                             are only told of */
 	uint8_t first_resolved;   /* steps that are walked when it is good
 	                             again after a bounce: a part of the
 	                             monitor's, behind all ladders */
@@ -180,6 +226,10 @@ enum policy_breach {
 	POLICY_BREACH_RUNTIME,   /* it began and does not end */
 	POLICY_BREACH_UNHEALTHY, /* its check fails */
 	POLICY_BREACH_EXITED,    /* it ended, max_age_ms ago or more */
+	POLICY_BREACH_ALERT,     /* an alert of others fires */
+	POLICY_BREACH_VALUE,     /* the first of those of values: by side and
+	                            level, see policy_level.c */
+	POLICY_BREACH_VALUE_LAST = POLICY_BREACH_VALUE + 14,
 	N_POLICY_BREACHES,
 };
 
@@ -235,8 +285,19 @@ struct policy {
 	int64_t run_ms;         /* start, or end, of the container's last run
 	                           that was seen; POLICY_NO_RUN: not known */
 	int64_t bounced_run_ms; /* the same, when the last step was asked for */
-	uint64_t cool_until_ms; /* 0: no cooldown */
-	uint8_t step;           /* present place on the ladder */
+	uint64_t
+		cool_until_ms; /* 0: no cooldown; NEVER: as long as it is bad */
+	uint64_t hard_cool_until_ms;         /* of the hard level */
+	uint64_t beyond_ms[N_POLICY_LEVELS]; /* since when the value counts as
+	                                        beyond the limit, or NEVER */
+	double value;                        /* the last one */
+	bool has_value;                      /* there was one */
+	uint8_t level;          /* enum policy_level_name: what is active */
+	uint8_t ladder;         /* enum policy_ladder: what is, or would be,
+	                           walked */
+	uint8_t due;            /* enum policy_ladder: walked after this one */
+	uint8_t step;           /* present place in the array of steps, in
+	                           `ladder` while one is walked */
 	uint8_t n_bounces;      /* entries of `bounces`, the newest */
 	uint8_t breach;         /* enum policy_breach, of the last word */
 	bool run_ended;         /* run_ms is an end */
@@ -244,6 +305,9 @@ struct policy {
 	bool missing;           /* the last word was *missing* */
 	bool good_seen;         /* good, or not bad, while bouncing */
 	bool ordered;           /* the step is an operator's order */
+	bool run_was_bad;       /* when the last step began */
+	bool bounced;           /* in this breach; steps for its end are due */
+	bool alert;             /* the last word was of an alert */
 	int32_t bounces[POLICY_MAX_BOUNCES]; /* starts; s after created_ms */
 };
 
@@ -273,8 +337,11 @@ struct policy_saved {
 	uint8_t n_bounces;
 	uint32_t n_failed;
 	int64_t ended_ms;      /* INT64_MIN: never */
-	int64_t cool_until_ms; /* INT64_MIN: none */
+	int64_t cool_until_ms; /* INT64_MIN or 0: none; INT64_MAX: as long as the
+	                          breach lasts */
+	int64_t hard_cool_until_ms; /* likewise, of the hard level */
 	bool gave_up;
+	bool bounced; /* steps are due when it is good again */
 };
 
 void policy_init(struct policy *policy, uint64_t now_ms);
@@ -305,6 +372,46 @@ bool policy_is_bad(const struct policy *policy);
 
 /* Why, in words: "job reports a failure"; "good" if it was not. */
 const char *policy_breach_words(const struct policy *policy);
+
+/* "soft", "hard"; NULL: none is active. */
+const char *policy_level_word(enum policy_level_name level);
+/* "hold", "zero", "last_value", "breach". */
+const char *policy_missing_name(enum policy_missing missing);
+
+/* The limit that the value is judged by now: that of the active level, else of
+ * the lowest. Only with levels. */
+const struct policy_level *policy_level_now(const struct policy *policy,
+                                            const struct policy_rules *rules);
+
+/* When time alone will have a level reached, if the value stays: the end of
+ * its `for`. POLICY_NEVER: at no known time. */
+uint64_t policy_level_due(const struct policy *policy,
+                          const struct policy_rules *rules);
+
+/* --- ladders --------------------------------------------------------------- */
+
+struct policy_ladder_range policy_ladder_of(const struct policy_rules *rules,
+                                            enum policy_ladder ladder);
+
+/* The step is the first of its ladder: with it a bounce begins. */
+bool policy_at_first_step(const struct policy *policy,
+                          const struct policy_rules *rules);
+
+/* The steps for the end of a breach are walked, or wait for it. */
+bool policy_is_resolving(const struct policy *policy);
+
+/* The ladder that an operator's order walks; POLICY_LADDER_NONE: there are no
+ * steps. */
+enum policy_ladder policy_ladder_of_order(const struct policy *policy,
+                                          const struct policy_rules *rules);
+
+/* When the cooldown of the present ladder ends; POLICY_NEVER: with the breach;
+ * 0: there is none. Its length, in ms. */
+uint64_t policy_cool_until(const struct policy *policy);
+uint64_t policy_cooldown(const struct policy *policy,
+                         const struct policy_rules *rules);
+
+/* --- what survives --------------------------------------------------------- */
 
 void policy_save(const struct policy *policy, struct policy_saved *saved);
 /* On a fresh policy only. A cooldown still runs; what gave up stays so until

@@ -8,6 +8,8 @@
 /* Waits after failures are lengthened by up to this share, so that monitors
  * that failed together do not come back together. */
 #define JITTER_PERCENT 10
+/* How the wait grows after failures where there is no cooldown. */
+#define ONCE_PERCENT 200
 
 static int32_t bounce_stamp(const struct policy *policy, uint64_t now_ms)
 {
@@ -45,8 +47,8 @@ void policy_budget_take(struct turn *turn)
 void policy_budget_refund(struct turn *turn)
 {
 	/* an order has paid nothing */
-	if (turn->policy->step == 0 && turn->policy->n_bounces > 0 &&
-	    !turn->policy->ordered)
+	if (turn_at_first_step(turn) && turn->policy->n_bounces > 0 &&
+	    !turn->policy->ordered && !policy_is_resolving(turn->policy))
 		turn->policy->n_bounces--;
 }
 
@@ -54,22 +56,35 @@ void policy_budget_refund(struct turn *turn)
 static uint64_t wait_after_bounce(struct turn *turn)
 {
 	const struct policy_rules *rules = turn->rules;
-	uint64_t longest = MAX(rules->backoff_max_ms, rules->cooldown_ms);
-	uint64_t wait = rules->cooldown_ms;
+	uint64_t wait = policy_cooldown(turn->policy, rules);
+	uint64_t longest = MAX(rules->backoff_max_ms, wait);
+	uint32_t percent = rules->backoff_percent;
 
 	if (turn->policy->n_failed == 0)
 		return wait;
+	/* one bounce for one breach: only a failure is tried again, and there
+	 * is no wait that the growth could be left out of */
+	if (rules->levels && wait == 0)
+		percent = MAX(percent, ONCE_PERCENT);
 	wait = MAX(wait, 1000); /* never at once after a failure */
 	for (uint32_t i = 1; i < turn->policy->n_failed && wait < longest; i++)
-		wait = wait / 100 * rules->backoff_percent +
-		       wait % 100 * rules->backoff_percent / 100;
+		wait = wait / 100 * percent + wait % 100 * percent / 100;
 	wait = MIN(wait, MAX(longest, 1000));
 	return wait + rng_below(turn->rng, wait / 100 * JITTER_PERCENT + 1);
 }
 
-void policy_cool_down(struct turn *turn)
+void policy_cool_down(struct turn *turn, bool acted)
 {
 	struct policy *policy = turn->policy;
+	bool leveled = turn->rules->levels != NULL;
 
-	policy->cool_until_ms = policy->ended_ms + wait_after_bounce(turn);
+	if (policy_is_resolving(policy))
+		return;
+	if (turn_is_compat(turn))
+		policy_compat_cool_down(turn, acted);
+	else if (leveled && acted && policy_cooldown(policy, turn->rules) == 0)
+		*policy_cool_slot(policy) = POLICY_NEVER;
+	else /* of a level the repeat comes strictly after it */
+		*policy_cool_slot(policy) =
+			policy->ended_ms + wait_after_bounce(turn) + leveled;
 }

@@ -8,7 +8,7 @@
  * is the same push. */
 #define SAME_PUSH_MS 1500
 
-static const char *const breach_words[N_POLICY_BREACHES] = {
+static const char *const breach_words[POLICY_BREACH_VALUE] = {
 	[POLICY_BREACH_NONE] = "good",
 	[POLICY_BREACH_AGE] = "last push is too old",
 	[POLICY_BREACH_MISSING] = "missing for too long",
@@ -16,11 +16,14 @@ static const char *const breach_words[N_POLICY_BREACHES] = {
 	[POLICY_BREACH_RUNTIME] = "job runs for too long",
 	[POLICY_BREACH_UNHEALTHY] = "container is unhealthy",
 	[POLICY_BREACH_EXITED] = "container has exited",
+	[POLICY_BREACH_ALERT] = "alert fires",
 };
 
 const char *policy_breach_words(const struct policy *policy)
 {
-	return breach_words[policy->breach];
+	return policy->breach >= POLICY_BREACH_VALUE
+	               ? policy_value_words((enum policy_breach)policy->breach)
+	               : breach_words[policy->breach];
 }
 
 /* The source can be read again after @gap_ms: what was being measured has not
@@ -32,6 +35,7 @@ static void resume_from_unknown(struct turn *turn, uint64_t gap_ms)
 
 	if (policy->bad_since_ms != POLICY_NEVER)
 		policy->bad_since_ms += gap_ms;
+	policy_level_excuse(turn, gap_ms);
 	if (resume == POLICY_VERIFYING)
 		policy->ended_ms = MIN(policy->ended_ms + gap_ms, turn->now_ms);
 	turn_move(turn, resume, "source can be read again");
@@ -222,25 +226,52 @@ static void observed_push(struct turn *turn,
 	policy_look_at_limit(turn, left);
 }
 
+/* Whose books are those of pushes. */
+static bool is_of_push(const struct turn *turn,
+                       const struct observation *observation)
+{
+	switch (observation->kind) {
+	case OBSERVATION_AGE:
+	case OBSERVATION_FAILED:
+		return true;
+	case OBSERVATION_MISSING:
+		return !turn->rules->levels;
+	case OBSERVATION_HEALTH:
+	case OBSERVATION_EXITED:
+	case OBSERVATION_VALUE:
+	case OBSERVATION_ALERT:
+	case OBSERVATION_UNKNOWN:
+	case N_OBSERVATION_KINDS:
+	default:
+		return false;
+	}
+}
+
 void policy_observed(struct turn *turn, const struct observation *observation)
 {
 	struct policy *policy = turn->policy;
-	bool container = observation->kind == OBSERVATION_HEALTH ||
-	                 observation->kind == OBSERVATION_EXITED;
+	bool push = is_of_push(turn, observation);
 	uint64_t known_ms = policy->known_ms;
 
-	if (observation->kind == OBSERVATION_UNKNOWN) {
+	/* a value that nobody set a limit for says nothing */
+	if (observation->kind == OBSERVATION_UNKNOWN ||
+	    (observation->kind == OBSERVATION_VALUE && !turn->rules->levels)) {
 		observed_unknown(turn);
 		return;
 	}
-	if (!container)
+	if (push)
 		keep_books(turn, observation);
 	if (policy->state == POLICY_UNKNOWN)
 		resume_from_unknown(turn, known_ms == POLICY_NEVER
 		                                  ? 0
 		                                  : turn->now_ms - known_ms);
-	if (container)
+	if (push)
+		observed_push(turn, observation);
+	else if (observation->kind == OBSERVATION_ALERT)
+		policy_observed_alert(turn, observation);
+	else if (observation->kind == OBSERVATION_HEALTH ||
+	         observation->kind == OBSERVATION_EXITED)
 		policy_observed_container(turn, observation);
 	else
-		observed_push(turn, observation);
+		policy_observed_value(turn, observation);
 }

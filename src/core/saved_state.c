@@ -79,6 +79,21 @@ void saved_write_begun(struct saved_writer *writer, struct buf *buf,
 	json_write_array(&writer->json);
 }
 
+/* What lasts as long as the breach has no time. */
+static void write_wait(struct saved_writer *writer, const char *until_name,
+                       const char *once_name, int64_t until_ms)
+{
+	struct json_writer *json = &writer->json;
+
+	if (until_ms == INT64_MIN || until_ms == 0)
+		return;
+	json_write_key(json, until_ms == INT64_MAX ? once_name : until_name);
+	if (until_ms == INT64_MAX)
+		json_write_bool(json, true);
+	else
+		json_write_i64(json, until_ms + writer->wall_offset_ms);
+}
+
 void saved_write_monitor(struct saved_writer *writer, const char *name,
                          const struct policy_saved *saved,
                          int64_t bounce_wall_ms, const struct pause *pause)
@@ -101,9 +116,12 @@ void saved_write_monitor(struct saved_writer *writer, const char *name,
 		json_write_key(json, "ended_ms");
 		json_write_i64(json, saved->ended_ms + offset_ms);
 	}
-	if (saved->cool_until_ms != INT64_MIN) {
-		json_write_key(json, "cool_until_ms");
-		json_write_i64(json, saved->cool_until_ms + offset_ms);
+	write_wait(writer, "cool_until_ms", "once", saved->cool_until_ms);
+	write_wait(writer, "hard_cool_until_ms", "hard_once",
+	           saved->hard_cool_until_ms);
+	if (saved->bounced) {
+		json_write_key(json, "bounced");
+		json_write_bool(json, true);
 	}
 	json_write_key(json, "bounces_ms");
 	json_write_array(json);
@@ -319,6 +337,16 @@ uint64_t saved_state_n_begun(const struct saved_state *state)
 
 /* --- what is known of whom ------------------------------------------------ */
 
+static int64_t read_wait(const struct json_t *monitor, const char *until_name,
+                         const char *once_name, int64_t wall_offset_ms)
+{
+	int64_t until_ms = json_as_int(json_get(monitor, until_name), 0);
+
+	if (json_as_bool(json_get(monitor, once_name), false))
+		return INT64_MAX;
+	return until_ms > 0 ? until_ms - wall_offset_ms : INT64_MIN;
+}
+
 bool saved_state_monitor(const struct saved_state *state, const char *name,
                          int64_t now_wall_ms, int64_t wall_offset_ms,
                          struct policy_saved *saved, int64_t *bounce_wall_msp)
@@ -327,7 +355,6 @@ bool saved_state_monitor(const struct saved_state *state, const char *name,
 		map_get(&state->monitors, slice_from(name));
 	const struct json_t *bounces = json_get(monitor, "bounces_ms");
 	int64_t ended_ms = json_as_int(json_get(monitor, "ended_ms"), 0);
-	int64_t cool_ms = json_as_int(json_get(monitor, "cool_until_ms"), 0);
 	int64_t n_failed = json_as_int(json_get(monitor, "failed"), 0);
 
 	if (!monitor)
@@ -336,7 +363,9 @@ bool saved_state_monitor(const struct saved_state *state, const char *name,
 		.n_failed = (uint32_t)MIN(MAX(n_failed, 0), 1000),
 		.ended_ms = INT64_MIN,
 		.cool_until_ms = INT64_MIN,
+		.hard_cool_until_ms = INT64_MIN,
 		.gave_up = json_as_bool(json_get(monitor, "gave_up"), false),
+		.bounced = json_as_bool(json_get(monitor, "bounced"), false),
 	};
 	for (size_t i = 0; i < json_count(bounces); i++) {
 		int64_t at_ms = json_as_int(json_item(bounces, i), 0);
@@ -348,8 +377,11 @@ bool saved_state_monitor(const struct saved_state *state, const char *name,
 	}
 	if (ended_ms > 0 && ended_ms <= now_wall_ms) {
 		saved->ended_ms = ended_ms - wall_offset_ms;
-		if (cool_ms > 0)
-			saved->cool_until_ms = cool_ms - wall_offset_ms;
+		saved->cool_until_ms = read_wait(monitor, "cool_until_ms",
+		                                 "once", wall_offset_ms);
+		saved->hard_cool_until_ms =
+			read_wait(monitor, "hard_cool_until_ms", "hard_once",
+		                  wall_offset_ms);
 	}
 	*bounce_wall_msp = json_as_int(json_get(monitor, "bounce_ms"), 0);
 	return true;

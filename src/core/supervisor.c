@@ -230,16 +230,25 @@ static void tell_troubles(struct supervisor *supervisor,
 	}
 }
 
+/* The last word says that it is good, if it is not bad. */
+static bool is_word_of_good(const struct observation *last)
+{
+	return last->kind == OBSERVATION_AGE ||
+	       last->kind == OBSERVATION_VALUE ||
+	       last->kind == OBSERVATION_ALERT ||
+	       (last->kind == OBSERVATION_HEALTH &&
+	        last->health == HEALTH_GOOD);
+}
+
 /* Good again, by a word that says so, after people were told of it. */
 static void tell_recovered(struct supervisor *supervisor,
                            struct monitor *monitor)
 {
-	const struct observation *last = &monitor->last;
-	bool good = last->kind == OBSERVATION_AGE ||
-	            (last->kind == OBSERVATION_HEALTH &&
-	             last->health == HEALTH_GOOD);
+	const struct policy *policy = &monitor->policy;
+	bool good = policy->state == POLICY_GOOD || policy_is_resolving(policy);
 
-	if (!monitor->told || !good || monitor->policy.state != POLICY_GOOD)
+	if (!monitor->told || !good || policy_is_bad(policy) ||
+	    !is_word_of_good(&monitor->last))
 		return;
 	monitor->told = false;
 	monitor->told_gave_up = false;
@@ -251,7 +260,8 @@ static void begin_step(struct supervisor *supervisor, struct monitor *monitor,
 {
 	const struct supervisor_ops *ops = supervisor->ops;
 
-	if (monitor->policy.step == 0) {
+	if (policy_at_first_step(&monitor->policy, monitor->rules) &&
+	    !policy_is_resolving(&monitor->policy)) {
 		monitor->bounce_ms = now_ms;
 		monitor->bounce_wall_ms =
 			(int64_t)now_ms + supervisor->wall_offset_ms;
@@ -313,8 +323,11 @@ uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
 
 uint64_t supervisor_target_rest_ms(const struct monitor *monitor)
 {
-	enum step_kind kind = monitor->steps[monitor->policy.step].kind;
+	enum step_kind kind;
 
+	if (monitor->rules->n_steps == 0)
+		return 0;
+	kind = monitor->steps[monitor->policy.step].kind;
 	if (monitor->policy.breach == POLICY_BREACH_EXITED &&
 	    (kind == STEP_START || kind == STEP_RESTART))
 		return 0;
@@ -671,6 +684,7 @@ void supervisor_step_ended(struct supervisor *supervisor,
                            const struct step_report *given, uint64_t now_ms)
 {
 	uint8_t rung = monitor->policy.step;
+	bool resolving = policy_is_resolving(&monitor->policy);
 	struct step_report report = *given;
 	struct policy_event event = { .kind = POLICY_EVENT_STEP_ENDED };
 	struct policy_commands commands;
@@ -689,8 +703,13 @@ void supervisor_step_ended(struct supervisor *supervisor,
 	                       now_ms);
 
 	commands = decide(supervisor, monitor, &event, now_ms);
-	count_bounce(supervisor, monitor, event.outcome);
-	tell_bounced(supervisor, monitor, &report, event.outcome);
+	if (!resolving) {
+		count_bounce(supervisor, monitor, event.outcome);
+		tell_bounced(supervisor, monitor, &report, event.outcome);
+	}
+	/* a word that came before its end may be the last of it */
+	if (monitor->policy.alert)
+		tell_recovered(supervisor, monitor);
 	carry_out(supervisor, monitor, &commands, now_ms);
 	if (commands.ask_guards && !monitor->group->reading)
 		ask_guards(supervisor, monitor, now_ms);

@@ -235,6 +235,9 @@ const char *supervisor_refusal(const struct supervisor *supervisor,
 {
 	if (supervisor->stopping)
 		return "the daemon is stopping";
+	if (policy_ladder_of_order(&monitor->policy, monitor->rules) ==
+	    POLICY_LADDER_NONE)
+		return "it has no steps";
 	if (monitor->policy.state == POLICY_BOUNCING)
 		return "it is being bounced already";
 	if (monitor->acting)

@@ -129,14 +129,55 @@ static int describe_push(const struct monitor *monitor, uint64_t now_ms,
 	return n + describe_run(monitor, out + n, DETAIL_SIZE - (size_t)n);
 }
 
+/* The value, and by what it is judged; its length. */
+static int describe_value(const struct monitor *monitor, char *out)
+{
+	const struct policy *policy = &monitor->policy;
+	const struct policy_levels *levels = monitor->rules->levels;
+	const char *level =
+		policy_level_word((enum policy_level_name)policy->level);
+	char value[VALUE_TEXT_MAX] = "none";
+	char limit[THRESHOLD_TEXT_MAX];
+	int n;
+
+	if (policy->has_value && !policy->missing)
+		(void)value_format(policy->value, value);
+	n = snprintf(out, DETAIL_SIZE, "value=%s threshold=%s", value,
+	             threshold_format(
+			     &policy_level_now(policy, monitor->rules)->limit,
+			     limit));
+	if (policy->missing)
+		n += snprintf(out + n, DETAIL_SIZE - (size_t)n, " missing=%s",
+		              policy_missing_name(levels->missing));
+	if (level)
+		n += snprintf(out + n, DETAIL_SIZE - (size_t)n, " level=%s",
+		              level);
+	return n;
+}
+
+/* What the last word was about; its length. */
+static int describe_last(const struct monitor *monitor, uint64_t now_ms,
+                         char *out)
+{
+	const struct observation *last = &monitor->last;
+
+	if (last->kind == OBSERVATION_HEALTH ||
+	    last->kind == OBSERVATION_EXITED)
+		return describe_container(monitor, out);
+	if (monitor->rules->levels)
+		return describe_value(monitor, out);
+	if (monitor->policy.alert)
+		return snprintf(out, DETAIL_SIZE, "alert=%s",
+		                policy_is_bad(&monitor->policy) ? "firing"
+		                                                : "resolved");
+	return describe_push(monitor, now_ms, out);
+}
+
 /* The numbers behind a decision, as they stand now. */
 static void describe(const struct monitor *monitor, uint64_t now_ms, char *out)
 {
 	const struct policy *policy = &monitor->policy;
-	int n = monitor->last.kind == OBSERVATION_HEALTH ||
-	                        monitor->last.kind == OBSERVATION_EXITED
-	                ? describe_container(monitor, out)
-	                : describe_push(monitor, now_ms, out);
+	int n = describe_last(monitor, now_ms, out);
 
 	/* not again of what has just been said */
 	if (policy->state != POLICY_BOUNCING && monitor->output &&

@@ -2,15 +2,17 @@
 #include "proto/exposition.h"
 
 #include <errno.h>
+#include "base/text.h"
 
 /* What remains of a line. */
 struct cursor {
 	const char *p;
 	const char *end;
+	bool strict; /* OpenMetrics: a blank is one space, where it must be */
 };
 
 /* Results of parsing beside 0 and -ENOMEM. */
-enum { LINE_BAD = 1, LINE_OVERSIZED };
+enum { LINE_BAD = 1, LINE_OVERSIZED, LINE_SAMPLE };
 
 void exposition_init(struct exposition *scan,
                      const struct exposition_callbacks *callbacks,
@@ -33,9 +35,27 @@ void exposition_reset(struct exposition *scan)
 	scan->counts = (struct exposition_counts){ 0 };
 	buf_reset(&scan->line);
 	buf_reset(&scan->unescaped);
+	scan->format = EXPOSITION_TEXT;
+	scan->at_eof = false;
 	scan->skipping = false;
 	scan->n_name = 0;
 	scan->family = NULL;
+}
+
+void exposition_set_format(struct exposition *scan,
+                           enum exposition_format format)
+{
+	scan->format = format;
+}
+
+enum exposition_format exposition_format_of(struct slice content_type)
+{
+	struct slice type = { 0 };
+
+	(void)slice_next(&content_type, ';', &type);
+	return slice_is_nocase(slice_trim(type), "application/openmetrics-text")
+	               ? EXPOSITION_OPENMETRICS
+	               : EXPOSITION_TEXT;
 }
 
 /* --- characters and tokens ----------------------------------------------- */
@@ -60,9 +80,10 @@ static bool is_name_start(char c)
 	return is_label_start(c) || c == ':';
 }
 
+/* Those that are harmless; in OpenMetrics none is. */
 static void skip_blanks(struct cursor *at)
 {
-	while (at->p < at->end && is_blank(*at->p))
+	while (at->p < at->end && is_blank(*at->p) && !at->strict)
 		at->p++;
 }
 
@@ -149,6 +170,16 @@ static bool is_number(struct slice text)
 	return n_digits > 0 && text.n == 0;
 }
 
+/* Seconds, of OpenMetrics. */
+static bool is_seconds(struct slice text)
+{
+	size_t sign = text.n && (text.p[0] == '-' || text.p[0] == '+');
+
+	return text.n > sign &&
+	       (is_digit(text.p[sign]) || text.p[sign] == '.') &&
+	       is_number(text);
+}
+
 static bool is_timestamp(struct slice text)
 {
 	if (text.n && text.p[0] == '-')
@@ -193,20 +224,36 @@ static int unescape(struct exposition *scan, struct cursor *at,
 	return take_char(at, '"') ? 0 : LINE_BAD;
 }
 
+static bool is_utf8(struct slice text)
+{
+	while (text.n > 0) {
+		size_t n = text_utf8_length(text);
+
+		if (n == 0)
+			return false;
+		text = slice_skip(text, n);
+	}
+	return true;
+}
+
 static int take_quoted(struct exposition *scan, struct cursor *at,
                        struct slice *textp)
 {
 	const char *start;
+	int r = 0;
 
 	if (!take_char(at, '"'))
 		return LINE_BAD;
 	start = at->p;
 	while (at->p < at->end && *at->p != '"' && *at->p != '\\')
 		at->p++;
-	if (at->p < at->end && *at->p == '\\')
-		return unescape(scan, at, start, textp);
-	*textp = slice_make(start, (size_t)(at->p - start));
-	return take_char(at, '"') ? 0 : LINE_BAD;
+	if (at->p < at->end && *at->p == '\\') {
+		r = unescape(scan, at, start, textp);
+	} else {
+		*textp = slice_make(start, (size_t)(at->p - start));
+		r = take_char(at, '"') ? 0 : LINE_BAD;
+	}
+	return r == 0 && at->strict && !is_utf8(*textp) ? LINE_BAD : r;
 }
 
 /* --- a line -------------------------------------------------------------- */
@@ -275,24 +322,67 @@ static int take_labels(struct exposition *scan, struct cursor *at,
 	}
 }
 
-static int take_sample(struct exposition *scan, struct cursor *at,
-                       struct exposition_sample *sample)
+/* The labels of an exemplar, the opening brace of which has been taken; they
+ * are nobody's business. */
+static int skip_exemplar_labels(struct exposition *scan, struct cursor *at)
 {
-	int r;
+	while (!take_char(at, '}')) {
+		struct slice text = { 0 };
+		int r = 0;
 
-	sample->name = take_name(at);
-	skip_blanks(at);
-	if (take_char(at, '{')) {
-		r = take_labels(scan, at, sample);
+		if (at->p < at->end && *at->p == '"')
+			r = take_quoted(scan, at, &text);
+		else
+			text = take_label_name(at);
+		if (r || text.n == 0 || !take_char(at, '='))
+			return r ? r : LINE_BAD;
+		r = take_quoted(scan, at, &text);
 		if (r)
 			return r;
-		skip_blanks(at);
-	} else if (sample->name.n && at->p < at->end && !is_blank(at->p[-1])) {
-		return LINE_BAD;
+		if (!take_char(at, ',') && (at->p == at->end || *at->p != '}'))
+			return LINE_BAD;
 	}
-	if (sample->name.n == 0)
-		return LINE_BAD;
+	return 0;
+}
 
+/* A value and, in *timep, maybe a time; stops in front of an exemplar. */
+static int take_point(struct cursor *at, struct slice *valuep,
+                      struct slice *timep)
+{
+	if (!take_char(at, ' '))
+		return LINE_BAD;
+	*valuep = take_word(at);
+	if (!is_number(*valuep))
+		return LINE_BAD;
+	if (at->end - at->p >= 2 && at->p[1] == '#')
+		return 0;
+	if (!take_char(at, ' '))
+		return at->p == at->end ? 0 : LINE_BAD;
+	*timep = take_word(at);
+	return is_seconds(*timep) ? 0 : LINE_BAD;
+}
+
+/* What follows the labels in OpenMetrics: VALUE [TIME] [# {LABELS} VALUE
+ * [TIME]]. */
+static int take_rest_strict(struct exposition *scan, struct cursor *at,
+                            struct exposition_sample *sample)
+{
+	struct slice ignored = { 0 };
+	int r = take_point(at, &sample->value, &sample->timestamp);
+
+	if (r || at->p == at->end)
+		return r;
+	if (!take_char(at, ' ') || !take_char(at, '#') || !take_char(at, ' ') ||
+	    !take_char(at, '{'))
+		return LINE_BAD;
+	r = skip_exemplar_labels(scan, at);
+	if (r == 0)
+		r = take_point(at, &ignored, &ignored);
+	return r == 0 && at->p < at->end ? LINE_BAD : r;
+}
+
+static int take_rest(struct cursor *at, struct exposition_sample *sample)
+{
 	sample->value = take_word(at);
 	if (!is_number(sample->value))
 		return LINE_BAD;
@@ -305,6 +395,94 @@ static int take_sample(struct exposition *scan, struct cursor *at,
 	}
 	return 0;
 }
+
+static int take_sample(struct exposition *scan, struct cursor *at,
+                       struct exposition_sample *sample)
+{
+	sample->name = take_name(at);
+	skip_blanks(at);
+	if (take_char(at, '{')) {
+		int r = take_labels(scan, at, sample);
+
+		if (r)
+			return r;
+		skip_blanks(at);
+	} else if (sample->name.n && at->p < at->end &&
+	           !is_blank(at->strict ? *at->p : at->p[-1])) {
+		return LINE_BAD;
+	}
+	if (sample->name.n == 0)
+		return LINE_BAD;
+	return at->strict ? take_rest_strict(scan, at, sample)
+	                  : take_rest(at, sample);
+}
+
+/* --- the comments of OpenMetrics ------------------------------------------ */
+
+/* The name of a metric, maybe in quotes, with the blank behind it. */
+static int take_metric(struct exposition *scan, struct cursor *at,
+                       struct slice *namep)
+{
+	int r = 0;
+
+	if (at->p < at->end && *at->p == '"')
+		r = take_quoted(scan, at, namep);
+	else
+		*namep = take_name(at);
+	if (r)
+		return r;
+	return namep->n > 0 && take_char(at, ' ') ? 0 : LINE_BAD;
+}
+
+static bool is_type(struct slice text)
+{
+	static const char *const types[] = {
+		"counter", "gauge", "histogram", "gaugehistogram",
+		"summary", "info",  "stateset",  "unknown",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (slice_is(text, types[i]))
+			return true;
+	return false;
+}
+
+/* A unit is the end of the name, behind an underscore. */
+static bool is_unit_of(struct slice unit, struct slice name)
+{
+	return unit.n == 0 ||
+	       (name.n > unit.n && name.p[name.n - unit.n - 1] == '_' &&
+	        slice_equal(slice_skip(name, name.n - unit.n), unit));
+}
+
+/* "# HELP NAME …", "# TYPE NAME …", "# UNIT NAME …", "# EOF". */
+static int take_comment_strict(struct exposition *scan, struct cursor *at)
+{
+	struct slice line = slice_make(at->p, (size_t)(at->end - at->p));
+	struct slice rest;
+	struct slice name;
+	int r;
+
+	if (slice_is(line, "# EOF")) {
+		scan->at_eof = true;
+		return 0;
+	}
+	if (!slice_starts(line, "# HELP ") && !slice_starts(line, "# TYPE ") &&
+	    !slice_starts(line, "# UNIT "))
+		return LINE_BAD;
+	at->p += strlen("# HELP ");
+	r = take_metric(scan, at, &name);
+	if (r)
+		return r;
+	rest = slice_make(at->p, (size_t)(at->end - at->p));
+	if (line.p[2] == 'T')
+		return is_type(rest) ? 0 : LINE_BAD;
+	if (line.p[2] == 'U')
+		return is_unit_of(rest, name) ? 0 : LINE_BAD;
+	return 0;
+}
+
+/* --- a line, judged ------------------------------------------------------- */
 
 /* The mark of the family @name; asks for it when a run begins. */
 static void *family_of(struct exposition *scan, struct slice name)
@@ -335,40 +513,60 @@ static bool is_good_so_far(const struct cursor *at,
 	       sample->name.n <= EXPOSITION_MAX_NAME;
 }
 
-/* @cut: only the first EXPOSITION_MAX_LINE bytes of it. */
-static int scan_line(struct exposition *scan, struct slice line, bool cut)
+static void leave_out(struct exposition *scan, struct slice name)
+{
+	void *family = NULL;
+
+	if (!scan->callbacks->left_out)
+		return;
+	if (name.n > 0)
+		family = scan->callbacks->wanted(scan->context, name);
+	if (family || name.n == 0)
+		scan->callbacks->left_out(scan->context, family);
+}
+
+static int bad_line(struct exposition *scan, struct slice name)
+{
+	scan->counts.n_bad++;
+	leave_out(scan, name);
+	return 0;
+}
+
+/* LINE_SAMPLE where it is one; else the line has been dealt with. */
+static int scan_other(struct exposition *scan, struct cursor *at, bool cut)
+{
+	struct slice none = { 0 };
+	int r = 0;
+
+	if (at->strict && scan->at_eof)
+		return bad_line(scan, none);
+	if (at->p == at->end)
+		return cut || at->strict ? bad_line(scan, none) : 0;
+	if (*at->p != '#')
+		return LINE_SAMPLE;
+	if (at->strict && !cut) {
+		scan->unescaped.n = 0;
+		r = take_comment_strict(scan, at);
+	}
+	if (r == LINE_BAD)
+		return bad_line(scan, none);
+	scan->counts.n_comments++;
+	return r;
+}
+
+static int scan_sample(struct exposition *scan, struct cursor *at, bool cut)
 {
 	struct exposition_sample sample = { .labels = scan->labels };
-	struct cursor at = { line.p, line.p + line.n };
 	int r;
 
-	if (is_unwanted(scan, line)) {
-		scan->counts.n_samples++;
-		return 0;
-	}
-	while (!cut && at.end > at.p &&
-	       (is_blank(at.end[-1]) || at.end[-1] == '\r'))
-		at.end--;
-	skip_blanks(&at);
-	if (at.p == at.end) {
-		scan->counts.n_bad += cut;
-		return 0;
-	}
-	if (*at.p == '#') {
-		scan->counts.n_comments++;
-		return 0;
-	}
-
 	scan->unescaped.n = 0;
-	r = take_sample(scan, &at, &sample);
+	r = take_sample(scan, at, &sample);
 	if (r < 0)
 		return r;
-	if (cut && (r == 0 || is_good_so_far(&at, &sample)))
+	if (cut && (r == 0 || is_good_so_far(at, &sample)))
 		r = LINE_OVERSIZED;
-	if (r == LINE_BAD) {
-		scan->counts.n_bad++;
-		return 0;
-	}
+	if (r == LINE_BAD)
+		return bad_line(scan, sample.name);
 
 	scan->counts.n_samples++;
 	sample.family = sample.name.n ? family_of(scan, sample.name) : NULL;
@@ -376,11 +574,31 @@ static int scan_line(struct exposition *scan, struct slice line, bool cut)
 		return 0;
 	if (r == LINE_OVERSIZED) {
 		scan->counts.n_oversized++;
+		leave_out(scan, sample.name);
 		return 0;
 	}
 	scan->counts.n_wanted++;
 	scan->callbacks->sample(scan->context, &sample);
 	return 0;
+}
+
+/* @cut: only the first EXPOSITION_MAX_LINE bytes of it. */
+static int scan_line(struct exposition *scan, struct slice line, bool cut)
+{
+	struct cursor at = { line.p, line.p + line.n,
+		             scan->format == EXPOSITION_OPENMETRICS };
+	int r;
+
+	if (is_unwanted(scan, line) && !scan->at_eof) {
+		scan->counts.n_samples++;
+		return 0;
+	}
+	while (!cut && !at.strict && at.end > at.p &&
+	       (is_blank(at.end[-1]) || at.end[-1] == '\r'))
+		at.end--;
+	skip_blanks(&at);
+	r = scan_other(scan, &at, cut);
+	return r == LINE_SAMPLE ? scan_sample(scan, &at, cut) : r;
 }
 
 /* --- lines out of pieces ------------------------------------------------- */
@@ -407,7 +625,8 @@ static int scan_held_line(struct exposition *scan, struct slice bytes,
 	if (buf_append(&scan->line, bytes.p, bytes.n) < 0)
 		return scan->line.failed;
 	if (!cut && !whole) {
-		scan->skipping = is_unwanted(scan, buf_slice(&scan->line));
+		scan->skipping = !scan->at_eof &&
+		                 is_unwanted(scan, buf_slice(&scan->line));
 		if (!scan->skipping)
 			return 0;
 	}
@@ -447,7 +666,9 @@ int exposition_finish(struct exposition *scan)
 	scan->skipping = false;
 	if (r < 0)
 		return r;
-	return scan->counts.n_bad > scan->counts.n_samples
-	               ? EXPOSITION_E_NOT_EXPOSITION
+	if (scan->counts.n_bad > scan->counts.n_samples)
+		return EXPOSITION_E_NOT_EXPOSITION;
+	return scan->format == EXPOSITION_OPENMETRICS && !scan->at_eof
+	               ? EXPOSITION_E_TRUNCATED
 	               : 0;
 }

@@ -53,8 +53,10 @@ static void on_pushed(void *context, const struct label *labels,
 	               n_labels, unix_ms);
 }
 
-static const struct exposition_callbacks text_callbacks = { text_wanted,
-	                                                    on_sample };
+static const struct exposition_callbacks text_callbacks = {
+	.wanted = text_wanted,
+	.sample = on_sample,
+};
 static const struct pushgateway_callbacks api_callbacks = { api_wanted,
 	                                                    on_pushed };
 

@@ -238,11 +238,13 @@ static int add_queries(struct bench *bench)
 
 int main(void)
 {
-	static const struct exposition_callbacks none = { wanted_none,
-		                                          on_sample };
-	static const struct exposition_callbacks parsed = { wanted, on_sample };
+	static const struct exposition_callbacks none = { .wanted = wanted_none,
+		                                          .sample = on_sample };
+	static const struct exposition_callbacks parsed = { .wanted = wanted,
+		                                            .sample =
+		                                                    on_sample };
 	static const struct exposition_callbacks indexed = {
-		wanted, on_sample_indexed
+		.wanted = wanted, .sample = on_sample_indexed
 	};
 	static const struct pushgateway_callbacks groups = { wanted,
 		                                             on_pushed };

@@ -39,7 +39,18 @@ static void on_sample(void *context, const struct exposition_sample *sample)
 	*hash = map_hash(*hash, sample->value.p, sample->value.n);
 }
 
-static const struct exposition_callbacks callbacks = { wanted, on_sample };
+static void on_left_out(void *context, void *family)
+{
+	uint64_t *hash = context;
+
+	*hash = map_hash(*hash, family ? "!" : "?", 1);
+}
+
+static const struct exposition_callbacks callbacks = {
+	.wanted = wanted,
+	.sample = on_sample,
+	.left_out = on_left_out,
+};
 
 /* A copy of each piece, so that reading beyond one is noticed. */
 static void feed(struct exposition *scan, const uint8_t *p, size_t n)
@@ -53,6 +64,7 @@ static void feed(struct exposition *scan, const uint8_t *p, size_t n)
 }
 
 static int scan_in_pieces(const uint8_t *data, size_t size, size_t piece,
+                          enum exposition_format format,
                           struct exposition_counts *counts, uint64_t *hash)
 {
 	struct exposition scan;
@@ -60,6 +72,7 @@ static int scan_in_pieces(const uint8_t *data, size_t size, size_t piece,
 
 	*hash = 0;
 	exposition_init(&scan, &callbacks, hash);
+	exposition_set_format(&scan, format);
 	for (size_t at = 0; at < size; at += piece)
 		feed(&scan, data + at, MIN(piece, size - at));
 	r = exposition_finish(&scan);
@@ -68,18 +81,21 @@ static int scan_in_pieces(const uint8_t *data, size_t size, size_t piece,
 	return r;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check(const uint8_t *data, size_t size,
+                  enum exposition_format format)
 {
 	static const size_t pieces[] = { 1, 2, 3, 7, 64 };
 	struct exposition_counts whole;
 	uint64_t whole_hash;
-	int whole_r = scan_in_pieces(data, size, size + 1, &whole, &whole_hash);
+	int whole_r = scan_in_pieces(data, size, size + 1, format, &whole,
+	                             &whole_hash);
 
 	assert(whole.n_wanted + whole.n_oversized <= whole.n_samples);
 	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
 		struct exposition_counts counts;
 		uint64_t hash;
-		int r = scan_in_pieces(data, size, pieces[i], &counts, &hash);
+		int r = scan_in_pieces(data, size, pieces[i], format, &counts,
+		                       &hash);
 
 		assert(r == whole_r && hash == whole_hash);
 		assert(counts.n_samples == whole.n_samples);
@@ -89,5 +105,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(counts.n_oversized == whole.n_oversized);
 		assert(counts.unterminated == whole.unterminated);
 	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check(data, size, EXPOSITION_TEXT);
+	check(data, size, EXPOSITION_OPENMETRICS);
 	return 0;
 }

@@ -74,7 +74,8 @@ def test_keys():
                                                   "bouncer.yml.5"), re.M))
     assert len(keys) > 50
     told = "".join(section(title) for title in
-                   ("`global`", "`monitors`", "`notifications`", "`auth`",
+                   ("`global`", "`monitors`", "Monitors of metrics",
+                    "Monitors of alerts", "`notifications`", "`auth`",
                     "`gateway`"))
     words = set(re.findall(r"\w+", told))
     assert keys - words == set()

@@ -33,6 +33,20 @@ struct row {
 			.age_ms = ms                            \
 		}                                               \
 	}
+#define VALUE(number)                                           \
+	{                                                       \
+		.kind = POLICY_EVENT_OBSERVED, .observation = { \
+			.kind = OBSERVATION_VALUE,              \
+			.value = number                         \
+		}                                               \
+	}
+#define ALERT(fires)                                            \
+	{                                                       \
+		.kind = POLICY_EVENT_OBSERVED, .observation = { \
+			.kind = OBSERVATION_ALERT,              \
+			.firing = fires                         \
+		}                                               \
+	}
 #define MISSING                                                 \
 	{                                                       \
 		.kind = POLICY_EVENT_OBSERVED, .observation = { \
@@ -58,6 +72,10 @@ struct row {
 	{                                                                 \
 		.kind = POLICY_EVENT_STEP_ENDED, .outcome = OUTCOME_##how \
 	}
+#define ORDER                              \
+	{                                  \
+		.kind = POLICY_EVENT_ORDER \
+	}
 #define PAUSE                              \
 	{                                  \
 		.kind = POLICY_EVENT_PAUSE \
@@ -81,3 +99,41 @@ void run_rows(struct policy *policy, const struct policy_rules *rules,
 		policy_init(&fresh, ZERO);                               \
 		run_rows(&fresh, rules, the_rows, ARRAY_SIZE(the_rows)); \
 	} while (0)
+
+/* --- values over time ------------------------------------------------------ */
+
+/* Seconds; a level that has no `given` is not there. */
+struct trace_level {
+	bool given;
+	unsigned for_s;
+	unsigned cooldown_s;
+	bool no_steps;
+};
+
+/*
+ * Readings, a second apart, and what becomes of each; nothing else happens, no
+ * deadline is heeded. Steps end at once.
+ *
+ *   values   "90 - E Inf": numbers, no series, a query that failed; "+5" lets
+ *            five seconds more pass
+ *   fails    which runs fail: ".*" the second and all that follow it
+ *   expect   "N N S!s S H!h*": the level (none, soft, hard), what ran, and
+ *            that it failed
+ *
+ * With `seed`: "A" counting, "B" waiting after a run, "-" neither, "!" ran.
+ */
+struct trace {
+	const char *name;
+	struct trace_level soft;
+	struct trace_level hard;
+	bool below; /* soft <20, hard <10; else >80, >100 */
+	enum policy_missing missing;
+	const char *values;
+	const char *fails;   /* NULL: none */
+	unsigned held_for_s; /* another guard lets nothing pass so long */
+	const char *expect;
+	const char *compat; /* of the original; NULL: the same */
+};
+
+/* Fails the test at the first trace that comes out differently. */
+void run_trace(const struct trace *trace, enum policy_compat compat);

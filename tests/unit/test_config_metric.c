@@ -239,8 +239,8 @@ static void test_templates(void **state)
 {
 	struct config *config = config_kit_load_monitor(
 		SERVER, CPU ", threshold: '>1', steps: [{type: run, command: "
-			    "[/bin/a, '{{ monitor }}']}, {type: run, command: "
-			    "[/bin/a]}, {type: log, message: '{{ reason }}'}]");
+			    "[/bin/a, '{{ labels.a }}']}, {type: run, command: "
+			    "[/bin/a]}, {type: log, message: '{{ value }}'}]");
 	const struct step *steps = config->monitors->steps;
 
 	assert_true(steps[0].templated);
@@ -456,6 +456,11 @@ static const struct {
 	      "environment: amx}]",
 	  ".steps[0].environment: \"amx\" is made of the alerts of "
 	  "Alertmanager; it is for watch: alert" },
+	{ CPU ", threshold: '>1', steps: [{type: log, message: '{{ "
+	      "annotations.a }}'}]",
+	  ".steps[0].message: \"{{ annotations.a }}\" " },
+	{ CPU ", threshold: '>1', steps: [{type: log, message: '{{ a'}]",
+	  ".steps[0].message: \"{{ a\" " },
 	{ CPU ", threshold: '>1', steps: [{type: restart}]",
 	  ".steps[0].type: \"restart\" needs a container, and the type is "
 	  "host; use run, webhook, plugin or log" },

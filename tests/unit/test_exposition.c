@@ -17,6 +17,8 @@ struct recorder {
 	struct exposition scan;
 	struct buf told; /* one line for each sample */
 	int outcome;
+	bool tells_left_out;
+	enum exposition_format format;
 };
 
 static void *wanted(void *context, struct slice name)
@@ -46,10 +48,24 @@ static void on_sample(void *context, const struct exposition_sample *sample)
 	(void)buf_putc(&recorder->told, '\n');
 }
 
-static const struct exposition_callbacks callbacks = { wanted, on_sample };
+/* !want, or !? where the line does not say. */
+static void on_left_out(void *context, void *family)
+{
+	struct recorder *recorder = context;
+
+	if (recorder->tells_left_out)
+		(void)buf_puts(&recorder->told, family ? "!want\n" : "!?\n");
+}
+
+static const struct exposition_callbacks callbacks = {
+	.wanted = wanted,
+	.sample = on_sample,
+	.left_out = on_left_out,
+};
 
 static void recorder_init(struct recorder *recorder)
 {
+	*recorder = (struct recorder){ 0 };
 	exposition_init(&recorder->scan, &callbacks, recorder);
 	buf_init(&recorder->told, 1u << 20);
 }
@@ -77,6 +93,7 @@ static void record(struct recorder *recorder, struct slice text, size_t a,
                    size_t b)
 {
 	exposition_reset(&recorder->scan);
+	exposition_set_format(&recorder->scan, recorder->format);
 	buf_reset(&recorder->told);
 	feed(recorder, text.p, a);
 	feed(recorder, text.p + a, b - a);
@@ -89,13 +106,19 @@ static void record(struct recorder *recorder, struct slice text, size_t a,
 	                 (int)recorder->scan.counts.n_bad,
 	                 (int)recorder->scan.counts.n_oversized,
 	                 recorder->scan.counts.unterminated ? " open" : "",
-	                 recorder->outcome ? " not exposition" : "");
+	                 recorder->outcome == EXPOSITION_E_NOT_EXPOSITION
+	                         ? " not exposition"
+	                 : recorder->outcome == EXPOSITION_E_TRUNCATED
+	                         ? " truncated"
+	                         : "");
 }
 
-static const struct {
+struct document {
 	const char *text;
 	const char *told;
-} documents[] = {
+};
+
+static const struct document documents[] = {
 	{ "", "0 samples 0 comments 0 bad 0 oversized" },
 	{ "\n\n \t\n", "0 samples 0 comments 0 bad 0 oversized" },
 	{ "want 1\n", "want{}=1\n1 samples 0 comments 0 bad 0 oversized" },
@@ -162,20 +185,210 @@ static const struct {
 	                  "not exposition" },
 };
 
-static void test_documents(void **state)
+/* As Prometheus reads it: https://github.com/prometheus/OpenMetrics, and what
+ * its parser refuses. */
+static const struct document openmetrics[] = {
+	{ "# EOF", "0 samples 1 comments 0 bad 0 oversized open" },
+	{ "# EOF\n", "0 samples 1 comments 0 bad 0 oversized" },
+	{ "want 1\n# EOF\n",
+	  "want{}=1\n1 samples 1 comments 0 bad 0 oversized" },
+	{ "# HELP want_seconds It \\\" \\n.\n# TYPE want_seconds gauge\n"
+	  "# UNIT want_seconds seconds\nwant_seconds{a=\"b\",c=\"\"} 1.5 "
+	  "1520879607.789\n# EOF\n",
+	  "want_seconds{a=b,c=}=1.5@1520879607.789\n"
+	  "1 samples 4 comments 0 bad 0 oversized" },
+	/* each of the types */
+	{ "# TYPE a counter\n# TYPE a gauge\n# TYPE a histogram\n# TYPE a "
+	  "gaugehistogram\n# TYPE a summary\n# TYPE a info\n# TYPE a "
+	  "stateset\n# TYPE a unknown\n# EOF\n",
+	  "0 samples 9 comments 0 bad 0 oversized" },
+	/* a counter, with when it began and an exemplar */
+	{ "want_total{a=\"1\"} 17.0 # {trace=\"x y\",id=\"\\\"2\"} 0.5 1.25\n"
+	  "want_created{a=\"1\"} 1520872607.123\n# EOF\n",
+	  "want_total{a=1}=17.0\nwant_created{a=1}=1520872607.123\n"
+	  "2 samples 1 comments 0 bad 0 oversized" },
+	{ "want 1 -2.5 # {} 4\nwant 2 # {a=\"b\",} 4\nwant 3 .5e3\n# EOF\n",
+	  "want{}=1@-2.5\nwant{}=2\nwant{}=3@.5e3\n"
+	  "3 samples 1 comments 0 bad 0 oversized" },
+	{ "want_bucket{le=\"+Inf\"} 17 # {\"id.thing\"=\"x\"} 9 1\n# EOF\n",
+	  "want_bucket{le=+Inf}=17\n1 samples 1 comments 0 bad 0 oversized" },
+	/* names in quotes */
+	{ "# HELP \"want.it\" x\n# TYPE \"want.it\" gauge\n"
+	  "# UNIT \"want.it_s\" s\n"
+	  "{\"want.it\",l=\"v\"} 1\n{l=\"v\",\"want.it\"} 2\n# EOF\n",
+	  "want.it{l=v}=1\nwant.it{l=v}=2\n"
+	  "2 samples 4 comments 0 bad 0 oversized" },
+	{ "{\"want \xe2\x82\xac \\\"a\\\"\",\"l.x\"=\"6\"} 1\n# EOF\n",
+	  "want \xe2\x82\xac \"a\"{l.x=6}=1\n"
+	  "1 samples 1 comments 0 bad 0 oversized" },
+	/* text that only there means an end, a comment or a blank */
+	{ "want{a=\"# EOF\",b=\" , } \"} NaN\n# HELP a # EOF\n# EOF\n",
+	  "want{a=# EOF,b= , } }=NaN\n"
+	  "1 samples 2 comments 0 bad 0 oversized" },
+	/* cut off */
+	{ "", "0 samples 0 comments 0 bad 0 oversized truncated" },
+	{ "want 1", "want{}=1\n1 samples 0 comments 0 bad 0 oversized open "
+	            "truncated" },
+	{ "want 1\n",
+	  "want{}=1\n1 samples 0 comments 0 bad 0 oversized truncated" },
+	{ "want 1\n# EO", "want{}=1\n!?\n1 samples 0 comments 1 bad 0 "
+	                  "oversized open truncated" },
+	{ "other 1\nother 2\nother 3",
+	  "3 samples 0 comments 0 bad 0 oversized open truncated" },
+	/* something behind the end */
+	{ "want 1\nwant 2\n# EOF\n\n",
+	  "want{}=1\nwant{}=2\n!?\n2 samples 1 comments 1 bad 0 oversized" },
+	{ "other 1\nother 2\n# EOF\nother 3\n",
+	  "!?\n2 samples 1 comments 1 bad 0 oversized" },
+	{ "other 1\nother 2\n# EOF\nother 3",
+	  "!?\n2 samples 1 comments 1 bad 0 oversized open" },
+};
+
+/* A line that OpenMetrics does not know, between two good ones. */
+static const struct {
+	const char *line;
+	bool named; /* it says that it is of a wanted family */
+} bad_lines[] = {
+	{ "", false },
+	{ " ", false },
+	{ " other 1", false },
+	{ "9", false },
+	{ "#", false },
+	{ "# H", false },
+	{ "#EOF", false },
+	{ " # EOF", false },
+	{ "# EOF ", false },
+	{ "# EOFa 1", false },
+	{ "# a comment", false },
+	{ "#\tTYPE c counter", false },
+	{ "#  TYPE c counter", false },
+	{ "# TYPE c  counter", false },
+	{ "# TYPE c counter ", false },
+	{ "# TYPE c untyped", false },
+	{ "# TYPE c Counter", false },
+	{ "# TYPE ", false },
+	{ "# TYPE c", false },
+	{ "# UNIT c_s ms", false },
+	{ "# UNIT metric suffix", false },
+	{ "# UNIT metricsuffix suffix", false },
+	{ "# UNIT m suffix", false },
+	{ "# UNIT suffix suffix", false },
+	{ "# UNIT ", false },
+	{ "# UNIT c", false },
+	{ "# HELP ", false },
+	{ "# HELP c", false },
+	{ "# help c x", false },
+	{ "want", true },
+	{ "want 1\r", true },
+	{ "want 1 ", true },
+	{ "want\t1", true },
+	{ "want  1", true },
+	{ "want 1\t2", true },
+	{ "want 1  2", true },
+	{ "want 1 2 ", true },
+	{ "want 1 2 #", true },
+	{ "want 1 1z", true },
+	{ "want 1 1 1", true },
+	{ "want 1 NaN", true },
+	{ "want 1 -Inf", true },
+	{ "want 1 Inf", true },
+	{ "want true", true },
+	{ "want 1_2", true },
+	{ "want 0x1p-3", true },
+	{ "want 0 1_2", true },
+	{ "want{} 1 2 3", true },
+	{ "want {} 1", true },
+	{ "want{}1", true },
+	{ "want{}  1", true },
+	{ "want{ a=\"b\"} 1", true },
+	{ "want{a=\"b\" } 1", true },
+	{ "want{a=\"b\", c=\"d\"} 1", true },
+	{ "want{a =\"b\"} 1", true },
+	{ "want{a= \"b\"} 1", true },
+	{ "want{a='b'} 1", true },
+	{ "want{,a=\"b\"} 1", true },
+	{ "want{a=\"b\"c=\"d\"} 1", true },
+	{ "want{a=\"b\",,c=\"d\"} 1", true },
+	{ "want{a=\"b\",a=\"c\"} 1", true },
+	{ "want{a=", true },
+	{ "want{a=\"", true },
+	{ "want{=\"\"} 1", true },
+	{ "want{\xff=\"a\"} 1", true },
+	{ "want{a=\"\xff\"} 1", true },
+	{ "{\"want\",\"b = \"c\"} 1", true },
+	{ "{\"want\",b", true },
+	{ "{a=\"b\",} 1", false },
+	{ "{} 1", false },
+	{ "{\"oth\xff\"} 1", false },
+	{ "want 1 #{} 4", true },
+	{ "want 1 # {} ", true },
+	{ "want 1 # {}4", true },
+	{ "want 1 #  {} 4", true },
+	{ "want 1 # {a=b} 4", true },
+	{ "want 1 # {a=\"b\"}", true },
+	{ "want 1 # {a}", true },
+	{ "want 1 # {a, b=\"c\"} 1", true },
+	{ "want 1 # {a=\"b\",,c=\"d\"} 1", true },
+	{ "want 1 # {a=\"b\",c=}", true },
+	{ "want 1 # {a=\"b\"} 1_2", true },
+	{ "want 1 # {a=\"b\"} 0x1p-3", true },
+	{ "want 1 # {a=\"b\"} true", true },
+	{ "want 1 # {a=\"\xff\"} 9", true },
+	{ "want 1 # {a=\"b\"} 4 NaN", true },
+	{ "want 1 # {a=\"b\"} 4 -Inf", true },
+	{ "want 1 # {a=\"b\"} 4 5 6", true },
+	{ "want 1 # {a=\"b\"} 4 # {} 5", true },
+};
+
+static void test_openmetrics_bad_lines(void **state)
 {
 	struct recorder recorder;
 
 	recorder_init(&recorder);
-	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
-		struct slice text = slice_from(documents[i].text);
+	recorder.format = EXPOSITION_OPENMETRICS;
+	recorder.tells_left_out = true;
+	for (size_t i = 0; i < ARRAY_SIZE(bad_lines); i++) {
+		char body[256];
+		char told[256];
+		struct slice text;
 
-		record(&recorder, text, 0, 0);
-		if (strcmp(buf_text(&recorder.told), documents[i].told) != 0)
-			fail_msg("%s\ngave\n%s", documents[i].text,
-			         buf_text(&recorder.told));
+		(void)snprintf(body, sizeof(body),
+		               "want 1\n%s\nwant 2\n# EOF\n",
+		               bad_lines[i].line);
+		(void)snprintf(told, sizeof(told),
+		               "want{}=1\n!%s\nwant{}=2\n"
+		               "2 samples 1 comments 1 bad 0 oversized",
+		               bad_lines[i].named ? "want" : "?");
+		text = slice_from(body);
+		for (size_t cut = 0; cut <= text.n; cut++) {
+			record(&recorder, text, cut, cut);
+			if (strcmp(buf_text(&recorder.told), told) != 0)
+				fail_msg("%s cut at %zu gave\n%s",
+				         bad_lines[i].line, cut,
+				         buf_text(&recorder.told));
+		}
 	}
 	recorder_fini(&recorder);
+}
+
+static void check_documents(const struct document *list, size_t n,
+                            struct recorder *recorder)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct slice text = slice_from(list[i].text);
+
+		for (size_t b = 0; b <= text.n; b++) {
+			for (size_t a = 0; a <= b; a++) {
+				record(recorder, text, a, b);
+				if (strcmp(buf_text(&recorder->told),
+				           list[i].told) != 0)
+					fail_msg("%s\ncut at %zu and %zu "
+					         "gave\n%s",
+					         list[i].text, a, b,
+					         buf_text(&recorder->told));
+			}
+		}
+	}
 }
 
 static void test_every_split(void **state)
@@ -183,22 +396,57 @@ static void test_every_split(void **state)
 	struct recorder recorder;
 
 	recorder_init(&recorder);
-	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
-		struct slice text = slice_from(documents[i].text);
-
-		for (size_t b = 0; b <= text.n; b++) {
-			for (size_t a = 0; a <= b; a++) {
-				record(&recorder, text, a, b);
-				if (strcmp(buf_text(&recorder.told),
-				           documents[i].told) != 0)
-					fail_msg("%s\ncut at %zu and %zu "
-					         "gave\n%s",
-					         documents[i].text, a, b,
-					         buf_text(&recorder.told));
-			}
-		}
-	}
+	check_documents(documents, ARRAY_SIZE(documents), &recorder);
+	recorder.format = EXPOSITION_OPENMETRICS;
+	recorder.tells_left_out = true;
+	check_documents(openmetrics, ARRAY_SIZE(openmetrics), &recorder);
 	recorder_fini(&recorder);
+}
+
+/* Of text: which family a line would have been of, if it says. */
+static void test_left_out(void **state)
+{
+	static const struct document rows[] = {
+		{ "want 1\nwant x\nother x\nwant 2\n",
+		  "want{}=1\n!want\nwant{}=2\n"
+		  "2 samples 0 comments 2 bad 0 oversized" },
+		{ "want 1\nwant{a=\"1\" 1\n{\"want.x\" 1\nwant 2\n",
+		  "want{}=1\n!want\n!want\nwant{}=2\n"
+		  "2 samples 0 comments 2 bad 0 oversized" },
+		{ "want 1\n<html>\n",
+		  "want{}=1\n!?\n"
+		  "1 samples 0 comments 1 bad 0 oversized" },
+		{ "other 1\nother x\n",
+		  "2 samples 0 comments 0 bad 0 oversized" },
+	};
+	struct recorder recorder;
+
+	recorder_init(&recorder);
+	recorder.tells_left_out = true;
+	check_documents(rows, ARRAY_SIZE(rows), &recorder);
+	recorder_fini(&recorder);
+}
+
+static void test_format_of(void **state)
+{
+	static const struct {
+		const char *type;
+		enum exposition_format format;
+	} rows[] = {
+		{ "", EXPOSITION_TEXT },
+		{ "text/plain; version=0.0.4; charset=utf-8", EXPOSITION_TEXT },
+		{ "text/html", EXPOSITION_TEXT },
+		{ "application/openmetrics-text", EXPOSITION_OPENMETRICS },
+		{ "application/openmetrics-text; version=1.0.0; charset=utf-8",
+		  EXPOSITION_OPENMETRICS },
+		{ "Application/OpenMetrics-Text;version=0.0.1",
+		  EXPOSITION_OPENMETRICS },
+		{ "application/openmetrics-texts", EXPOSITION_TEXT },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(exposition_format_of(slice_from(rows[i].type)),
+		                 rows[i].format);
 }
 
 static void test_byte_by_byte(void **state)
@@ -375,8 +623,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_every_split),
+		cmocka_unit_test(test_openmetrics_bad_lines),
+		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_format_of),
 		cmocka_unit_test(test_byte_by_byte),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_too_many_labels),

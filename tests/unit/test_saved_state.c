@@ -17,6 +17,8 @@ static void test_there_and_back(void **state)
 		.n_failed = 3,
 		.ended_ms = 951000,
 		.cool_until_ms = 1100000,
+		.hard_cool_until_ms = INT64_MAX,
+		.bounced = true,
 		.gave_up = true,
 	};
 	struct saved_stopped stopped = { "docker", "we\"ird", "", WALL - 5 };
