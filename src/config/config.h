@@ -326,7 +326,10 @@ int config_load(const char *path, const struct config_override *overrides,
                 size_t n_overrides, struct config **configp,
                 struct buf *problems) MUST_CHECK;
 
-/* As above from memory; @name stands in the messages. */
+/* Appends a whole file; 0, the system's code, or the buffer's failure. */
+int config_read_file(const char *path, struct buf *text) MUST_CHECK;
+
+/* As config_load() from memory; @name stands in the messages. */
 int config_load_text(struct slice text, const char *name,
                      const struct config_override *overrides,
                      size_t n_overrides, struct config **configp,

@@ -30,12 +30,14 @@ static void check_path(struct resolve *resolve, const struct place *at,
                        const char *text)
 {
 	struct slice path = slice_from(text);
+	const char *star = strchr(text, '*');
 
 	if (path.n == 0 || path.p[0] != '/' || path.n > PATH_MAX_BYTES ||
-	    !text_is_printable(path) || strpbrk(text, "?#% "))
+	    !text_is_printable(path) || strpbrk(text, "?#% ") ||
+	    (star && star[1]))
 		problem_value(resolve->problems, at, path,
 		              "is not a path; write it like /alerts, without "
-		              "query and escapes");
+		              "query and escapes; * at its end is any rest");
 	else if (is_taken(text))
 		problem_value(resolve->problems, at, path,
 		              "is a path of ours; alerts are taken at "
