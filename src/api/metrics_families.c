@@ -280,20 +280,25 @@ static void write_engine_age(const struct api *api,
 		          out);
 }
 
-static void write_rule_containers(const struct rule *rule, const char *family,
-                                  struct buf *out)
+static void of_rule(const struct rule *rule, const char *family, uint32_t value,
+                    struct buf *out)
 {
-	const struct exposition_label label = { "rule", rule->name };
+	const struct exposition_label labels[] = { { "rule", rule->name },
+		                                   { "covers", rule->noun } };
 
-	exposition_sample(out, family, "", &label, 1, rule->n_monitors);
+	exposition_sample(out, family, "", labels, ARRAY_SIZE(labels), value);
+}
+
+static void write_rule_members(const struct rule *rule, const char *family,
+                               struct buf *out)
+{
+	of_rule(rule, family, rule->n_monitors, out);
 }
 
 static void write_rule_left_out(const struct rule *rule, const char *family,
                                 struct buf *out)
 {
-	const struct exposition_label label = { "rule", rule->name };
-
-	exposition_sample(out, family, "", &label, 1, rule->n_left_out);
+	of_rule(rule, family, rule->n_left_out, out);
 }
 
 static void write_notices(const uint64_t *n, const char *family,
@@ -723,11 +728,10 @@ static const struct api_family families[] = {
 	{ "bouncer_notifications_total", METRIC_COUNTER,
 	  "Deliveries of notices to webhooks, by result.",
 	  .notices = write_notices },
-	{ "bouncer_rule_containers", METRIC_GAUGE,
-	  "Containers that the rule covers.", .rule = write_rule_containers },
-	{ "bouncer_rule_left_out_containers", METRIC_GAUGE,
-	  "Containers beyond the limit of the rule.",
-	  .rule = write_rule_left_out },
+	{ "bouncer_rule_members", METRIC_GAUGE, "Those that the rule covers.",
+	  .rule = write_rule_members },
+	{ "bouncer_rule_left_out_members", METRIC_GAUGE,
+	  "Those beyond the limit of the rule.", .rule = write_rule_left_out },
 	{ "bouncer_source_fetch_bytes_total", METRIC_COUNTER,
 	  "Bytes of bodies read from the source.",
 	  .source = write_source_bytes },
