@@ -13,5 +13,6 @@ directory=build-bench
 meson compile -C "$directory" >/dev/null
 /usr/bin/python3 tests/bench/bench.py "$directory" "${1:-30}"
 /usr/bin/python3 tests/bench/push.py "$directory" 5
+/usr/bin/python3 tests/bench/alerts.py "$directory" 5
 # Containers need root; without it their part is left out.
 [ "$(id -u)" -ne 0 ] || /usr/bin/python3 tests/bench/health.py "$directory" "${1:-30}"
