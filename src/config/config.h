@@ -248,8 +248,10 @@ struct config_alerts {
 	size_t n_allow;
 	uint64_t max_body; /* bytes */
 	uint32_t queue_size;
-	uint32_t max_alerts; /* that fire at once */
-	bool amx_metrics;    /* also under prometheus-am-executor's names */
+	uint32_t max_alerts;       /* that fire at once */
+	uint64_t resolve_after_ms; /* an alert that is not repeated for so long
+	                              is taken for resolved; 0: never */
+	bool amx_metrics; /* also under prometheus-am-executor's names */
 };
 
 /* Of several daemons one acts: who holds the lease. */

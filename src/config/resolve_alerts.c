@@ -135,6 +135,8 @@ void resolve_alerts(struct resolve *resolve, const struct raw_alerts *raw)
 	                  &alerts->queue_size);
 	(void)read_number(&reader, "max_alerts", raw->max_alerts, 1,
 	                  CONFIG_MAX_ALERTS, &alerts->max_alerts);
+	(void)read_duration(&reader, "resolve_after", raw->resolve_after, 0,
+	                    &alerts->resolve_after_ms);
 	(void)read_bool(&reader, "amx_metrics", raw->amx_metrics,
 	                &alerts->amx_metrics);
 }

@@ -7,7 +7,8 @@
 #include "base/number.h"
 #include "core/matcher.h"
 
-#define MAX_KEY (1u << 20) /* more than the labels of any line */
+#define MAX_KEY  (1u << 20) /* more than the labels of any line */
+#define MAX_KEYS 8
 
 struct series_subscription {
 	uint32_t number;
@@ -25,6 +26,10 @@ struct series_family {
 	uint32_t scope;   /* in the index */
 	uint32_t *others; /* subscriptions that are not in the index */
 	uint32_t n_others;
+	/* Names of the labels that are in the index; of the matchers. More of
+	 * them than there is room for: all labels are looked up. */
+	struct slice keys[MAX_KEYS];
+	uint32_t n_keys;
 	bool left_out;
 };
 
@@ -113,6 +118,25 @@ static int add_other(struct series_family *family, uint32_t at)
 	return 0;
 }
 
+static bool has_key(const struct series_family *family, struct slice name)
+{
+	uint32_t n = MIN(family->n_keys, (uint32_t)MAX_KEYS);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (slice_equal(family->keys[i], name))
+			return true;
+	return family->n_keys > MAX_KEYS;
+}
+
+static void add_key(struct series_family *family, struct slice name)
+{
+	if (has_key(family, name))
+		return;
+	if (family->n_keys < MAX_KEYS)
+		family->keys[family->n_keys] = name;
+	family->n_keys++;
+}
+
 /* Into the index by what must be equal, or to those that try everything. */
 static int enter(struct series_table *table, struct series_family *family,
                  const struct matchers *matchers, uint32_t at)
@@ -122,9 +146,14 @@ static int enter(struct series_table *table, struct series_family *family,
 	                                     LABEL_INDEX_MAX_PAIRS)
 	                    : 0;
 
+	int r;
+
 	if (n == 0)
 		return add_other(family, at);
-	return label_index_add(&table->index, family->scope, pairs, n, at);
+	r = label_index_add(&table->index, family->scope, pairs, n, at);
+	for (size_t i = 0; i < n && r == 0; i++)
+		add_key(family, pairs[i].name);
+	return r;
 }
 
 int series_table_add(struct series_table *table, uint32_t number,
@@ -240,6 +269,10 @@ static const struct label *stored_labels(struct series_table *table)
 
 	if (seen->stored)
 		return seen->stored;
+	if (number_parse_double(seen->text, &seen->value) < 0) {
+		series_table_left_out(table, seen->family);
+		return NULL;
+	}
 	key = make_key(table);
 	if (table->key.failed) {
 		table->failed = table->key.failed;
@@ -321,6 +354,26 @@ static void on_match(void *context, uint32_t at)
 		keep(table, subscription);
 }
 
+/* Only by the labels that somebody wants to be equal. */
+static void look_up(struct series_table *table,
+                    const struct series_family *family)
+{
+	const struct series_seen *seen = &table->seen;
+	struct label keys[MAX_KEYS];
+	size_t n = 0;
+
+	if (family->n_keys > MAX_KEYS) {
+		label_index_match(&table->index, family->scope, seen->labels,
+		                  seen->n_labels, on_match, table);
+		return;
+	}
+	for (size_t i = 0; i < seen->n_labels && n < family->n_keys; i++)
+		if (has_key(family, seen->labels[i].name))
+			keys[n++] = seen->labels[i];
+	label_index_match(&table->index, family->scope, keys, n, on_match,
+	                  table);
+}
+
 void series_table_see(struct series_table *table, struct series_family *family,
                       const struct label *labels, size_t n_labels,
                       struct slice value, bool has_time)
@@ -328,13 +381,10 @@ void series_table_see(struct series_table *table, struct series_family *family,
 	table->seen = (struct series_seen){ .family = family,
 		                            .labels = labels,
 		                            .n_labels = n_labels,
+		                            .text = value,
 		                            .has_time = has_time };
-	if (number_parse_double(value, &table->seen.value) < 0) {
-		series_table_left_out(table, family);
-		return;
-	}
-	label_index_match(&table->index, family->scope, labels, n_labels,
-	                  on_match, table);
+	if (family->n_keys > 0)
+		look_up(table, family);
 	for (uint32_t i = 0; i < family->n_others; i++)
 		on_match(table, family->others[i]);
 }

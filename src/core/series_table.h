@@ -39,7 +39,8 @@ struct series_seen {
 	struct series_family *family;
 	const struct label *labels;
 	size_t n_labels;
-	double value;
+	struct slice text; /* of its value */
+	double value;      /* once it is stored */
 	bool has_time;
 	bool again;                 /* the series was there before */
 	const struct label *stored; /* its copy; NULL: none yet */
@@ -82,8 +83,8 @@ void series_table_begin(struct series_table *table);
 struct series_family *series_table_family(const struct series_table *table,
                                           struct slice name);
 
-/* One sample; a value that is no number was left out. What fails is told by
- * series_table_failed(). */
+/* One sample; one whose value is no number that we have was left out. What
+ * fails is told by series_table_failed(). */
 void series_table_see(struct series_table *table, struct series_family *family,
                       const struct label *labels, size_t n_labels,
                       struct slice value, bool has_time);

@@ -191,9 +191,11 @@ static void test_metrics(void **state)
 	read_part(&kit, GET("/metrics"), 200,
 	          "\nbouncer_notifications_total{result=\"sent\"} 9\n");
 	read_part(&kit, GET("/metrics"), 200,
-	          "\nbouncer_rule_containers{rule=\"health\"} 3\n");
+	          "\nbouncer_rule_members{rule=\"health\",covers="
+	          "\"containers\"} 3\n");
 	read_part(&kit, GET("/metrics"), 200,
-	          "\nbouncer_rule_left_out_containers{rule=\"health\"} 4\n");
+	          "\nbouncer_rule_left_out_members{rule=\"health\",covers="
+	          "\"containers\"} 4\n");
 	kit.stats.resync_ms = uv_now(&kit.kit.loop.uv);
 	read_part(&kit, GET("/metrics"), 200,
 	          "\nbouncer_engine_list_age_seconds{engine=\"docker\"} 0");

@@ -142,7 +142,7 @@ struct config *config_kit_load(const char *text)
 
 /* --- of one monitor -------------------------------------------------------- */
 
-#define TEXT_MAX 8192
+#define TEXT_MAX    8192
 #define PROBLEM_MAX 1024
 
 static void write_monitor(const char *before, const char *monitor,

@@ -230,6 +230,33 @@ static void test_too_much(void **state)
 	series_table_fini(&table);
 }
 
+/* More names of labels than are remembered: all are looked at. */
+static void test_many_keys(void **state)
+{
+	struct series_table table;
+	struct told told;
+
+	series_table_init(&table, 42);
+	for (uint32_t i = 0; i < 12; i++) {
+		char matchers[32];
+
+		(void)snprintf(matchers, sizeof(matchers), "l%u=\"\",a=\"%u\"",
+		               i, i);
+		assert_int_equal(series_table_add(&table, i % N_MAX, "up",
+		                                  matchers, NULL),
+		                 0);
+		if (i != 0 && i != N_MAX - 1)
+			continue;
+		series_table_begin(&table);
+		see(&table, "up", "0", "x", "1");
+		see(&table, "up", "9", "x", "1");
+		conclude(&table, true, &told);
+		assert_string_equal(told.text[0], "a=0,b=x:1 ");
+	}
+	assert_int_equal(told.n, N_MAX);
+	series_table_fini(&table);
+}
+
 static void test_refused(void **state)
 {
 	struct series_table table;
@@ -291,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_memory),
 	};
