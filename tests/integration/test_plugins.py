@@ -210,7 +210,7 @@ def test_log_action(run_steps):
                                                        "monitor=m0", "what=")
 
 
-# --- efs_emergency, against a scripted endpoint --------------------------------
+# --- efs_emergency, against a scripted endpoint ------------------------------
 
 EFS = {"aws_region": "eu-central-1", "file_system_id": "fs-0123456789abcdef0"}
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SESSION_TOKEN": "short",
@@ -287,7 +287,7 @@ def test_efs_emergency_with_a_file_of_credentials(run_steps, receiver,
     assert "the series has no label file_system" in label["detail"]
 
 
-# --- what is refused ------------------------------------------------------------
+# --- what is refused ---------------------------------------------------------
 
 REFUSED = [
     (plugin("absent"), "there is no absent.so in "),
