@@ -168,7 +168,7 @@ static bool find_id(struct bouncer_action *action, char *words)
 	const char *label = action->values[LABEL].text;
 
 	if (!id && label) {
-		id = bouncer_label(action->context, label);
+		id = bouncer_find_label(action->context, label);
 		if (!id) {
 			(void)snprintf(words, WORDS,
 			               "the series has no label %.100s: it "

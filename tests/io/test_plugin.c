@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "action/bounce.h"
 #include "action/plugin.h"
 #include "base/text.h"
 #include "io/http_client.h"
@@ -145,14 +147,14 @@ static void put_file(struct world *world, const char *name, const char *bytes,
 	assert_int_equal(chmod(path, mode), 0);
 }
 
-static void copy_plugin(struct world *world, const char *name)
+static void copy_from(struct world *world, const char *dir, const char *name)
 {
 	static char bytes[4 << 20];
 	char path[256];
 	FILE *file;
 	size_t n;
 
-	(void)snprintf(path, sizeof(path), "%s/%s.so", ODD_PLUGINS, name);
+	(void)snprintf(path, sizeof(path), "%s/%s.so", dir, name);
 	file = fopen(path, "rb");
 	assert_non_null(file);
 	n = fread(bytes, 1, sizeof(bytes), file);
@@ -160,6 +162,11 @@ static void copy_plugin(struct world *world, const char *name)
 	assert_true(n > 0 && n < sizeof(bytes));
 	(void)snprintf(path, sizeof(path), "%s.so", name);
 	put_file(world, path, bytes, n, 0644);
+}
+
+static void copy_plugin(struct world *world, const char *name)
+{
+	copy_from(world, ODD_PLUGINS, name);
 }
 
 static int check(struct world *world, const char *name, struct err *err)
@@ -590,6 +597,181 @@ static void requests(void **state)
 	world_fini(&world);
 }
 
+/* --- what is shipped ------------------------------------------------------- */
+
+static const struct label efs_labels[] = {
+	{ { "fs", 2 }, { "fs-0123abcd", 11 } },
+	{ { "bad", 3 }, { "fs-../../x", 10 } },
+};
+
+static void run_efs(struct world *world, const char *label, const char *url,
+                    enum runtime_result result, const char *words)
+{
+	const struct step_parameter given[] = {
+		{ "aws_region", "eu-central-1" },
+		{ "endpoint", url },
+		{ "file_system_prometheus_label", label },
+	};
+	struct notice told = notice;
+	struct job job = { .step = { .name = "efs_emergency",
+		                     .parameters = given,
+		                     .n_parameters = 3 } };
+	struct err err;
+
+	if (plugins_check_step(world->plugins, world->loop.dir, &job.step,
+	                       &err) < 0)
+		fail_msg("%s", err.message);
+	told.labels = efs_labels;
+	told.n_labels = ARRAY_SIZE(efs_labels);
+	job.call = (struct plugin_call){ .step = &job.step,
+		                         .notice = &told,
+		                         .timeout_ms = TIMEOUT_MS };
+	assert_int_equal(plugin_call_start(world->plugins, &job.call, on_done),
+	                 0);
+	expect(world, &job, result, words);
+}
+
+/* Which file system, the labels of the series say. */
+static void efs_emergency_reads_the_label(void **state)
+{
+	static const struct peer_step steps[] = {
+		PEER_SAYS("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n"
+		          "{}"),
+		PEER_SAYS("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\n"
+		          "gone"),
+	};
+	struct test_peer peer;
+	struct world world;
+
+	(void)state;
+	world_init(&world);
+	copy_from(&world, SHIPPED_PLUGINS, "efs_emergency");
+	(void)setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+	(void)setenv("AWS_SECRET_ACCESS_KEY", "geheim", 1);
+	test_peer_listen(&peer, &world.loop.uv, "127.0.0.1", 0);
+	test_peer_script(&peer, steps, ARRAY_SIZE(steps));
+	run_efs(&world, "fs", peer.url, RUNTIME_OK,
+	        "fs-0123abcd: throughput mode elastic");
+	assert_non_null(strstr(test_peer_received(&peer),
+	                       "PUT /2015-02-01/file-systems/fs-0123abcd "));
+	run_efs(&world, "fs", peer.url, RUNTIME_FAILED, "AWS says 404: gone");
+	run_efs(&world, "bad", peer.url, RUNTIME_FAILED, "is no file system");
+	run_efs(&world, "none", peer.url, RUNTIME_FAILED, "has no label none");
+	(void)unsetenv("AWS_ACCESS_KEY_ID");
+	run_efs(&world, "fs", peer.url, RUNTIME_FAILED,
+	        "there are no credentials in AWS_ACCESS_KEY_ID");
+	test_peer_close(&peer);
+	world_fini(&world);
+}
+
+/* --- through a bounce --------------------------------------------------------- */
+
+struct step_job {
+	struct bounce bounce;
+	bool done;
+};
+
+/* The disk is quick, but not before promises_save() has returned. */
+static void on_saved(uv_timer_t *timer)
+{
+	struct promise_wait *wait = timer->data;
+
+	timer->data = NULL;
+	wait->durable(wait);
+}
+
+static void save_soon(void *context, struct promise_wait *wait)
+{
+	uv_timer_t *disk = context;
+
+	if (!wait)
+		return;
+	assert_null(disk->data);
+	disk->data = wait;
+	assert_int_equal(uv_timer_start(disk, on_saved, 0, 0), 0);
+}
+
+static void on_bounced(struct bounce *bounce)
+{
+	container_of(bounce, struct step_job, bounce)->done = true;
+}
+
+static void begin_step(struct bouncer *bouncer, struct step_job *job,
+                       const struct step *step)
+{
+	*job = (struct step_job){ .bounce = { .step = step,
+		                              .runtime_name = "host",
+		                              .target = "job",
+		                              .monitor = "job",
+		                              .reason = "too old",
+		                              .attempt = 1 } };
+	bounce_start(bouncer, &job->bounce, on_bounced);
+}
+
+static void bounce_step(struct world *world, struct bouncer *bouncer,
+                        struct step_job *job, const struct step *step)
+{
+	begin_step(bouncer, job, step);
+	test_loop_until(&world->loop, &job->done);
+}
+
+static void is_a_step(void **state)
+{
+	static const struct step_plugin good = { .name = "good" };
+	static const struct step_plugin obedient = { .name = "obedient" };
+	static const struct step steps[] = {
+		{ .kind = STEP_PLUGIN, .plugin = &good },
+		{ .kind = STEP_PLUGIN, .plugin = &obedient, .timeout_ms = 20 },
+	};
+	struct bouncer bouncer = { .max_parallel = 1 };
+	struct promises_ops ops = { .save = save_soon };
+	uv_timer_t disk = { 0 };
+	struct world world;
+	struct step_job job;
+	bool closed = false;
+
+	(void)state;
+	world_init(&world);
+	load(&world, "good");
+	load(&world, "obedient");
+	bouncer.loop = &world.loop.uv;
+	bouncer.plugins = world.plugins;
+	assert_int_equal(uv_timer_init(&world.loop.uv, &disk), 0);
+	ops.context = &disk;
+	bouncer.promises = promises_new(&world.loop.uv, NULL, &ops, 1);
+	assert_non_null(bouncer.promises);
+	assert_int_equal(bouncer_init(&bouncer), 0);
+
+	bounce_step(&world, &bouncer, &job, &steps[0]);
+	assert_int_equal(job.bounce.result, STEP_OK);
+	assert_string_equal(job.bounce.detail, "hello job 2 - after 1");
+	bounce_step(&world, &bouncer, &job, &steps[1]);
+	assert_int_equal(job.bounce.result, STEP_TIMED_OUT);
+	assert_string_equal(job.bounce.detail,
+	                    "plugin obedient did not complete within 20ms");
+	bouncer.plugins = NULL;
+	bounce_step(&world, &bouncer, &job, &steps[0]);
+	assert_int_equal(job.bounce.result, STEP_FAILED);
+	assert_string_equal(job.bounce.detail, "there are no plugins here");
+
+	/* what runs when we end is cancelled */
+	bouncer.plugins = world.plugins;
+	job = (struct step_job){ 0 };
+	begin_step(&bouncer, &job,
+	           &(struct step){ .kind = STEP_PLUGIN, .plugin = &obedient });
+	while (job.bounce.stage != BOUNCE_ACTING)
+		(void)uv_run(&world.loop.uv, UV_RUN_NOWAIT);
+	bouncer_close(&bouncer, set_flag, &closed);
+	test_loop_until(&world.loop, &closed);
+	assert_true(job.done);
+	assert_int_equal(job.bounce.result, STEP_CANCELLED);
+	closed = false;
+	promises_close(bouncer.promises, set_flag, &closed);
+	test_loop_until(&world.loop, &closed);
+	uv_close((uv_handle_t *)&disk, NULL);
+	world_fini(&world);
+}
+
 /* --- programs ----------------------------------------------------------------------- */
 
 static void run_program(struct world *world, const char *script,
@@ -770,6 +952,8 @@ int main(void)
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(requests),
+		cmocka_unit_test(efs_emergency_reads_the_label),
+		cmocka_unit_test(is_a_step),
 		cmocka_unit_test(programs),
 		cmocka_unit_test(programs_are_checked),
 		cmocka_unit_test(survives_lack_of_memory),

@@ -42,7 +42,7 @@ static struct bouncer_action *kept;
 static void greet(struct bouncer_action *action, void *data)
 {
 	struct state *state = action->state;
-	const char *label = bouncer_label(action->context, "instance");
+	const char *label = bouncer_find_label(action->context, "instance");
 
 	(void)snprintf(state->words, sizeof(state->words),
 	               "%s %s %d %s%s after %d", (const char *)data,
