@@ -98,6 +98,7 @@ struct reader {
 };
 
 struct config_monitor;
+struct facts;
 
 /*
  * A rule that covers many (containers, series of a metric, alerts): each of
@@ -133,6 +134,8 @@ struct monitor {
 	                          without `rule`, or if it has no name */
 	const char *image;     /* the same of its image */
 	const char *output;    /* last words of its check that fails; NULL */
+	const struct facts *facts; /* of the series that counts, or the alert;
+	                              NULL: there are none */
 	bool dry_run;
 	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */
