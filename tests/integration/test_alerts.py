@@ -11,6 +11,7 @@ import os
 import signal
 
 from daemons.bouncer import settings
+from daemons.http import Client
 from daemons.process import wait_until
 
 SECONDS = 30
@@ -349,29 +350,7 @@ def signed(body, key):
     return "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
 
 
-def test_auth(bouncer, tmp_path):
-    """Either secret, and the signature, and the address."""
-    one = bouncer(configuration(watch("a", tmp_path, dry_run=True), alerts={
-        "token_file": secret(tmp_path, "tokens", "first\nsecond\n"),
-        "basic_auth_file": secret(tmp_path, "users", "am:pass word\n"),
-        "hmac_file": secret(tmp_path, "keys", "old\nnew\n"),
-        "hmac_header": "X-Sign", "allow": ["127.0.0.0/8", "::1"]}))
-    body = message(alert("X"))
-    good = {"Authorization": "Bearer second", "X_Sign": signed(body, b"new")}
-    rows = [
-        (200, good),
-        (200, {**good, "Authorization": basic("am:pass word")}),
-        (200, {**good, "X_Sign": signed(body, b"old")}),
-        (200, {**good, "X_Sign": signed(body, b"old")[7:].upper()}),
-        (401, {"X_Sign": good["X_Sign"]}),
-        (401, {**good, "Authorization": "Bearer third"}),
-        (401, {**good, "Authorization": basic("am:password")}),
-        (403, {"Authorization": good["Authorization"]}),
-        (403, {**good, "X_Sign": signed(body + b" ", b"new")}),
-        (403, {**good, "X_Sign": signed(body, b"other")}),
-        (403, {**good, "X_Sign": good["X_Sign"][:-1]}),
-        (403, {**good, "X_Sign": ""}),
-    ]
+def check_rows(one, body, rows):
     for status, headers in rows:
         assert post(one, body, **headers).status == status, headers
     for status in (200, 401, 403):
@@ -380,14 +359,50 @@ def test_auth(bouncer, tmp_path):
             row[0] == status for row in rows)
 
 
+def test_token_signature_and_address(bouncer, tmp_path):
+    """All that are given must agree."""
+    one = bouncer(configuration(watch("a", tmp_path, dry_run=True), alerts={
+        "token_file": secret(tmp_path, "tokens", "first\nsecond\n"),
+        "hmac_file": secret(tmp_path, "keys", "old\nnew\n"),
+        "hmac_header": "X-Sign", "allow": ["127.0.0.0/8", "::1"]}))
+    body = message(alert("X"))
+    good = {"Authorization": "Bearer second", "X_Sign": signed(body, b"new")}
+    check_rows(one, body, [
+        (200, good),
+        (200, {**good, "X_Sign": signed(body, b"old")}),
+        (200, {**good, "X_Sign": signed(body, b"old")[7:].upper()}),
+        (401, {"X_Sign": good["X_Sign"]}),
+        (401, {**good, "Authorization": "Bearer third"}),
+        (401, {**good, "Authorization": basic("second:")}),
+        (403, {"Authorization": good["Authorization"]}),
+        (403, {**good, "X_Sign": signed(body + b" ", b"new")}),
+        (403, {**good, "X_Sign": signed(body, b"other")}),
+        (403, {**good, "X_Sign": good["X_Sign"][:-1]}),
+        (403, {**good, "X_Sign": ""}),
+    ])
+
+
+def test_users(bouncer, tmp_path):
+    one = bouncer(configuration(watch("a", tmp_path, dry_run=True), alerts={
+        "basic_auth_file": secret(tmp_path, "users", "am:pass word\n")}))
+    check_rows(one, message(alert("X")), [
+        (200, {"Authorization": basic("am:pass word")}),
+        (401, {"Authorization": basic("am:password")}),
+        (401, {"Authorization": "Bearer am:pass word"}),
+        (401, {}),
+    ])
+
+
 def test_address(bouncer, tmp_path):
     """From elsewhere it is refused; on the control socket everybody who can
     open it may."""
     one = bouncer(configuration(watch("a", tmp_path, dry_run=True), alerts={
-        "allow": ["10.0.0.0/8", "::2"]}, control_socket=None)
-        .replace('"control_socket": null, ', ""))
+        "allow": ["10.0.0.0/8", "::2"]}))
     assert post(one, message(alert("X"))).status == 403
     assert one.metric("bouncer_alerts_active") == 0
+    control = Client(f"unix:{one.socket}")
+    assert control.call("POST", "/api/v1/alerts",
+                        message(alert("X"))).status == 200
     one.reload(configuration(watch("a", tmp_path, dry_run=True), alerts={
         "allow": ["127.0.0.1"]}))
     wait_until(lambda: post(one, message(alert("X"))).status == 200, SECONDS,
