@@ -345,8 +345,8 @@ static int copy_request(struct plugin_helper *helper,
 	call->headers = headers;
 	call->n_headers = given->n_headers;
 	call->body = slice_make(body, given->body ? given->n_body : 0);
-	return webhook_url_parse(slice_from(url), &call->url, &call->target,
-	                         &call->err);
+	return url_parse_target(slice_from(url), &call->url, &call->target,
+	                        &call->err);
 }
 
 static int begin_request(struct plugin_helper *helper,
