@@ -84,7 +84,14 @@ enum api_push_result {
 };
 const char *api_push_result_name(enum api_push_result result);
 
+/* Answers of the webhook: 200, 400, 401, 403, 413, 415, 500, 503. */
+#define N_API_ALERT_CODES 8
+uint16_t api_alert_code(size_t i);
+
+struct alerts;
+struct alerts_access;
 struct builtin;
+struct config_alerts;
 struct config_gateway;
 
 /* What the routes may see; filled and kept true by the daemon, borrowed. */
@@ -123,6 +130,11 @@ struct api {
 	struct histogram push_seconds;
 	uint64_t n_snapshot_failures;
 	int64_t snapshot_wall_ms; /* the last good one; 0: none yet */
+
+	const struct config_alerts *alerts_config; /* set while there are */
+	struct alerts *alerts; /* NULL: no monitor watches any */
+	const struct alerts_access *alerts_access; /* who may post them */
+	uint64_t n_alert_requests[N_API_ALERT_CODES];
 };
 
 /* The routes of the built-in gateway begin to work: sets `builtin`, and tells

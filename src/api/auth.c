@@ -6,10 +6,11 @@
 #include <sys/stat.h>
 #include "base/base64.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "io/atomic_file.h"
 
-enum secret_kind { SECRET_TOKEN, SECRET_USER };
+enum secret_kind { SECRET_TOKEN, SECRET_USER, SECRET_KEY };
 
 /* Padded with zeros, so that comparing two never depends on their length. */
 struct secret {
@@ -133,6 +134,21 @@ int auth_new(const char *token_file, const char *basic_file,
 	return 0;
 }
 
+int auth_new_keys(const char *file, struct auth **authp, struct err *err)
+{
+	struct auth *auth = mem_calloc(1, sizeof(*auth));
+	int r;
+
+	if (!auth)
+		return err_set(err, -ENOMEM, "out of memory");
+	r = add_file(auth, SECRET_KEY, file, err);
+	if (r < 0)
+		auth_free(auth);
+	else
+		*authp = auth;
+	return r;
+}
+
 void auth_free(struct auth *auth)
 {
 	if (auth)
@@ -201,4 +217,52 @@ bool auth_admits(const struct auth *auth, const struct http_message *message)
 	if (slice_is_nocase(scheme, "Bearer"))
 		return is_known(auth, SECRET_TOKEN, header);
 	return slice_is_nocase(scheme, "Basic") && is_known_user(auth, header);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+		return (c | 0x20) - 'a' + 10;
+	return -1;
+}
+
+static bool read_code(struct slice text, uint8_t code[SHA256_SIZE])
+{
+	text = slice_trim(text);
+	if (text.n > 7 && strncasecmp(text.p, "sha256=", 7) == 0)
+		text = slice_skip(text, 7);
+	if (text.n != (size_t)2 * SHA256_SIZE)
+		return false;
+	for (size_t i = 0; i < SHA256_SIZE; i++) {
+		int high = hex_digit(text.p[2 * i]);
+		int low = hex_digit(text.p[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		code[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
+bool auth_signs(const struct auth *auth, struct slice body,
+                struct slice signature)
+{
+	uint8_t given[SHA256_SIZE];
+	unsigned n_equal = 0;
+
+	if (!signature.p || !read_code(signature, given))
+		return false;
+	for (size_t i = 0; i < auth->n_secrets; i++) {
+		const struct secret *secret = &auth->secrets[i];
+		uint8_t own[SHA256_SIZE];
+		unsigned differs = secret->kind != SECRET_KEY;
+
+		hmac_sha256(slice_make(secret->bytes, secret->n), body, own);
+		for (size_t at = 0; at < SHA256_SIZE; at++)
+			differs |= own[at] ^ given[at];
+		n_equal += differs == 0;
+	}
+	return n_equal > 0;
 }

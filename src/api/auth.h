@@ -3,7 +3,7 @@
  * auth: who may do what needs more than reaching us: bearer tokens (RFC 6750)
  * and users with passwords (RFC 7617), from files of one secret a line.
  *
- * Empty lines and those that begin with # count for nothing. The files are
+ * Or keys, with which what is sent is signed. Empty lines and those that begin with # count for nothing. The files are
  * read once; a reload reads them again. Knows no route and keeps no log.
  */
 #pragma once
@@ -34,6 +34,15 @@ void auth_free(struct auth *auth); /* NULL is fine */
 /* Does the request carry one of them? How long that takes tells nothing about
  * how much of a secret was right. */
 bool auth_admits(const struct auth *auth, const struct http_message *message);
+
+/* The same with keys, one a line, that sign what is sent. */
+int auth_new_keys(const char *file, struct auth **authp,
+                  struct err *err) MUST_CHECK;
+
+/* Is @signature, 64 hexadecimal digits with "sha256=" before them or not, the
+ * HMAC-SHA256 of @body with one of the keys? Of time as above. */
+bool auth_signs(const struct auth *auth, struct slice body,
+                struct slice signature);
 
 /* Are there users with passwords? A client then is told that it may ask. */
 bool auth_has_users(const struct auth *auth);

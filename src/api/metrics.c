@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include "api/gateway.h"
+#include "config/config.h"
 #include "api/routes.h"
 #include "base/mem.h"
 #include "core/exposition_writer.h"
@@ -105,6 +106,9 @@ static bool is_there(const struct api *api, const struct api_family *family)
 
 	if (family->gateway)
 		return api->builtin;
+	if (family->alerts || family->amx)
+		return api->alerts && api->alerts_config &&
+		       (family->alerts || api->alerts_config->amx_metrics);
 	if (family->engine)
 		return api_engine_at(api, 0, &engine);
 	if (family->rule)
@@ -164,6 +168,10 @@ static void write_own(struct metrics_stream *stream, struct buf *out)
 		own->daemon(api, own->name, out);
 	if (own->gateway)
 		own->gateway(api, own->name, out);
+	if (own->alerts)
+		own->alerts(api, own->name, out);
+	if (own->amx)
+		own->amx(api, own->name, out);
 
 	stream->stage = compare(own, stream) ? NEXT_FAMILY : PUSHED_SAMPLES;
 	*next = 0;

@@ -33,6 +33,11 @@ struct api_family {
 	/* likewise; not there at all without the built-in gateway */
 	void (*gateway)(const struct api *api, const char *family,
 	                struct buf *out);
+	/* likewise, without a monitor of alerts */
+	void (*alerts)(const struct api *api, const char *family,
+	               struct buf *out);
+	/* likewise, without alerts.amx_metrics */
+	void (*amx)(const struct api *api, const char *family, struct buf *out);
 };
 
 const struct api_family *api_families(size_t *np);

@@ -6,9 +6,11 @@
  */
 #include "api/metrics.h"
 
+#include <stdio.h>
 #include <sys/resource.h>
 #include "api/routes.h"
 #include "core/exposition_writer.h"
+#include "source/alerts.h"
 #include "source/builtin.h"
 
 /* --- per monitor -------------------------------------------------------- */
@@ -56,11 +58,31 @@ static void write_limit(const struct api *api, const struct monitor *monitor,
                         const char *family, struct buf *out)
 {
 	(void)api;
-	/* the health of a container has no age */
-	if (monitor->rule && monitor->rules->max_age_ms == 0)
+	/* neither the health of a container nor a value has an age */
+	if (monitor->rules->max_age_ms == 0 &&
+	    (monitor->rule || monitor->rules->levels))
 		return;
 	one(out, family, monitor, NULL, NULL,
 	    (double)monitor->rules->max_age_ms / 1000);
+}
+
+static void write_value(const struct api *api, const struct monitor *monitor,
+                        const char *family, struct buf *out)
+{
+	(void)api;
+	/* no sample rather than a wrong one */
+	if (monitor->rules->levels && monitor->last.kind == OBSERVATION_VALUE)
+		one(out, family, monitor, NULL, NULL, monitor->last.value);
+}
+
+static void write_level(const struct api *api, const struct monitor *monitor,
+                        const char *family, struct buf *out)
+{
+	unsigned level = (monitor->policy.level + 1u) % (POLICY_LEVEL_NONE + 1);
+
+	(void)api;
+	if (monitor->rules->levels)
+		one(out, family, monitor, NULL, NULL, level);
 }
 
 static void write_checks(const struct api *api, const struct monitor *monitor,
@@ -97,7 +119,7 @@ static void write_steps(const struct api *api, const struct monitor *monitor,
                         const char *family, struct buf *out)
 {
 	(void)api;
-	for (uint8_t rung = 0; rung < monitor->rules->n_steps; rung++) {
+	for (uint8_t rung = 0; rung < policy_n_steps(monitor->rules); rung++) {
 		enum step_kind kind = monitor->steps[rung].kind;
 
 		if (kind_seen_before(monitor, rung))
@@ -114,7 +136,8 @@ static void write_steps(const struct api *api, const struct monitor *monitor,
 			};
 			uint32_t n = 0;
 
-			for (uint8_t j = rung; j < monitor->rules->n_steps; j++)
+			for (uint8_t j = rung;
+			     j < policy_n_steps(monitor->rules); j++)
 				n += monitor->steps[j].kind == kind
 				             ? monitor->n_steps[j][i]
 				             : 0;
@@ -257,20 +280,25 @@ static void write_engine_age(const struct api *api,
 		          out);
 }
 
-static void write_rule_containers(const struct rule *rule, const char *family,
-                                  struct buf *out)
+static void of_rule(const struct rule *rule, const char *family, uint32_t value,
+                    struct buf *out)
 {
-	const struct exposition_label label = { "rule", rule->name };
+	const struct exposition_label labels[] = { { "rule", rule->name },
+		                                   { "covers", rule->noun } };
 
-	exposition_sample(out, family, "", &label, 1, rule->n_monitors);
+	exposition_sample(out, family, "", labels, ARRAY_SIZE(labels), value);
+}
+
+static void write_rule_members(const struct rule *rule, const char *family,
+                               struct buf *out)
+{
+	of_rule(rule, family, rule->n_monitors, out);
 }
 
 static void write_rule_left_out(const struct rule *rule, const char *family,
                                 struct buf *out)
 {
-	const struct exposition_label label = { "rule", rule->name };
-
-	exposition_sample(out, family, "", &label, 1, rule->n_left_out);
+	of_rule(rule, family, rule->n_left_out, out);
 }
 
 static void write_notices(const uint64_t *n, const char *family,
@@ -430,6 +458,103 @@ static void write_snapshot_failures(const struct api *api, const char *family,
 	plain(out, family, (double)api->n_snapshot_failures);
 }
 
+/* --- alerts --------------------------------------------------------------- */
+
+static void labelled(struct buf *out, const char *family, const char *name,
+                     const char *value, double number)
+{
+	const struct exposition_label label = { name, value };
+
+	exposition_sample(out, family, "", &label, 1, number);
+}
+
+static void write_alerts_active(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	plain(out, family, alerts_stats(api->alerts).n_alerts);
+}
+
+static void write_alert_groups(const struct api *api, const char *family,
+                               struct buf *out)
+{
+	plain(out, family, alerts_stats(api->alerts).n_groups);
+}
+
+static void write_alerts_queued(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	plain(out, family, alerts_stats(api->alerts).n_queued);
+}
+
+static void write_alerts_kept(const struct api *api, const char *family,
+                              struct buf *out)
+{
+	plain(out, family, !alerts_stats(api->alerts).failing);
+}
+
+static void write_alerts_received(const struct api *api, const char *family,
+                                  struct buf *out)
+{
+	struct alerts_stats stats = alerts_stats(api->alerts);
+
+	labelled(out, family, "status", "firing", (double)stats.n_firing);
+	labelled(out, family, "status", "resolved", (double)stats.n_resolved);
+}
+
+static void write_alerts_same(const struct api *api, const char *family,
+                              struct buf *out)
+{
+	plain(out, family, (double)alerts_stats(api->alerts).n_same);
+}
+
+static void write_alerts_dropped(const struct api *api, const char *family,
+                                 struct buf *out)
+{
+	plain(out, family, (double)alerts_stats(api->alerts).n_dropped);
+}
+
+static void write_alerts_expired(const struct api *api, const char *family,
+                                 struct buf *out)
+{
+	plain(out, family, (double)alerts_stats(api->alerts).n_expired);
+}
+
+static void write_alert_requests(const struct api *api, const char *family,
+                                 struct buf *out)
+{
+	for (size_t i = 0; i < N_API_ALERT_CODES; i++) {
+		char code[8];
+
+		(void)snprintf(code, sizeof(code), "%d", api_alert_code(i));
+		labelled(out, family, "code", code,
+		         (double)api->n_alert_requests[i]);
+	}
+}
+
+/* What of ours comes nearest to those of prometheus-am-executor; a body is
+ * read whole before anybody is asked, so that reading fails nowhere. */
+static void write_amx_errors(const struct api *api, const char *family,
+                             struct buf *out)
+{
+	uint64_t n_bad = 0;
+
+	for (size_t i = 0; i < N_API_ALERT_CODES; i++) {
+		if (api_alert_code(i) == 400)
+			n_bad = api->n_alert_requests[i];
+	}
+	labelled(out, family, "stage", "read", 0);
+	labelled(out, family, "stage", "unmarshal", (double)n_bad);
+}
+
+static void write_amx_skipped(const struct api *api, const char *family,
+                              struct buf *out)
+{
+	struct alerts_stats stats = alerts_stats(api->alerts);
+
+	labelled(out, family, "reason", "nomatch", (double)stats.n_unmatched);
+	labelled(out, family, "reason", "fingerover", (double)stats.n_refused);
+}
+
 /* --- the process -------------------------------------------------------- */
 
 static void write_cpu(const struct api *api, const char *family,
@@ -485,6 +610,38 @@ static void write_start(const struct api *api, const char *family,
 /* --- the table ---------------------------------------------------------- */
 
 static const struct api_family families[] = {
+	{ "am_executor_errors_total", METRIC_COUNTER,
+	  "Messages that could not be used, by stage.",
+	  .amx = write_amx_errors },
+	{ "am_executor_skipped_total", METRIC_COUNTER,
+	  "Alerts for which nothing is done, by reason.",
+	  .amx = write_amx_skipped },
+	{ "bouncer_alert_groups", METRIC_GAUGE,
+	  "Groups of Alertmanager of which an alert fires.",
+	  .alerts = write_alert_groups },
+	{ "bouncer_alerts_active", METRIC_GAUGE, "Alerts that fire.",
+	  .alerts = write_alerts_active },
+	{ "bouncer_alerts_dropped_total", METRIC_COUNTER,
+	  "Alerts for which there was no room.",
+	  .alerts = write_alerts_dropped },
+	{ "bouncer_alerts_duplicates_total", METRIC_COUNTER,
+	  "Alerts that were received and no news.",
+	  .alerts = write_alerts_same },
+	{ "bouncer_alerts_expired_total", METRIC_COUNTER,
+	  "Alerts that nobody repeated, taken for resolved.",
+	  .alerts = write_alerts_expired },
+	{ "bouncer_alerts_kept", METRIC_GAUGE,
+	  "Whether what was taken could last be written down.",
+	  .alerts = write_alerts_kept },
+	{ "bouncer_alerts_queue_length", METRIC_GAUGE,
+	  "Messages that are being written down.",
+	  .alerts = write_alerts_queued },
+	{ "bouncer_alerts_received_total", METRIC_COUNTER,
+	  "Alerts that were received, by status.",
+	  .alerts = write_alerts_received },
+	{ "bouncer_alerts_requests_total", METRIC_COUNTER,
+	  "Requests that brought alerts, by code of the answer.",
+	  .alerts = write_alert_requests },
 	{ "bouncer_api_refused_total", METRIC_COUNTER,
 	  "Requests that were not allowed, by reason.",
 	  .daemon = write_refusals },
@@ -552,23 +709,29 @@ static const struct api_family families[] = {
 	{ "bouncer_monitor_age_seconds", METRIC_GAUGE,
 	  "Time since the last sign of life, by the source's clock.",
 	  .monitor = write_age },
+	{ "bouncer_monitor_level", METRIC_GAUGE,
+	  "Which level of its value is reached: 0 none, 1 soft (or the only "
+	  "one), 2 hard.",
+	  .monitor = write_level },
 	{ "bouncer_monitor_limit_seconds", METRIC_GAUGE,
 	  "The age beyond which the monitor is in breach.",
 	  .monitor = write_limit },
 	{ "bouncer_monitor_state", METRIC_GAUGE,
 	  "1 for the state in which the monitor is, else 0.",
 	  .monitor = write_state },
+	{ "bouncer_monitor_value", METRIC_GAUGE,
+	  "The value that is watched, as it was last read.",
+	  .monitor = write_value },
 	{ "bouncer_monitors", METRIC_GAUGE,
 	  "Monitors, containers of rules among them.",
 	  .daemon = write_monitors },
 	{ "bouncer_notifications_total", METRIC_COUNTER,
 	  "Deliveries of notices to webhooks, by result.",
 	  .notices = write_notices },
-	{ "bouncer_rule_containers", METRIC_GAUGE,
-	  "Containers that the rule covers.", .rule = write_rule_containers },
-	{ "bouncer_rule_left_out_containers", METRIC_GAUGE,
-	  "Containers beyond the limit of the rule.",
-	  .rule = write_rule_left_out },
+	{ "bouncer_rule_members", METRIC_GAUGE, "Those that the rule covers.",
+	  .rule = write_rule_members },
+	{ "bouncer_rule_left_out_members", METRIC_GAUGE,
+	  "Those beyond the limit of the rule.", .rule = write_rule_left_out },
 	{ "bouncer_source_fetch_bytes_total", METRIC_COUNTER,
 	  "Bytes of bodies read from the source.",
 	  .source = write_source_bytes },

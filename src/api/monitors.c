@@ -141,6 +141,7 @@ static void write_state(const struct api *api, struct json_writer *json,
 		json_write_null(json);
 	json_write_key(json, "limit_seconds");
 	json_write_seconds(json, monitor->rules->max_age_ms);
+	api_write_value(json, monitor);
 	json_write_key(json, "held_by");
 	write_guards(json, policy->held);
 	json_write_key(json, "next_seconds");
@@ -201,6 +202,47 @@ static void write_duration(struct json_writer *json, const char *name,
 	json_write_seconds(json, ms);
 }
 
+static void write_threshold(struct json_writer *json, const char *name,
+                            const struct threshold *threshold)
+{
+	char text[THRESHOLD_TEXT_MAX];
+
+	json_write_key(json, name);
+	json_write_string(json,
+	                  threshold ? threshold_format(threshold, text) : NULL);
+}
+
+static void write_level(struct json_writer *json, enum policy_level_name name,
+                        const struct policy_level *level)
+{
+	json_write_object(json);
+	json_write_key(json, "level");
+	json_write_string(json, policy_level_word(name));
+	write_threshold(json, "threshold", &level->limit);
+	write_threshold(json, "clear", level->has_clear ? &level->clear : NULL);
+	write_duration(json, "for_seconds", level->for_ms);
+	write_duration(json, "cooldown_seconds", level->cooldown_ms);
+	json_write_key(json, "steps");
+	json_write_u64(json, level->n_steps);
+	json_write_object_end(json);
+}
+
+static void write_levels(struct json_writer *json,
+                         const struct policy_levels *levels)
+{
+	json_write_key(json, "levels");
+	json_write_array(json);
+	for (unsigned i = 0; levels && i < N_POLICY_LEVELS; i++) {
+		if (levels->level[i].given)
+			write_level(json, (enum policy_level_name)i,
+			            &levels->level[i]);
+	}
+	json_write_array_end(json);
+	json_write_key(json, "missing");
+	json_write_string(json,
+	                  levels ? policy_missing_name(levels->missing) : NULL);
+}
+
 static void write_rules(struct json_writer *json,
                         const struct policy_rules *rules)
 {
@@ -216,6 +258,7 @@ static void write_rules(struct json_writer *json,
 	write_duration(json, "grace_seconds", rules->grace_ms);
 	json_write_key(json, "max_bounces");
 	json_write_u64(json, rules->max_bounces);
+	write_levels(json, rules->levels);
 	json_write_object_end(json);
 }
 
@@ -238,7 +281,7 @@ static void write_counters(struct json_writer *json,
 	json_write_object_end(json);
 	json_write_key(json, "steps");
 	json_write_array(json);
-	for (uint8_t i = 0; i < monitor->rules->n_steps; i++) {
+	for (uint8_t i = 0; i < policy_n_steps(monitor->rules); i++) {
 		json_write_object(json);
 		json_write_key(json, "type");
 		json_write_string(json, step_kind_name(monitor->steps[i].kind));

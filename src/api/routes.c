@@ -30,6 +30,7 @@ static const struct {
 enum access {
 	ACCESS_READ,    /* anyone */
 	ACCESS_PUSH,    /* push_auth, if there is one */
+	ACCESS_ALERTS,  /* as the section `alerts` says */
 	ACCESS_CONTROL, /* control_auth; without one nobody */
 };
 
@@ -83,6 +84,17 @@ static const struct route {
 	  api_delete_groups },
 	{ "/-/quit", MATCH_WHOLE, METHOD_PUT | METHOD_POST, ACCESS_PUSH,
 	  api_quit },
+
+	{ "/api/v1/alerts", MATCH_WHOLE, METHOD_PUT | METHOD_POST,
+	  ACCESS_ALERTS, api_alerts },
+};
+
+/* Of a path that the configuration names. */
+static const struct route alerts_route = {
+	.match = MATCH_WHOLE,
+	.methods = METHOD_PUT | METHOD_POST,
+	.access = ACCESS_ALERTS,
+	.handle = api_alerts,
 };
 
 static bool route_matches(const struct route *route, struct slice path,
@@ -118,6 +130,16 @@ static const struct route *find_route(struct slice path, bool raw,
 		*allowedp |= routes[i].methods;
 	}
 	return NULL;
+}
+
+/* The same of alerts.paths, which hide nothing of ours. */
+static const struct route *find_alerts(const struct api *api, struct slice path,
+                                       unsigned method, unsigned *allowedp)
+{
+	if (!api_alerts_has_path(api, path))
+		return NULL;
+	*allowedp |= alerts_route.methods;
+	return alerts_route.methods & method ? &alerts_route : NULL;
 }
 
 static void refuse_method(struct http_exchange *exchange, unsigned allowed)
@@ -185,6 +207,34 @@ static void refuse_token(struct api *api, struct http_exchange *exchange,
 	             &body);
 }
 
+/* As admit(), of alerts. */
+static bool admit_alerts(struct api *api, struct http_exchange *exchange)
+{
+	switch (api_alerts_admit(api, exchange)) {
+	case API_REFUSED_BY_ADDRESS:
+		note_refusal(api, exchange, API_REFUSED_ACCESS);
+		api_count_alerts(api, 403);
+		api_error(exchange, 403,
+		          "alerts are not taken from this address; see "
+		          "alerts.allow");
+		return false;
+	case API_REFUSED_BY_SECRET:
+		api_count_alerts(api, 401);
+		refuse_token(api, exchange, api_alerts_auth(api));
+		return false;
+	case API_REFUSED_BY_SIGNATURE:
+		note_refusal(api, exchange, API_REFUSED_TOKEN);
+		api_count_alerts(api, 403);
+		api_error(exchange, 403,
+		          "the signature of the body is wrong or missing; see "
+		          "alerts.hmac_file and hmac_header");
+		return false;
+	case API_ADMITTED:
+	default:
+		return true;
+	}
+}
+
 /* True if the request may go on; else it has been answered. */
 static bool admit(struct api *api, struct http_exchange *exchange,
                   enum access access)
@@ -192,6 +242,8 @@ static bool admit(struct api *api, struct http_exchange *exchange,
 	const struct auth *auth =
 		access == ACCESS_CONTROL ? api->control_auth : api->push_auth;
 
+	if (access == ACCESS_ALERTS)
+		return admit_alerts(api, exchange);
 	if (access == ACCESS_READ || (access == ACCESS_PUSH && !auth))
 		return true;
 	if (auth && auth_admits(auth, exchange->message))
@@ -237,6 +289,8 @@ static void handle(struct api *api, struct http_exchange *exchange,
 		}
 		path = slice_from(decoded);
 		route = find_route(path, false, method, &allowed);
+		if (!route)
+			route = find_alerts(api, path, method, &allowed);
 	}
 	if (!route) {
 		refuse_path(exchange, allowed);

@@ -73,6 +73,22 @@ void api_delete_groups(struct api *api, struct http_exchange *exchange,
 void api_quit(struct api *api, struct http_exchange *exchange,
               struct slice rest);
 
+/* Alertmanager's webhook. */
+void api_alerts(struct api *api, struct http_exchange *exchange,
+                struct slice rest);
+/* The path is one of alerts.paths. */
+bool api_alerts_has_path(const struct api *api, struct slice path);
+enum api_admission {
+	API_ADMITTED,
+	API_REFUSED_BY_ADDRESS,
+	API_REFUSED_BY_SECRET, /* see api_alerts_auth() */
+	API_REFUSED_BY_SIGNATURE,
+};
+enum api_admission api_alerts_admit(const struct api *api,
+                                    const struct http_exchange *exchange);
+const struct auth *api_alerts_auth(const struct api *api);
+void api_count_alerts(struct api *api, uint16_t status);
+
 /* An answer of the form {"error":"…"}. */
 void api_error(struct http_exchange *exchange, uint16_t status,
                const char *format, ...) PRINTF_LIKE(3, 4);

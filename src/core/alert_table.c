@@ -231,6 +231,25 @@ void alert_table_touch_all(struct alert_table *table)
 		                  container_of(node, struct alert_item, node));
 }
 
+void alert_table_touch_named(struct alert_table *table, const char *identity)
+{
+	const char *slash = strrchr(identity, '/');
+	struct alert_item *alert = map_get(
+		&table->alerts, slice_from(slash ? slash + 1 : identity));
+	char own[ALERT_IDENTITY_MAX];
+
+	if (alert)
+		alert_table_touch(table, alert);
+	LIST_FOR_EACH (node, &table->group_list) {
+		struct alert_item *group =
+			container_of(node, struct alert_item, node);
+
+		alert_item_identity(group, own);
+		if (strcmp(own, identity) == 0)
+			alert_table_touch(table, group);
+	}
+}
+
 struct alert_item *alert_table_take(struct alert_table *table)
 {
 	struct list *node = list_pop(&table->changed);

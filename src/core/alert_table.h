@@ -104,6 +104,8 @@ bool alert_table_has_changes(const struct alert_table *table);
 void alert_table_touch(struct alert_table *table, struct alert_item *item);
 /* … of all. */
 void alert_table_touch_all(struct alert_table *table);
+/* … of the one of that identity, if it is there. */
+void alert_table_touch_named(struct alert_table *table, const char *identity);
 
 /* "DiskFull/87a43567449d259e". @out holds ALERT_IDENTITY_MAX. */
 void alert_item_identity(const struct alert_item *item, char *out);

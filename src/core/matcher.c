@@ -371,3 +371,22 @@ bool matchers_match(const struct matchers *matchers, const struct label *labels,
 	}
 	return true;
 }
+
+size_t matchers_equal(const struct matchers *matchers, struct label *pairs,
+                      size_t max)
+{
+	size_t n_pairs = 0;
+
+	for (size_t i = 0; i < matchers->n && n_pairs < max; i++) {
+		const struct matcher *matcher = &matchers->list[i];
+		size_t at = 0;
+
+		while (at < n_pairs &&
+		       !slice_equal(pairs[at].name, matcher->name))
+			at++;
+		if (matcher->op == MATCHER_EQUAL && at == n_pairs)
+			pairs[n_pairs++] =
+				(struct label){ matcher->name, matcher->value };
+	}
+	return n_pairs;
+}

@@ -37,3 +37,9 @@ void matchers_free(struct matchers *matchers); /* NULL is fine */
 
 bool matchers_match(const struct matchers *matchers, const struct label *labels,
                     size_t n_labels);
+
+/* The pairs that must be equal, at most @max, of each name the first; for
+ * core/label_index.h, which finds by them those that may match. Borrowed from
+ * @matchers. */
+size_t matchers_equal(const struct matchers *matchers, struct label *pairs,
+                      size_t max);

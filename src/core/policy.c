@@ -858,10 +858,11 @@ static void any_step_ended(struct turn *turn, enum policy_outcome outcome)
 		resolved_step_ended(turn, outcome);
 	} else {
 		step_ended(turn, outcome);
-		follow_due(turn);
 		/* an alert that is resolved is not told of again */
 		if (policy->alert && policy->good_seen)
 			policy_observed_good(turn);
+		else
+			follow_due(turn);
 		/* another level was reached meanwhile */
 		if (policy->level != POLICY_LEVEL_NONE && is_other_level(turn))
 			turn->commands.observe = true;

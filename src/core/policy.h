@@ -173,12 +173,12 @@ struct policy_rules {
 	                      not held against it; 0: none */
 	uint32_t backoff_percent; /* growth per failed bounce: 200 doubles */
 	uint8_t max_bounces;      /* per window, then gave up; 0: no limit */
-	uint8_t n_steps;          /* of all ladders, at least one unless levels
+	uint8_t n_steps; /* of all ladders but that for the end, at least one unless levels
 	                             are only told of */
-	uint8_t first_resolved;   /* steps that are walked when it is good
+	uint8_t first_resolved; /* steps that are walked when it is good
 	                             again after a bounce: a part of the
 	                             monitor's, behind all ladders */
-	uint8_t n_resolved;       /* 0: none */
+	uint8_t n_resolved;     /* 0: none */
 	const struct policy_levels *levels; /* of a value; NULL: of anything
 	                                       else, with one ladder */
 	uint16_t stopping; /* steps, a bit each, that leave the container
@@ -394,6 +394,9 @@ uint64_t policy_level_due(const struct policy *policy,
 
 struct policy_ladder_range policy_ladder_of(const struct policy_rules *rules,
                                             enum policy_ladder ladder);
+
+/* The steps of all ladders: as many as the monitor has. */
+uint8_t policy_n_steps(const struct policy_rules *rules);
 
 /* The step is the first of its ladder: with it a bounce begins. */
 bool policy_at_first_step(const struct policy *policy,

@@ -128,6 +128,12 @@ size_t http_server_n_connections(const struct http_server *server);
 void http_server_close(struct http_server *server, uint64_t linger_ms,
                        http_server_closed_cb closed, void *context);
 
+/* Who asks: a struct sockaddr in @address. 0, or a negative code if it has
+ * gone away. */
+struct sockaddr_storage;
+int http_exchange_peer(const struct http_exchange *exchange,
+                       struct sockaddr_storage *address) MUST_CHECK;
+
 /*
  * http_respond() - answer with a whole body
  *

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/http_server_private.h"
 
+#include <errno.h>
+#include <sys/socket.h>
 #include "base/mem.h"
 
 /* A callback of the parser may return a status, which lies above every
@@ -235,4 +237,21 @@ void exchange_show(struct exchange *exchange)
 		shown->query = slice_skip(target, shown->path.n + 1);
 	}
 	shown->body = buf_slice(&exchange->request_body);
+}
+
+int http_exchange_peer(const struct http_exchange *shown,
+                       struct sockaddr_storage *address)
+{
+	const struct exchange *exchange =
+		container_of(shown, const struct exchange, shown);
+	socklen_t n = sizeof(*address);
+	uv_os_fd_t fd;
+	int r = UV_ENOTCONN;
+
+	memset(address, 0, sizeof(*address));
+	if (exchange->peer)
+		r = uv_fileno(&exchange->peer->uv.handle, &fd);
+	if (r == 0 && getpeername(fd, (struct sockaddr *)address, &n) < 0)
+		r = -errno;
+	return r;
 }

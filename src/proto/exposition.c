@@ -226,6 +226,11 @@ static int unescape(struct exposition *scan, struct cursor *at,
 
 static bool is_utf8(struct slice text)
 {
+	size_t n_ascii = 0;
+
+	while (n_ascii < text.n && !(text.p[n_ascii] & 0x80))
+		n_ascii++;
+	text = slice_skip(text, n_ascii);
 	while (text.n > 0) {
 		size_t n = text_utf8_length(text);
 

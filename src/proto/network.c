@@ -55,15 +55,6 @@ static uint8_t mask(const struct network *network, size_t at)
 	return (uint8_t)(0xff00 >> (network->n_bits - before));
 }
 
-static bool has_more_bits(const struct network *network)
-{
-	for (size_t i = 0; i < sizeof(network->bytes); i++) {
-		if (network->bytes[i] & (uint8_t)~mask(network, i))
-			return true;
-	}
-	return false;
-}
-
 static int parse_length(struct slice text, struct network *network,
                         struct err *err)
 {
@@ -75,11 +66,6 @@ static int parse_length(struct slice text, struct network *network,
 		               "0 to %d",
 		               (int)MIN(text.n, 32), text.p, network->n_bits);
 	network->n_bits = (uint8_t)n;
-	if (has_more_bits(network))
-		return err_set(err, -EINVAL,
-		               "the address has bits beyond its first %d; an "
-		               "address alone needs no length",
-		               (int)n);
 	return 0;
 }
 

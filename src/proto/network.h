@@ -24,7 +24,8 @@ struct network {
 	bool is_ipv6;
 };
 
-/* 0 or -EINVAL with words; bits beyond the prefix are one of the reasons. */
+/* 0 or -EINVAL with words. Bits of the address behind its prefix are not
+ * looked at: 10.1.2.3/8 is what its author thinks it is. */
 int network_parse(struct slice text, struct network *network,
                   struct err *err) MUST_CHECK;
 

@@ -14,12 +14,12 @@
 #include <uv.h>
 #include "base/err.h"
 #include "base/log.h"
+#include "core/series_table.h"
 #include "source/credentials.h"
 #include "source/source.h"
 
-#define SCRAPE_MAX_SERIES \
-	1000 /* kept, of one subscription and reading; more
-	                          make it unknown, with words */
+/* Kept, of one subscription and reading; more make it unknown, with words. */
+#define SCRAPE_MAX_SERIES SERIES_TABLE_MAX_SERIES
 
 struct scrape;
 

@@ -34,6 +34,8 @@ static const struct {
 	{ "2001:db8::/33", "2001:db8:7fff::", true },
 	{ "2001:db8::/33", "2001:db8:8000::", false },
 	{ "127.0.0.1", "::1", false },
+	{ "10.1.2.3/8", "10.9.0.0", true },
+	{ "2001:db8::1/32", "2001:db8:1::", true },
 };
 
 static bool is_inside(const char *network_text, const char *address)
@@ -91,10 +93,6 @@ static const struct {
 	{ "10.0.0.0/33", "\"33\" is no length of a prefix; 0 to 32" },
 	{ "::/129", "\"129\" is no length of a prefix; 0 to 128" },
 	{ "::/-1", "\"-1\" is no length of a prefix; 0 to 128" },
-	{ "10.0.0.1/8", "the address has bits beyond its first 8; an address "
-	                "alone needs no length" },
-	{ "2001:db8::1/32", "the address has bits beyond its first 32; an "
-	                    "address alone needs no length" },
 };
 
 static void test_bad(void **state)
