@@ -118,6 +118,7 @@ struct cover {
 	uint32_t n_gone; /* of them: not there now, but remembered */
 	uint32_t n_refs; /* members, removed ones, too; and the daemon */
 	bool said_full;  /* one line in the log */
+	struct bounce_lane lane; /* of their bounces */
 	char name[];
 };
 

@@ -245,6 +245,11 @@ static void judge_world(struct telling *telling)
 	else
 		holds(telling, GUARD_HOOK, false, 0,
 		      "asked when a bounce begins, if there is one");
+	if (telling->policy->held & GUARD_THROTTLE)
+		holds(telling, GUARD_THROTTLE, true,
+		      telling->policy->deadline_ms,
+		      "the same was begun lately, of this or another monitor "
+		      "of its rule");
 	if (telling->policy->state == POLICY_UNKNOWN)
 		holds(telling, GUARD_UNKNOWN, true, POLICY_NEVER,
 		      "%s cannot be read (%s)", group->name,

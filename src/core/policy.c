@@ -53,7 +53,7 @@ static const char *const state_names[N_POLICY_STATES] = {
 
 static const char *const guard_names[N_POLICY_GUARDS] = {
 	"grace", "cooldown", "budget",  "storm", "target", "person",
-	"pause", "unknown",  "dry_run", "quiet", "hook",
+	"pause", "unknown",  "dry_run", "quiet", "hook",   "throttle",
 };
 
 const char *policy_state_name(enum policy_state state)
@@ -825,6 +825,10 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 	case OUTCOME_VETOED:
 		step_was_nothing(turn, "the command before it said no",
 		                 GUARD_HOOK);
+		break;
+	case OUTCOME_THROTTLED:
+		step_was_nothing(turn, "the same was begun lately",
+		                 GUARD_THROTTLE);
 		break;
 	case OUTCOME_CANCELLED:
 		step_cancelled(turn);

@@ -50,6 +50,7 @@ enum bounce_result {
 	BOUNCE_DRY_RUN,
 	BOUNCE_CANCELLED,
 	BOUNCE_VETOED,
+	BOUNCE_THROTTLED,
 	N_BOUNCE_RESULTS,
 };
 
@@ -172,6 +173,7 @@ struct monitor {
 struct step_report {
 	enum step_result result;
 	enum step_kind kind; /* set by the supervisor */
+	bool interrupted;    /* cancelled while it ran: it was good again */
 	uint64_t duration_ms;
 	const char *detail; /* words for the operator, "" if none */
 };
