@@ -276,7 +276,8 @@ static void (*const stages[])(struct daemon *daemon) = {
 	close_state,
 	close_promises,
 	daemon_runtime_close_all,
-	daemon_gateway_close, /* late: pushes come in until here */
+	daemon_gateway_close, /* late: pushes come in until here, … */
+	daemon_alerts_close,  /* … and alerts */
 	close_io,
 };
 

@@ -11,6 +11,7 @@
  *     daemon_containers.c  members that are containers
  *     daemon_labels.c   … that are as their container's labels say
  *     daemon_samples.c  the sources of values, and what their series mean
+ *     daemon_alerts.c   Alertmanager's alerts, and members that are some
  *     daemon_gateway.c  the push gateway that we are ourselves
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
@@ -44,6 +45,7 @@
 #include "io/own_container.h"
 #include "io/reaper.h"
 #include "runtime/runtime.h"
+#include "source/alerts.h"
 #include "source/builtin.h"
 #include "source/containers.h"
 #include "source/kubernetes_lease.h"
@@ -118,6 +120,7 @@ struct cover {
 	uint32_t n_gone; /* of them: not there now, but remembered */
 	uint32_t n_refs; /* members, removed ones, too; and the daemon */
 	bool said_full;  /* one line in the log */
+	struct bounce_lane lane; /* of their bounces */
 	char name[];
 };
 
@@ -215,6 +218,7 @@ struct feed {
 	struct source *source; /* NULL: not opened; of one of these */
 	struct pushgateway *gateway;
 	struct builtin_source *builtin;
+	struct alerts_source *alerts;
 	struct containers *containers;
 	struct query *query;
 	struct scrape *scrape;
@@ -247,6 +251,16 @@ struct daemon_group {
 	uint32_t n_feeds;   /* and others that hold it */
 	char *name;
 	char url[];
+};
+
+/* Alertmanager's alerts, as long as a monitor watches them. */
+struct daemon_alerts {
+	struct daemon *daemon;
+	struct alerts *alerts;
+	struct alerts_access *planned; /* of the configuration in the making */
+	struct alerts_access *access;  /* of the one that is followed */
+	bool applied;                  /* one with alerts is followed */
+	bool closing;
 };
 
 struct daemon_runtime {
@@ -348,6 +362,7 @@ struct daemon {
 	                           their own values */
 	uv_timer_t asked_timer; /* who asks about pushes has changed */
 	struct daemon_gateway *gateway; /* NULL: it is off */
+	struct daemon_alerts *alerts;   /* NULL: nobody watches any */
 
 	char *state_dir;                /* of the start; NULL: none */
 	int state_lock;                 /* its descriptor; -1: none */
@@ -653,6 +668,22 @@ struct feed *daemon_labels_feed(struct daemon *daemon,
 void daemon_labels_changed(struct daemon *daemon);
 /* Another configuration is followed: what was said may be said again. */
 void daemon_labels_forget(struct daemon *daemon);
+
+/* --- daemon_alerts.c ----------------------------------------------------- */
+
+extern const struct feed_kind daemon_feed_alerts;
+
+/* A rule is told of what it asks for, or -EINVAL with words. */
+int daemon_alerts_add_rule(struct feed *feed, struct cover *cover,
+                           const struct config_monitor *config,
+                           struct err *err) MUST_CHECK;
+/* As those of the gateway below; closed after all sources were. */
+int daemon_alerts_plan(struct daemon *daemon,
+                       const struct config_alerts *config,
+                       struct err *err) MUST_CHECK;
+void daemon_alerts_apply(struct daemon *daemon);
+void daemon_alerts_revert(struct daemon *daemon);
+void daemon_alerts_close(struct daemon *daemon);
 
 /* --- daemon_gateway.c ---------------------------------------------------- */
 

@@ -49,12 +49,16 @@ static int open_server(struct daemon *daemon,
 	return r;
 }
 
-/* Of a request's body: pushes are large, who steers has little to say. */
+/* Of a request's body: pushes and alerts are large, who steers has little to say. */
 static uint64_t max_body(const struct config *config)
 {
-	return config->gateway.enabled
-	               ? MAX(config->gateway.max_body, (uint64_t)API_MAX_BODY)
-	               : API_MAX_BODY;
+	uint64_t limit = API_MAX_BODY;
+
+	if (config->gateway.enabled)
+		limit = MAX(limit, config->gateway.max_body);
+	if (config->alerts.enabled)
+		limit = MAX(limit, config->alerts.max_body);
+	return limit;
 }
 
 /* NULL in *serverp when nothing is to be served. */

@@ -346,6 +346,19 @@ static int plan_containers(struct plan *plan, struct cover *cover,
 	return r;
 }
 
+static int plan_alerts(struct plan *plan, struct cover *cover,
+                       const struct config_monitor *config, struct err *err)
+{
+	struct group *group = daemon_group_take(plan->daemon, ALERTS_NAME);
+	struct feed *feed;
+	int r;
+
+	if (!group)
+		return UV_ENOMEM;
+	r = take_feed(plan, &daemon_feed_alerts, group, 0, NULL, &feed, err);
+	return r < 0 ? r : daemon_alerts_add_rule(feed, cover, config, err);
+}
+
 static int plan_cover(struct plan *plan, const struct config_monitor *config,
                       struct err *err)
 {
@@ -357,6 +370,8 @@ static int plan_cover(struct plan *plan, const struct config_monitor *config,
 	plan->monitors_cap += cover->n_members;
 	if (config->metric)
 		return sample(plan, NULL, cover, config, err);
+	if (config->alert)
+		return plan_alerts(plan, cover, config, err);
 	return plan_containers(plan, cover, config, err);
 }
 
@@ -630,6 +645,7 @@ static void commit(struct plan *plan)
 		daemon_feed_start(feed);
 	}
 	daemon_gateway_apply(daemon);
+	daemon_alerts_apply(daemon);
 	daemon_labels_forget(daemon);
 	daemon_config_unref(old_config);
 }
@@ -662,12 +678,15 @@ int daemon_watch_apply(struct daemon *daemon, struct config *config,
 		r = daemon_gateway_plan(daemon, &config->gateway, err);
 	}
 	if (r == 0)
+		r = daemon_alerts_plan(daemon, &config->alerts, err);
+	if (r == 0)
 		r = plan_make(&plan, err);
 	if (r == 0) {
 		commit(&plan);
 	} else {
 		plan_drop(&plan);
 		daemon_gateway_revert(daemon);
+		daemon_alerts_revert(daemon);
 		mem_free(plan.config);
 		if (r == UV_ENOMEM)
 			(void)err_set(err, r, "out of memory");

@@ -153,8 +153,8 @@ struct bouncer_context {
 };
 
 /* The value of the label of that name; NULL: there is none. */
-static inline const char *bouncer_label(const struct bouncer_context *context,
-                                        const char *name)
+static inline const char *bouncer_find_label(
+	const struct bouncer_context *context, const char *name)
 {
 	size_t i;
 	size_t k;
@@ -341,7 +341,8 @@ struct bouncer_plugin {
 	void (*cancel)(struct bouncer_action *action);
 };
 
-/* What is looked for in the shared object. */
+/* What is looked for in the shared object. (In C++ the type is called `struct
+ * bouncer_plugin`, because the object has the same name.) */
 extern BOUNCER_EXPORT const struct bouncer_plugin bouncer_plugin;
 
 #ifdef __cplusplus

@@ -94,8 +94,7 @@ static void judge_answer(struct plugin_exec *exec, struct slice answer)
 	struct err err = { 0 };
 
 	if (json_parse(answer, &root, &err) < 0) {
-		say(exec, RUNTIME_FAILED, "its answer is no JSON: %s",
-		    err.message);
+		say(exec, RUNTIME_FAILED, "its answer is %s", err.message);
 		return;
 	}
 	result = json_get(root, "result");

@@ -9,7 +9,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/webhook.h"
+#include "proto/url.h"
 #include "io/http_client.h"
 #include "io/process.h"
 

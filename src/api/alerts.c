@@ -246,7 +246,9 @@ void api_alerts(struct api *api, struct http_exchange *exchange,
 {
 	char words[128];
 
-	if (!api->alerts || !api->alerts_config) {
+	if (api->stopping) {
+		answer(api, exchange, 503, "the program ends");
+	} else if (!api->alerts || !api->alerts_config) {
 		api_error(exchange, 404, "no monitor watches alerts");
 	} else if (exchange->body.n > api->alerts_config->max_body) {
 		(void)snprintf(

@@ -317,14 +317,17 @@ static void write_line(struct json_writer *json, const char *format, ...)
 static void write_plan(struct json_writer *json, const struct monitor *monitor,
                        bool dry_run)
 {
+	struct policy_ladder_range range = policy_ladder_of(
+		monitor->rules,
+		policy_ladder_of_order(&monitor->policy, monitor->rules));
 	char target[API_TARGET_SIZE];
 	char step[EXPLAIN_LINE_SIZE];
 	bool paused = monitor->policy.state == POLICY_PAUSED;
 
 	(void)api_target(monitor, target);
-	for (uint8_t i = 0; i < monitor->rules->n_steps; i++) {
+	for (uint8_t i = range.first; i < range.first + range.n; i++) {
 		(void)explain_step(&monitor->steps[i], target, step);
-		if (i == 0)
+		if (i == range.first)
 			write_line(json, "%s: %s.",
 			           dry_run ? "Would do now" : "Begins", step);
 		else if (!paused)

@@ -28,6 +28,7 @@ static void write_observation(struct api *api, struct json_writer *json,
 		json_write_null(json);
 	json_write_key(json, "limit_seconds");
 	json_write_seconds(json, monitor->rules->max_age_ms);
+	api_write_value(json, monitor);
 	api_write_container(json, monitor);
 	json_write_key(json, "bad");
 	json_write_bool(json, policy_is_bad(&monitor->policy));
@@ -63,7 +64,7 @@ static void write_steps(struct json_writer *json, const struct monitor *monitor,
 
 	json_write_key(json, "steps");
 	json_write_array(json);
-	for (uint8_t i = 0; i < monitor->rules->n_steps; i++)
+	for (uint8_t i = 0; i < policy_n_steps(monitor->rules); i++)
 		json_write_string(
 			json, explain_step(&monitor->steps[i], target, step));
 	json_write_array_end(json);

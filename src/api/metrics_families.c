@@ -58,11 +58,31 @@ static void write_limit(const struct api *api, const struct monitor *monitor,
                         const char *family, struct buf *out)
 {
 	(void)api;
-	/* the health of a container has no age */
-	if (monitor->rule && monitor->rules->max_age_ms == 0)
+	/* neither the health of a container nor a value has an age */
+	if (monitor->rules->max_age_ms == 0 &&
+	    (monitor->rule || monitor->rules->levels))
 		return;
 	one(out, family, monitor, NULL, NULL,
 	    (double)monitor->rules->max_age_ms / 1000);
+}
+
+static void write_value(const struct api *api, const struct monitor *monitor,
+                        const char *family, struct buf *out)
+{
+	(void)api;
+	/* no sample rather than a wrong one */
+	if (monitor->rules->levels && monitor->last.kind == OBSERVATION_VALUE)
+		one(out, family, monitor, NULL, NULL, monitor->last.value);
+}
+
+static void write_level(const struct api *api, const struct monitor *monitor,
+                        const char *family, struct buf *out)
+{
+	unsigned level = (monitor->policy.level + 1u) % (POLICY_LEVEL_NONE + 1);
+
+	(void)api;
+	if (monitor->rules->levels)
+		one(out, family, monitor, NULL, NULL, level);
 }
 
 static void write_checks(const struct api *api, const struct monitor *monitor,
@@ -99,7 +119,7 @@ static void write_steps(const struct api *api, const struct monitor *monitor,
                         const char *family, struct buf *out)
 {
 	(void)api;
-	for (uint8_t rung = 0; rung < monitor->rules->n_steps; rung++) {
+	for (uint8_t rung = 0; rung < policy_n_steps(monitor->rules); rung++) {
 		enum step_kind kind = monitor->steps[rung].kind;
 
 		if (kind_seen_before(monitor, rung))
@@ -116,7 +136,8 @@ static void write_steps(const struct api *api, const struct monitor *monitor,
 			};
 			uint32_t n = 0;
 
-			for (uint8_t j = rung; j < monitor->rules->n_steps; j++)
+			for (uint8_t j = rung;
+			     j < policy_n_steps(monitor->rules); j++)
 				n += monitor->steps[j].kind == kind
 				             ? monitor->n_steps[j][i]
 				             : 0;
@@ -259,20 +280,25 @@ static void write_engine_age(const struct api *api,
 		          out);
 }
 
-static void write_rule_containers(const struct rule *rule, const char *family,
-                                  struct buf *out)
+static void of_rule(const struct rule *rule, const char *family, uint32_t value,
+                    struct buf *out)
 {
-	const struct exposition_label label = { "rule", rule->name };
+	const struct exposition_label labels[] = { { "rule", rule->name },
+		                                   { "covers", rule->noun } };
 
-	exposition_sample(out, family, "", &label, 1, rule->n_monitors);
+	exposition_sample(out, family, "", labels, ARRAY_SIZE(labels), value);
+}
+
+static void write_rule_members(const struct rule *rule, const char *family,
+                               struct buf *out)
+{
+	of_rule(rule, family, rule->n_monitors, out);
 }
 
 static void write_rule_left_out(const struct rule *rule, const char *family,
                                 struct buf *out)
 {
-	const struct exposition_label label = { "rule", rule->name };
-
-	exposition_sample(out, family, "", &label, 1, rule->n_left_out);
+	of_rule(rule, family, rule->n_left_out, out);
 }
 
 static void write_notices(const uint64_t *n, const char *family,
@@ -695,23 +721,29 @@ static const struct api_family families[] = {
 	{ "bouncer_monitor_age_seconds", METRIC_GAUGE,
 	  "Time since the last sign of life, by the source's clock.",
 	  .monitor = write_age },
+	{ "bouncer_monitor_level", METRIC_GAUGE,
+	  "Which level of its value is reached: 0 none, 1 soft (or the only "
+	  "one), 2 hard.",
+	  .monitor = write_level },
 	{ "bouncer_monitor_limit_seconds", METRIC_GAUGE,
 	  "The age beyond which the monitor is in breach.",
 	  .monitor = write_limit },
 	{ "bouncer_monitor_state", METRIC_GAUGE,
 	  "1 for the state in which the monitor is, else 0.",
 	  .monitor = write_state },
+	{ "bouncer_monitor_value", METRIC_GAUGE,
+	  "The value that is watched, as it was last read.",
+	  .monitor = write_value },
 	{ "bouncer_monitors", METRIC_GAUGE,
 	  "Monitors, containers of rules among them.",
 	  .daemon = write_monitors },
 	{ "bouncer_notifications_total", METRIC_COUNTER,
 	  "Deliveries of notices to webhooks, by result.",
 	  .notices = write_notices },
-	{ "bouncer_rule_containers", METRIC_GAUGE,
-	  "Containers that the rule covers.", .rule = write_rule_containers },
-	{ "bouncer_rule_left_out_containers", METRIC_GAUGE,
-	  "Containers beyond the limit of the rule.",
-	  .rule = write_rule_left_out },
+	{ "bouncer_rule_members", METRIC_GAUGE, "Those that the rule covers.",
+	  .rule = write_rule_members },
+	{ "bouncer_rule_left_out_members", METRIC_GAUGE,
+	  "Those beyond the limit of the rule.", .rule = write_rule_left_out },
 	{ "bouncer_source_fetch_bytes_total", METRIC_COUNTER,
 	  "Bytes of bodies read from the source.",
 	  .source = write_source_bytes },

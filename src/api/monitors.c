@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include "config/config.h"
+#include "core/facts.h"
 #include "proto/timestamp.h"
 
 void api_write_time(struct json_writer *json, int64_t wall_ms)
@@ -141,6 +142,7 @@ static void write_state(const struct api *api, struct json_writer *json,
 		json_write_null(json);
 	json_write_key(json, "limit_seconds");
 	json_write_seconds(json, monitor->rules->max_age_ms);
+	api_write_value(json, monitor);
 	json_write_key(json, "held_by");
 	write_guards(json, policy->held);
 	json_write_key(json, "next_seconds");
@@ -172,6 +174,26 @@ static void write_state(const struct api *api, struct json_writer *json,
 	json_write_u64(json, policy->n_failed);
 }
 
+/* As configured, of a push; of a series or an alert what it says. */
+static void write_labels(struct json_writer *json,
+                         const struct monitor *monitor)
+{
+	const struct config_monitor *config = monitor->config;
+	const struct facts *facts = monitor->facts;
+
+	json_write_key(json, "labels");
+	json_write_object(json);
+	for (uint8_t i = 0; i < config->n_labels; i++) {
+		json_write_key(json, config->labels[i].name);
+		json_write_string(json, config->labels[i].value);
+	}
+	for (size_t i = 0; facts && i < facts->n_labels; i++) {
+		json_key_slice(json, facts->labels[i].name);
+		json_write_slice(json, facts->labels[i].value);
+	}
+	json_write_object_end(json);
+}
+
 static void write_target(struct json_writer *json,
                          const struct monitor *monitor)
 {
@@ -183,13 +205,7 @@ static void write_target(struct json_writer *json,
 	json_write_string(json, api_target_name(monitor));
 	json_write_key(json, "source");
 	json_write_string(json, monitor->group->name);
-	json_write_key(json, "labels");
-	json_write_object(json);
-	for (uint8_t i = 0; i < config->n_labels; i++) {
-		json_write_key(json, config->labels[i].name);
-		json_write_string(json, config->labels[i].value);
-	}
-	json_write_object_end(json);
+	write_labels(json, monitor);
 	json_write_key(json, "dry_run");
 	json_write_bool(json, monitor->dry_run);
 }
@@ -199,6 +215,47 @@ static void write_duration(struct json_writer *json, const char *name,
 {
 	json_write_key(json, name);
 	json_write_seconds(json, ms);
+}
+
+static void write_threshold(struct json_writer *json, const char *name,
+                            const struct threshold *threshold)
+{
+	char text[THRESHOLD_TEXT_MAX];
+
+	json_write_key(json, name);
+	json_write_string(json,
+	                  threshold ? threshold_format(threshold, text) : NULL);
+}
+
+static void write_level(struct json_writer *json, enum policy_level_name name,
+                        const struct policy_level *level)
+{
+	json_write_object(json);
+	json_write_key(json, "level");
+	json_write_string(json, policy_level_word(name));
+	write_threshold(json, "threshold", &level->limit);
+	write_threshold(json, "clear", level->has_clear ? &level->clear : NULL);
+	write_duration(json, "for_seconds", level->for_ms);
+	write_duration(json, "cooldown_seconds", level->cooldown_ms);
+	json_write_key(json, "steps");
+	json_write_u64(json, level->n_steps);
+	json_write_object_end(json);
+}
+
+static void write_levels(struct json_writer *json,
+                         const struct policy_levels *levels)
+{
+	json_write_key(json, "levels");
+	json_write_array(json);
+	for (unsigned i = 0; levels && i < N_POLICY_LEVELS; i++) {
+		if (levels->level[i].given)
+			write_level(json, (enum policy_level_name)i,
+			            &levels->level[i]);
+	}
+	json_write_array_end(json);
+	json_write_key(json, "missing");
+	json_write_string(json,
+	                  levels ? policy_missing_name(levels->missing) : NULL);
 }
 
 static void write_rules(struct json_writer *json,
@@ -216,6 +273,7 @@ static void write_rules(struct json_writer *json,
 	write_duration(json, "grace_seconds", rules->grace_ms);
 	json_write_key(json, "max_bounces");
 	json_write_u64(json, rules->max_bounces);
+	write_levels(json, rules->levels);
 	json_write_object_end(json);
 }
 
@@ -238,7 +296,7 @@ static void write_counters(struct json_writer *json,
 	json_write_object_end(json);
 	json_write_key(json, "steps");
 	json_write_array(json);
-	for (uint8_t i = 0; i < monitor->rules->n_steps; i++) {
+	for (uint8_t i = 0; i < policy_n_steps(monitor->rules); i++) {
 		json_write_object(json);
 		json_write_key(json, "type");
 		json_write_string(json, step_kind_name(monitor->steps[i].kind));

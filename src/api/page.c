@@ -79,12 +79,31 @@ static void write_pause(const struct api *api, const struct monitor *monitor,
 	}
 }
 
+static void write_limit(const struct monitor *monitor, struct buf *out)
+{
+	const struct policy_rules *rules = monitor->rules;
+	char threshold[THRESHOLD_TEXT_MAX];
+	char text[DURATION_TEXT_MAX];
+
+	if (rules->levels)
+		write_cell(out,
+		           threshold_format(
+				   &policy_level_now(&monitor->policy, rules)
+					    ->limit,
+				   threshold));
+	else
+		write_cell(out,
+		           rules->max_age_ms
+		                   ? duration_format(rules->max_age_ms, text)
+		                   : "");
+}
+
 static void write_row(const struct api *api, const struct monitor *monitor,
                       struct buf *out)
 {
 	const struct policy *policy = &monitor->policy;
 	const char *state = policy_state_name(policy->state);
-	char text[DURATION_TEXT_MAX];
+	char text[MAX(DURATION_TEXT_MAX, VALUE_TEXT_MAX)];
 	char time[TIMESTAMP_TEXT_MAX];
 
 	(void)buf_puts(out, "<tr>");
@@ -99,12 +118,12 @@ static void write_row(const struct api *api, const struct monitor *monitor,
 		                                 monitor->last_ms) /
 		                                        1000 * 1000,
 		                                text));
+	else if (monitor->rules->levels &&
+	         monitor->last.kind == OBSERVATION_VALUE)
+		write_cell(out, value_format(monitor->last.value, text));
 	else
 		write_cell(out, api_seen_words(monitor));
-	write_cell(out,
-	           monitor->rules->max_age_ms
-	                   ? duration_format(monitor->rules->max_age_ms, text)
-	                   : "");
+	write_limit(monitor, out);
 	(void)buf_printf(out, "<td>%s ",
 	                 config_target_type_name(monitor->config->type));
 	text_escape_html(out, slice_from(api_target_name(monitor)));

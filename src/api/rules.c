@@ -2,6 +2,7 @@
 /* rules: who is meant by a name, and what is known of a rule. */
 #include "api/rules.h"
 
+#include <math.h>
 #include <stdio.h>
 #include "api/routes.h"
 #include "config/config.h"
@@ -169,6 +170,8 @@ const char *api_seen_words(const struct monitor *monitor)
 {
 	const struct observation *last = &monitor->last;
 
+	if (last->kind == OBSERVATION_ALERT)
+		return last->firing ? "firing" : "resolved";
 	if (last->kind != OBSERVATION_HEALTH)
 		return observation_kind_name(last->kind);
 	if (last->health == HEALTH_IDLE)
@@ -182,6 +185,40 @@ const char *api_target_name(const struct monitor *monitor)
 {
 	return monitor->rule ? monitor->container
 	                     : monitor->config->container_name;
+}
+
+/* JSON has no words for what is not finite. */
+static void write_number(struct json_writer *json, double value)
+{
+	char text[VALUE_TEXT_MAX];
+
+	if (isfinite(value))
+		json_write_double(json, value);
+	else
+		json_write_string(json, value_format(value, text));
+}
+
+void api_write_value(struct json_writer *json, const struct monitor *monitor)
+{
+	const struct policy_rules *rules = monitor->rules;
+	const struct policy *policy = &monitor->policy;
+	char text[THRESHOLD_TEXT_MAX];
+
+	json_write_key(json, "value");
+	if (rules->levels && monitor->last.kind == OBSERVATION_VALUE)
+		write_number(json, monitor->last.value);
+	else
+		json_write_null(json);
+	json_write_key(json, "threshold");
+	json_write_string(
+		json,
+		rules->levels
+			? threshold_format(
+				  &policy_level_now(policy, rules)->limit, text)
+			: NULL);
+	json_write_key(json, "level");
+	json_write_string(
+		json, policy_level_word((enum policy_level_name)policy->level));
 }
 
 void api_write_container(struct json_writer *json,

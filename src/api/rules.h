@@ -31,6 +31,9 @@ void api_write_rule(const struct api *api, struct json_writer *json,
                     const struct rule *rule);
 
 /* What of a monitor is about its container, and its last words. */
+/* "value", "threshold", "level": null of what has none. */
+void api_write_value(struct json_writer *json, const struct monitor *monitor);
+
 void api_write_container(struct json_writer *json,
                          const struct monitor *monitor);
 

@@ -9,12 +9,13 @@
 #include "base/text.h"
 
 const struct command *const commands[N_COMMANDS] = {
-	&command_run,     &command_check,    &command_notify,
-	&command_mon,     &command_autoheal, &command_status,
-	&command_explain, &command_journal,  &command_healthcheck,
-	&command_bounce,  &command_pause,    &command_resume,
-	&command_reload,  &command_push,     &command_ping,
-	&command_version, &command_help,
+	&command_run,         &command_check,       &command_notify,
+	&command_mon,         &command_autoheal,    &command_metric_reader,
+	&command_am_executor, &command_status,      &command_explain,
+	&command_journal,     &command_healthcheck, &command_bounce,
+	&command_pause,       &command_resume,      &command_reload,
+	&command_push,        &command_ping,        &command_version,
+	&command_help,
 };
 
 const struct command *command_find(const char *name)

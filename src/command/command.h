@@ -47,6 +47,7 @@ struct command {
 	bool program; /* a program of that name is this command */
 };
 
+extern const struct command command_am_executor;
 extern const struct command command_autoheal;
 extern const struct command command_bounce;
 extern const struct command command_check;
@@ -54,6 +55,7 @@ extern const struct command command_explain;
 extern const struct command command_healthcheck;
 extern const struct command command_help;
 extern const struct command command_journal;
+extern const struct command command_metric_reader;
 extern const struct command command_mon;
 extern const struct command command_notify;
 extern const struct command command_pause;
@@ -66,7 +68,7 @@ extern const struct command command_status;
 extern const struct command command_version;
 
 /* All of them, in the order of the help. */
-#define N_COMMANDS 17
+#define N_COMMANDS 19
 extern const struct command *const commands[N_COMMANDS];
 
 /* Runs what @argv (with the program's name) asks for; no command, or a flag

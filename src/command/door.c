@@ -3,19 +3,14 @@
  * bouncer mon, bouncer autoheal: in the place of another tool, told the same
  * things in the same way. A program of that name is that command.
  */
-#include "command/command.h"
+#include "command/door.h"
 
 #include <errno.h>
 #include "config/config.h"
-#include "config/door.h"
 #include "config/environment.h"
 #include "daemon.h"
 
 #define PROBLEMS_MAX_BYTES (8 << 20)
-
-/* As config/door.h has them. */
-typedef int (*door_read_fn)(struct door *door, int argc, char *const *argv,
-                            const char *const *envp, struct err *err);
 
 static void print_warnings(const struct command_io *io, const char *name,
                            const struct door *door)
@@ -74,27 +69,32 @@ static int run_or_print(const struct command_io *io, const char *name,
 	return code;
 }
 
+int door_finish(const struct command_io *io, const struct command *command,
+                const struct door *door, int r, const struct err *err)
+{
+	print_warnings(io, command->name, door);
+	if (r == -ENOMEM)
+		return command_no_memory(io);
+	if (r < 0) {
+		(void)fprintf(io->err, "bouncer %s: %s\n", command->name,
+		              err->message);
+		return EXIT_USAGE;
+	}
+	if (door->help) {
+		command_print_help(io, command);
+		return command_finish(io);
+	}
+	return run_or_print(io, command->name, door);
+}
+
 static int enter(const struct command_io *io, const struct command *command,
                  door_read_fn read, int argc, char *const *argv)
 {
 	struct door door;
 	struct err err;
 	int r = read(&door, argc, argv, io->envp, &err);
-	int code;
+	int code = door_finish(io, command, &door, r, &err);
 
-	print_warnings(io, command->name, &door);
-	if (r == -ENOMEM) {
-		code = command_no_memory(io);
-	} else if (r < 0) {
-		(void)fprintf(io->err, "bouncer %s: %s\n", command->name,
-		              err.message);
-		code = EXIT_USAGE;
-	} else if (door.help) {
-		command_print_help(io, command);
-		code = command_finish(io);
-	} else {
-		code = run_or_print(io, command->name, &door);
-	}
 	door_fini(&door);
 	return code;
 }
@@ -109,12 +109,6 @@ static int run_autoheal(const struct command_io *io, int argc,
 {
 	return enter(io, &command_autoheal, door_autoheal, argc, argv);
 }
-
-#define MORE                                                                 \
-	"\n"                                                                 \
-	"Guards that the original lacks are off; --print-config shows the\n" \
-	"configuration that this is, for bouncer run, where they can be\n"   \
-	"switched on. BOUNCER_* variables count here, too.\n"
 
 const struct command command_mon = {
 	.name = "mon",
@@ -135,7 +129,7 @@ const struct command command_mon = {
 		"  -volumes           remove anonymous volumes, too\n"
 		"\n"
 		"Each is also a variable, MON_CONTROL and so on, which wins.\n",
-	.more = MORE,
+	.more = DOOR_MORE,
 	.run = run_mon,
 	.program = true,
 };
@@ -162,7 +156,7 @@ const struct command command_autoheal = {
 		"\n"
 		"The variables and flags of tmknight/docker-autoheal, and the "
 		"labels of\nthat and of deunhealth, are understood, too.\n",
-	.more = MORE,
+	.more = DOOR_MORE,
 	.run = run_autoheal,
 	.program = true,
 };

@@ -2,7 +2,9 @@
 /* status, second part: what a person sees of it. */
 #include "command/status.h"
 
+#include <math.h>
 #include <string.h>
+#include "base/number.h"
 #include "base/text.h"
 #include "command/when.h"
 #include "proto/timestamp.h"
@@ -70,6 +72,26 @@ static bool write_container(const struct json_t *monitor, uint64_t age_ms,
 	return true;
 }
 
+/* "104.5 / >100", of a value. */
+static bool write_value(const struct json_t *monitor, char out[static CELL_MAX])
+{
+	double value = json_as_double(json_get(monitor, "value"), (double)NAN);
+	const char *threshold = text_of(monitor, "threshold");
+	const char *words = text_of(monitor, "value"); /* not finite */
+	char number[NUMBER_TEXT_MAX];
+
+	if (!threshold[0])
+		return false;
+	if (!words[0])
+		words = text_of(monitor, "observation");
+	if (!isnan(value)) {
+		(void)number_format_double(value, number);
+		words = number;
+	}
+	(void)snprintf(out, CELL_MAX, "%s / %s", words, threshold);
+	return true;
+}
+
 static void add_age(struct table *table, const struct json_t *monitor)
 {
 	uint64_t age_ms =
@@ -81,7 +103,8 @@ static void add_age(struct table *table, const struct json_t *monitor)
 	char limit[WHEN_TEXT_MAX];
 	char cell[CELL_MAX];
 
-	if (write_container(monitor, age_ms, limit_ms, cell)) {
+	if (write_value(monitor, cell) ||
+	    write_container(monitor, age_ms, limit_ms, cell)) {
 		table_add(table, TABLE_PLAIN, cell);
 		return;
 	}

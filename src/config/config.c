@@ -221,7 +221,7 @@ static int read_all(int fd, struct buf *text)
 	}
 }
 
-static int read_file(const char *path, struct buf *text)
+int config_read_file(const char *path, struct buf *text)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int r;
@@ -242,7 +242,7 @@ int config_load(const char *path, const struct config_override *overrides,
 
 	/* room to see that there is more, and for the last read */
 	buf_init(&text, CONFIG_MAX_FILE + 2 * READ_SIZE);
-	r = read_file(path, &text);
+	r = config_read_file(path, &text);
 	if (r == 0 || r == -E2BIG) {
 		r = config_load_text(buf_slice(&text), path, overrides,
 		                     n_overrides, configp, problems);

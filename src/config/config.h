@@ -248,8 +248,10 @@ struct config_alerts {
 	size_t n_allow;
 	uint64_t max_body; /* bytes */
 	uint32_t queue_size;
-	uint32_t max_alerts; /* that fire at once */
-	bool amx_metrics;    /* also under prometheus-am-executor's names */
+	uint32_t max_alerts;       /* that fire at once */
+	uint64_t resolve_after_ms; /* an alert that is not repeated for so long
+	                              is taken for resolved; 0: never */
+	bool amx_metrics; /* also under prometheus-am-executor's names */
 };
 
 /* Of several daemons one acts: who holds the lease. */
@@ -326,7 +328,10 @@ int config_load(const char *path, const struct config_override *overrides,
                 size_t n_overrides, struct config **configp,
                 struct buf *problems) MUST_CHECK;
 
-/* As above from memory; @name stands in the messages. */
+/* Appends a whole file; 0, the system's code, or the buffer's failure. */
+int config_read_file(const char *path, struct buf *text) MUST_CHECK;
+
+/* As config_load() from memory; @name stands in the messages. */
 int config_load_text(struct slice text, const char *name,
                      const struct config_override *overrides,
                      size_t n_overrides, struct config **configp,

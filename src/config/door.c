@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/duration.h"
 #include "base/number.h"
@@ -53,6 +55,15 @@ static void warn_unknown(struct door *door, const struct door_table *table,
 	          nearest ? "?" : "");
 }
 
+static bool has_prefix(const struct door_table *table, struct slice name)
+{
+	for (size_t i = 0; i < DOOR_PREFIXES_MAX && table->prefixes[i]; i++) {
+		if (slice_starts(name, table->prefixes[i]))
+			return true;
+	}
+	return false;
+}
+
 static void read_environment(struct door *door, const struct door_table *table,
                              const char *const *envp, struct door_value *values)
 {
@@ -69,7 +80,7 @@ static void read_environment(struct door *door, const struct door_table *table,
 	for (; *envp; envp++) {
 		struct slice pair = slice_from(*envp);
 
-		if (slice_starts(pair, table->prefix))
+		if (has_prefix(table, pair))
 			warn_unknown(door, table,
 			             slice_make(pair.p, strcspn(pair.p, "=")));
 	}
@@ -153,6 +164,8 @@ static int read_flags(struct door *door, const struct door_table *table,
 		bool used = false;
 		int r;
 
+		if ((name.n < 2 || name.p[0] != '-') && table->arguments)
+			break;
 		if (name.n < 2 || name.p[0] != '-')
 			return err_set(err, -EINVAL,
 			               "unexpected argument %.64s", argv[i]);
@@ -166,6 +179,7 @@ static int read_flags(struct door *door, const struct door_table *table,
 			return r;
 		i += used;
 	}
+	door->n_flags = i;
 	return 0;
 }
 
@@ -238,6 +252,37 @@ int door_bool(const struct door_value *value, bool *boolp, struct err *err)
 	return err_set(err, -EINVAL,
 	               "%s%s: \"%.64s\" is neither true nor false",
 	               value->flag ? "-" : "", value->origin, value->text);
+}
+
+int door_refuse(const struct door_value *value, struct err *err,
+                const char *format, ...)
+{
+	char words[ERR_MESSAGE_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	return err_set(err, -EINVAL, "%s%s: %s", value->flag ? "-" : "",
+	               value->origin, words);
+}
+
+int door_duration(const struct door_value *value, uint64_t min_ms,
+                  uint64_t *msp, struct err *err)
+{
+	uint64_t ms;
+
+	if (!value->text)
+		return 0;
+	if (duration_parse(slice_from(value->text), &ms) < 0)
+		return door_refuse(value, err,
+		                   "\"%.64s\" is not a duration; write it like "
+		                   "1h30m, 90s or 250ms",
+		                   value->text);
+	if (ms < min_ms)
+		return door_refuse(value, err, "must be more than 0");
+	*msp = ms;
+	return 0;
 }
 
 /* --- writing --------------------------------------------------------------- */

@@ -12,6 +12,12 @@
  *             flags, which win over the environment; also the labels of that
  *             and of qdm12/deunhealth.
  *
+ *   metric-reader  github.com/macmiranda/metric-reader: the environment of its
+ *             first form (THRESHOLD) and of its later one (SOFT_…, HARD_…); its
+ *             file is not read. Nonsense is an error that names the variable.
+ *   am-executor    github.com/imgix/prometheus-am-executor: its flags, its
+ *             file, which is given as text, and a command behind the flags.
+ *
  * Guards that they lack (storm, budget, growing pauses) are off. What has no
  * meaning any more is warned of. Pure: nothing is printed or opened.
  */
@@ -22,12 +28,20 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/macros.h"
+#include "base/slice.h"
 
 struct door {
 	struct buf text;     /* the configuration, YAML */
 	struct buf warnings; /* lines */
 	bool print;          /* --print-config */
 	bool help;           /* --help; then there is no text */
+	int n_flags;         /* arguments that were flags */
+	/* metric-reader: plugins that must be there, and who names them */
+	struct door_plugin {
+		const char *variable;
+		const char *name;
+	} plugins[2];
+	const char *plugin_dir; /* of those; NULL */
 };
 
 /*
@@ -41,5 +55,20 @@ int door_mon(struct door *door, int argc, char *const *argv,
              const char *const *envp, struct err *err) MUST_CHECK;
 int door_autoheal(struct door *door, int argc, char *const *argv,
                   const char *const *envp, struct err *err) MUST_CHECK;
+
+int door_metric_reader(struct door *door, int argc, char *const *argv,
+                       const char *const *envp, struct err *err) MUST_CHECK;
+
+/*
+ * door_am_executor() - the same, and from a file
+ * @file: NULL, or the text of the file that door_am_executor_file() names
+ *
+ * What is wrong with the file is in door->warnings, a line each.
+ */
+int door_am_executor(struct door *door, int argc, char *const *argv,
+                     const struct slice *file, struct err *err) MUST_CHECK;
+
+/* The value of -f; NULL: none is given. */
+const char *door_am_executor_file(int argc, char *const *argv);
 
 void door_fini(struct door *door);

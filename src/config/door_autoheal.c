@@ -119,7 +119,7 @@ static const struct door_option options[N_OPTIONS] = {
 	                      .letter = 'j' },
 };
 
-static const struct door_table table = { .prefix = "AUTOHEAL_",
+static const struct door_table table = { .prefixes = { "AUTOHEAL_" },
 	                                 .options = options,
 	                                 .n = N_OPTIONS,
 	                                 .command = "autoheal" };

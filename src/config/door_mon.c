@@ -26,7 +26,7 @@ static const struct door_option options[N_OPTIONS] = {
 	              .boolean = true },
 };
 
-static const struct door_table table = { .prefix = "MON_",
+static const struct door_table table = { .prefixes = { "MON_" },
 	                                 .options = options,
 	                                 .n = N_OPTIONS,
 	                                 .environment_wins = true };

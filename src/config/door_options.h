@@ -12,8 +12,9 @@
 #include "base/slice.h"
 #include "config/door.h"
 
-#define DOOR_OPTIONS_MAX 32
-#define DOOR_TEXT_MAX    65536 /* bytes of the configuration */
+#define DOOR_OPTIONS_MAX  40
+#define DOOR_PREFIXES_MAX 8
+#define DOOR_TEXT_MAX     65536 /* bytes of the configuration */
 
 struct door_option {
 	const char *variable; /* NULL: only a flag */
@@ -30,11 +31,13 @@ struct door_value {
 };
 
 struct door_table {
-	const char *prefix; /* of variables: who knows others is warned */
+	const char *prefixes[DOOR_PREFIXES_MAX]; /* of variables, up to a NULL:
+	                                            who has others is warned */
 	const struct door_option *options;
 	size_t n;
 	bool environment_wins;
 	const char *command; /* what may stand first, once; NULL: nothing */
+	bool arguments;      /* what is no flag ends them: door->n_flags */
 };
 
 /* Fills @values, which has @table->n; warns of what has no meaning. 0, or
@@ -54,6 +57,13 @@ int door_time(const struct door_value *value, uint32_t unit_ms, uint64_t *msp,
               struct err *err) MUST_CHECK;
 int door_bool(const struct door_value *value, bool *boolp,
               struct err *err) MUST_CHECK;
+/* As Go writes them; @min_ms as in config/reader.h. */
+int door_duration(const struct door_value *value, uint64_t min_ms,
+                  uint64_t *msp, struct err *err) MUST_CHECK;
+
+/* Words about a value: "-f: …", "THRESHOLD: …". -EINVAL. */
+int door_refuse(const struct door_value *value, struct err *err,
+                const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* "  key: value\n"; text in double quotes. */
 void door_put_text(struct door *door, const char *indented_key,

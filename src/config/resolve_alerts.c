@@ -30,12 +30,14 @@ static void check_path(struct resolve *resolve, const struct place *at,
                        const char *text)
 {
 	struct slice path = slice_from(text);
+	const char *star = strchr(text, '*');
 
 	if (path.n == 0 || path.p[0] != '/' || path.n > PATH_MAX_BYTES ||
-	    !text_is_printable(path) || strpbrk(text, "?#% "))
+	    !text_is_printable(path) || strpbrk(text, "?#% ") ||
+	    (star && star[1]))
 		problem_value(resolve->problems, at, path,
 		              "is not a path; write it like /alerts, without "
-		              "query and escapes");
+		              "query and escapes; * at its end is any rest");
 	else if (is_taken(text))
 		problem_value(resolve->problems, at, path,
 		              "is a path of ours; alerts are taken at "
@@ -133,6 +135,8 @@ void resolve_alerts(struct resolve *resolve, const struct raw_alerts *raw)
 	                  &alerts->queue_size);
 	(void)read_number(&reader, "max_alerts", raw->max_alerts, 1,
 	                  CONFIG_MAX_ALERTS, &alerts->max_alerts);
+	(void)read_duration(&reader, "resolve_after", raw->resolve_after, 0,
+	                    &alerts->resolve_after_ms);
 	(void)read_bool(&reader, "amx_metrics", raw->amx_metrics,
 	                &alerts->amx_metrics);
 }

@@ -4,21 +4,9 @@
 
 #include <errno.h>
 #include "base/text.h"
+#include "core/plugin_parameters.h"
 
-#define EXEC            "exec:"
-#define NAME_MAX_PLUGIN 64
-
-static bool is_name(struct slice text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		      (c >= '0' && c <= '9') || c == '_' || c == '-'))
-			return false;
-	}
-	return text.n > 0 && text.n <= NAME_MAX_PLUGIN;
-}
+#define EXEC "exec:"
 
 static void read_plugin(struct resolve *resolve, const struct reader *reader,
                         const char *text, struct step_plugin *plugin)
@@ -34,7 +22,7 @@ static void read_plugin(struct resolve *resolve, const struct reader *reader,
 		plugin->path = resolve_text(resolve, text + n);
 		return;
 	}
-	if (!is_name(name))
+	if (!plugin_name_is_good(text))
 		reader_value(reader, "plugin", text,
 		             "is not the name of a plugin; write that of its "
 		             "file in plugin_dir without .so, or exec:/path");

@@ -280,6 +280,7 @@ static const cyaml_schema_field_t alerts_fields[] = {
 	ALERTS(max_body),
 	ALERTS(queue_size),
 	ALERTS(max_alerts),
+	ALERTS(resolve_after),
 	ALERTS(amx_metrics),
 	CYAML_FIELD_END,
 };

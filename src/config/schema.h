@@ -281,6 +281,7 @@ struct raw_alerts {
 	const char *max_body;
 	const char *queue_size;
 	const char *max_alerts;
+	const char *resolve_after;
 	const char *amx_metrics;
 };
 

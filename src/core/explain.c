@@ -246,6 +246,11 @@ static void judge_world(struct telling *telling)
 	else
 		holds(telling, GUARD_HOOK, false, 0,
 		      "asked when a bounce begins, if there is one");
+	if (telling->policy->held & GUARD_THROTTLE)
+		holds(telling, GUARD_THROTTLE, true,
+		      telling->policy->deadline_ms,
+		      "the same was begun lately, of this or another monitor "
+		      "of its rule");
 	if (telling->policy->state == POLICY_UNKNOWN)
 		holds(telling, GUARD_UNKNOWN, true, POLICY_NEVER,
 		      "%s cannot be read (%s)", group->name,
@@ -331,6 +336,14 @@ static uint64_t for_of(const struct telling *telling)
 	               : telling->rules->for_ms;
 }
 
+/* Bad, and nothing is due as long as it stays so. */
+static bool is_at_rest(const struct telling *telling)
+{
+	return telling->policy->state == POLICY_COOLING &&
+	       (n_rungs(telling) == 0 ||
+	        policy_cool_until(telling->policy) == POLICY_NEVER);
+}
+
 static void tell_state(struct telling *telling)
 {
 	const struct policy *policy = telling->policy;
@@ -369,7 +382,10 @@ static void tell_state(struct telling *telling)
 		    rung(telling), n_rungs(telling), since);
 		break;
 	case POLICY_COOLING:
-		say(telling, "Bad, and cools down since %s.", since);
+		say(telling,
+		    is_at_rest(telling) ? "Bad, and let be since %s."
+		                        : "Bad, and cools down since %s.",
+		    since);
 		break;
 	case POLICY_GAVE_UP:
 		say(telling, "Gave up at %s: the budget of bounces is spent.",
@@ -939,7 +955,7 @@ void explain(const struct supervisor *supervisor, const struct monitor *monitor,
 	tell_guards(&telling);
 	tell_next(&telling);
 	say(&telling, "Next: %.300s.", out->next);
-	if (monitor->rules->n_steps == 0)
+	if (monitor->rules->n_steps == 0 || is_at_rest(&telling))
 		return;
 	if (monitor->policy.state == POLICY_VERIFYING &&
 	    rung(&telling) < n_rungs(&telling))

@@ -52,8 +52,8 @@ static const char *const state_names[N_POLICY_STATES] = {
 };
 
 static const char *const guard_names[N_POLICY_GUARDS] = {
-	"grace", "cooldown", "budget",  "storm", "target", "person",
-	"pause", "unknown",  "dry_run", "quiet", "hook",   "leader",
+	"grace",   "cooldown", "budget", "storm", "target",   "person", "pause",
+	"unknown", "dry_run",  "quiet",  "hook",  "throttle", "leader",
 };
 
 const char *policy_state_name(enum policy_state state)
@@ -828,6 +828,10 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 		step_was_nothing(turn, "the command before it said no",
 		                 GUARD_HOOK);
 		break;
+	case OUTCOME_THROTTLED:
+		step_was_nothing(turn, "the same was begun lately",
+		                 GUARD_THROTTLE);
+		break;
 	case OUTCOME_CANCELLED:
 		step_cancelled(turn);
 		break;
@@ -856,10 +860,11 @@ static void any_step_ended(struct turn *turn, enum policy_outcome outcome)
 		resolved_step_ended(turn, outcome);
 	} else {
 		step_ended(turn, outcome);
-		follow_due(turn);
 		/* an alert that is resolved is not told of again */
 		if (policy->alert && policy->good_seen)
 			policy_observed_good(turn);
+		else
+			follow_due(turn);
 		/* another level was reached meanwhile */
 		if (policy->level != POLICY_LEVEL_NONE && is_other_level(turn))
 			turn->commands.observe = true;

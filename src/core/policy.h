@@ -173,12 +173,12 @@ struct policy_rules {
 	                      not held against it; 0: none */
 	uint32_t backoff_percent; /* growth per failed bounce: 200 doubles */
 	uint8_t max_bounces;      /* per window, then gave up; 0: no limit */
-	uint8_t n_steps;          /* of all ladders, at least one unless levels
+	uint8_t n_steps; /* of all ladders but that for the end, at least one unless levels
 	                             are only told of */
-	uint8_t first_resolved;   /* steps that are walked when it is good
+	uint8_t first_resolved; /* steps that are walked when it is good
 	                             again after a bounce: a part of the
 	                             monitor's, behind all ladders */
-	uint8_t n_resolved;       /* 0: none */
+	uint8_t n_resolved;     /* 0: none */
 	const struct policy_levels *levels; /* of a value; NULL: of anything
 	                                       else, with one ladder */
 	uint16_t stopping; /* steps, a bit each, that leave the container
@@ -212,11 +212,12 @@ enum policy_guard {
 	GUARD_PAUSE = 1 << 6,
 	GUARD_UNKNOWN = 1 << 7, /* source unknown */
 	GUARD_DRY_RUN = 1 << 8,
-	GUARD_QUIET = 1 << 9,   /* a window in which nothing is bounced */
-	GUARD_HOOK = 1 << 10,   /* the command before the bounce said no */
-	GUARD_LEADER = 1 << 11, /* another of us acts */
+	GUARD_QUIET = 1 << 9,     /* a window in which nothing is bounced */
+	GUARD_HOOK = 1 << 10,     /* the command before the bounce said no */
+	GUARD_THROTTLE = 1 << 11, /* the same was begun lately */
+	GUARD_LEADER = 1 << 12,   /* another of us acts */
 };
-#define N_POLICY_GUARDS 12
+#define N_POLICY_GUARDS 13
 
 /* Why the last word was bad. */
 enum policy_breach {
@@ -255,6 +256,7 @@ enum policy_outcome {
 	OUTCOME_DRY_RUN,     /* it was only said */
 	OUTCOME_VETOED,      /* the command before the bounce said no: it costs
 	                        no budget, and is asked again after the cooldown */
+	OUTCOME_THROTTLED,   /* the same was begun lately: as a veto */
 	OUTCOME_CANCELLED,   /* before it began */
 };
 
@@ -393,6 +395,9 @@ uint64_t policy_level_due(const struct policy *policy,
 
 struct policy_ladder_range policy_ladder_of(const struct policy_rules *rules,
                                             enum policy_ladder ladder);
+
+/* The steps of all ladders: as many as the monitor has. */
+uint8_t policy_n_steps(const struct policy_rules *rules);
 
 /* The step is the first of its ladder: with it a bounce begins. */
 bool policy_at_first_step(const struct policy *policy,

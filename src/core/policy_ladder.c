@@ -49,6 +49,14 @@ struct policy_ladder_range policy_ladder_of(const struct policy_rules *rules,
 	return (struct policy_ladder_range){ 0, n };
 }
 
+uint8_t policy_n_steps(const struct policy_rules *rules)
+{
+	return (uint8_t)MAX(rules->n_steps,
+	                    rules->n_resolved
+	                            ? rules->first_resolved + rules->n_resolved
+	                            : 0);
+}
+
 bool policy_at_first_step(const struct policy *policy,
                           const struct policy_rules *rules)
 {

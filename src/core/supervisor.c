@@ -31,6 +31,7 @@ static const char *const bounce_names[N_BOUNCE_RESULTS] = {
 	[BOUNCE_DRY_RUN] = "dry_run",
 	[BOUNCE_CANCELLED] = "cancelled",
 	[BOUNCE_VETOED] = "vetoed",
+	[BOUNCE_THROTTLED] = "throttled",
 };
 
 const char *check_result_name(enum check_result result)
@@ -631,12 +632,14 @@ static enum policy_outcome outcome_of(const struct step_report *report)
 		return OUTCOME_LEFT_ALONE;
 	case STEP_UNAVAILABLE:
 		return OUTCOME_UNAVAILABLE;
-	case STEP_CANCELLED:
-		return OUTCOME_CANCELLED;
+	case STEP_CANCELLED: /* what was interrupted has acted */
+		return report->interrupted ? OUTCOME_DONE : OUTCOME_CANCELLED;
 	case STEP_DRY_RUN:
 		return OUTCOME_DRY_RUN;
 	case STEP_VETOED:
 		return OUTCOME_VETOED;
+	case STEP_THROTTLED:
+		return OUTCOME_THROTTLED;
 	case STEP_FAILED:
 	case STEP_TIMED_OUT:
 	case STEP_NO_TARGET:
@@ -658,6 +661,7 @@ static void count_bounce(struct supervisor *supervisor, struct monitor *monitor,
 		[OUTCOME_DRY_RUN] = BOUNCE_DRY_RUN,
 		[OUTCOME_CANCELLED] = BOUNCE_CANCELLED,
 		[OUTCOME_VETOED] = BOUNCE_VETOED,
+		[OUTCOME_THROTTLED] = BOUNCE_THROTTLED,
 	};
 	bool more = outcome == OUTCOME_FAILED &&
 	            monitor->policy.state == POLICY_WAITING;
@@ -679,6 +683,7 @@ static bool is_worth_telling(const struct monitor *monitor,
 		return monitor->policy.state != POLICY_WAITING;
 	case OUTCOME_LEFT_ALONE:
 	case OUTCOME_VETOED:
+	case OUTCOME_THROTTLED:
 	case OUTCOME_DRY_RUN:
 	case OUTCOME_CANCELLED:
 	default:

@@ -50,6 +50,7 @@ enum bounce_result {
 	BOUNCE_DRY_RUN,
 	BOUNCE_CANCELLED,
 	BOUNCE_VETOED,
+	BOUNCE_THROTTLED,
 	N_BOUNCE_RESULTS,
 };
 
@@ -98,6 +99,7 @@ struct reader {
 };
 
 struct config_monitor;
+struct facts;
 
 /*
  * A rule that covers many (containers, series of a metric, alerts): each of
@@ -133,6 +135,8 @@ struct monitor {
 	                          without `rule`, or if it has no name */
 	const char *image;     /* the same of its image */
 	const char *output;    /* last words of its check that fails; NULL */
+	const struct facts *facts; /* of the series that counts, or the alert;
+	                              NULL: there are none */
 	bool dry_run;
 	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */
@@ -169,6 +173,7 @@ struct monitor {
 struct step_report {
 	enum step_result result;
 	enum step_kind kind; /* set by the supervisor */
+	bool interrupted;    /* cancelled while it ran: it was good again */
 	uint64_t duration_ms;
 	const char *detail; /* words for the operator, "" if none */
 };

@@ -160,6 +160,11 @@ const char *json_as_string(const struct json_t *value)
 	return text.p && !memchr(text.p, '\0', text.n) ? text.p : "";
 }
 
+double json_as_double(const struct json_t *value, double fallback)
+{
+	return json_is_number(value) ? json_number_value(value) : fallback;
+}
+
 int64_t json_as_int(const struct json_t *value, int64_t fallback)
 {
 	double real;

@@ -67,6 +67,7 @@ struct slice json_as_text(const struct json_t *value);
 /* The same terminated; "" if it is not a string, or holds a NUL byte. */
 const char *json_as_string(const struct json_t *value);
 int64_t json_as_int(const struct json_t *value, int64_t fallback);
+double json_as_double(const struct json_t *value, double fallback);
 /* Seconds, with decimals or without, as milliseconds; the fallback also for
  * what is negative or beyond 2^53 ms. */
 uint64_t json_as_ms(const struct json_t *value, uint64_t fallback);

@@ -19,7 +19,7 @@
 struct query {
 	struct source source;
 	struct samples_listener listener;
-	struct query_server servers[QUERY_MAX_SERVERS];
+	struct query_server *servers;
 	size_t n_servers;
 	struct buf request; /* PATH?FIELD… */
 	char *said_query;   /* it in messages */
@@ -98,6 +98,7 @@ static void on_read(struct query_reading *reading)
 		                 query->said_query);
 	poll_ended(&query->poll, reading->result == READING_OK);
 	publish(query);
+	query_reading_forget(reading);
 }
 
 static void on_due(struct poll *poll)
@@ -128,6 +129,7 @@ static void query_free(struct query *query)
 		mem_free(query->servers[i].url_text);
 		mem_free(query->servers[i].name);
 	}
+	mem_free(query->servers);
 	mem_free(query->said_query);
 	mem_free(query);
 }
@@ -190,6 +192,10 @@ static int set_up(struct query *query, const struct query_options *options,
 		return err_set(err, -EINVAL,
 		               "query: it needs one server, and at most %d",
 		               QUERY_MAX_SERVERS);
+	query->servers = mem_calloc(options->n_urls, sizeof(*query->servers));
+	if (!query->servers)
+		r = -ENOMEM;
+	query->reading.servers = query->servers;
 	for (size_t i = 0; i < options->n_urls && r == 0; i++)
 		r = add_server(query, options->urls[i], err);
 	if (r == -ENOMEM)
@@ -213,7 +219,6 @@ int query_new(const struct query_options *options,
 	query->said.log = options->log;
 	query->reading = (struct query_reading){
 		.client = options->client,
-		.servers = query->servers,
 		.n_servers = options->n_urls,
 		.credentials = options->credentials,
 		.timeout_ms = options->timeout_ms,
@@ -244,7 +249,7 @@ static void query_maybe_closed(struct query *query)
 	query_closed_cb closed = query->closed;
 	void *context = query->closed_context;
 
-	if (query->polls || query->reading.busy)
+	if (query->polls || query_reading_busy(&query->reading))
 		return;
 	query_free(query);
 	closed(context);

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include "base/mem.h"
 #include "base/text.h"
 #include "io/authorization.h"
+#include "proto/prometheus.h"
 #include "source/source.h"
 
 #define HTTP_OK              200
@@ -15,6 +17,20 @@
 #define HTTP_NOT_ALLOWED     405
 #define HTTP_UNPROCESSABLE   422
 #define HTTP_NOT_IMPLEMENTED 501
+
+#define MAX_SAID 128 /* bytes of a body that are repeated */
+
+/* What is needed only while servers are asked. */
+struct query_asking {
+	struct query_reading *reading;
+	int scan_result; /* why the body is not read on, or 0 */
+	struct http_call call;
+	struct http_header headers[SOURCE_MAX_HEADERS + 3];
+	struct buf authorization;
+	struct prometheus_answer answer;
+	char said[MAX_SAID]; /* the front of a body with a bad status */
+	size_t n_said;
+};
 
 /* What becomes of an answer. */
 enum verdict {
@@ -67,7 +83,7 @@ static void note_words(struct query_reading *reading,
 /* "bad_data: invalid parameter …" */
 static void add_error(struct query_reading *reading)
 {
-	const struct prometheus_answer *answer = &reading->answer;
+	const struct prometheus_answer *answer = &reading->asking->answer;
 
 	if (answer->error_type[0]) {
 		(void)buf_puts(&reading->words, ": ");
@@ -83,8 +99,8 @@ static void add_error(struct query_reading *reading)
  * it is a page. */
 static struct slice said_line(const struct query_reading *reading)
 {
-	struct slice rest =
-		slice_trim(slice_make(reading->said, reading->n_said));
+	struct slice rest = slice_trim(
+		slice_make(reading->asking->said, reading->asking->n_said));
 	struct slice line = slice_make("", 0);
 
 	if (slice_starts(rest, "<") || slice_starts(rest, "{"))
@@ -106,7 +122,7 @@ static const char *hint_of(uint16_t status)
 
 static void note_status(struct query_reading *reading)
 {
-	uint16_t status = reading->call.status;
+	uint16_t status = reading->asking->call.status;
 	struct slice line = said_line(reading);
 
 	note(reading, READING_STATUS);
@@ -114,7 +130,7 @@ static void note_status(struct query_reading *reading)
 	                 server_of(reading)->name, status,
 	                 http_status_text(status));
 	add_error(reading);
-	if (line.n > 0 && !reading->answer.error[0]) {
+	if (line.n > 0 && !reading->asking->answer.error[0]) {
 		(void)buf_puts(&reading->words, ": ");
 		add_clean(reading, line);
 	}
@@ -135,7 +151,7 @@ static enum verdict at_fault(struct query_reading *reading,
 static enum verdict wrong_type(struct query_reading *reading)
 {
 	note_words(reading, READING_WRONG_TYPE, "the result is a ");
-	add_clean(reading, slice_from(reading->answer.type));
+	add_clean(reading, slice_from(reading->asking->answer.type));
 	(void)buf_puts(&reading->words,
 	               "; a threshold needs an instant vector or a scalar");
 	return AT_FAULT;
@@ -144,7 +160,7 @@ static enum verdict wrong_type(struct query_reading *reading)
 static enum verdict judge_body(struct query_reading *reading, int r)
 {
 	if (r == 0)
-		r = prometheus_answer_finish(&reading->answer);
+		r = prometheus_answer_finish(&reading->asking->answer);
 	switch (r) {
 	case 0:
 		return ANSWERED;
@@ -186,9 +202,9 @@ static enum verdict judge_body(struct query_reading *reading, int r)
 
 static enum verdict judge_status(struct query_reading *reading)
 {
-	uint16_t status = reading->call.status;
-	bool explained = reading->scan_result == 0 &&
-	                 prometheus_answer_finish(&reading->answer) ==
+	uint16_t status = reading->asking->call.status;
+	bool explained = reading->asking->scan_result == 0 &&
+	                 prometheus_answer_finish(&reading->asking->answer) ==
 	                         PROMETHEUS_E_ERROR;
 
 	if ((status == HTTP_NOT_ALLOWED || status == HTTP_NOT_IMPLEMENTED) &&
@@ -206,17 +222,17 @@ static enum verdict judge_status(struct query_reading *reading)
 
 static enum verdict judge(struct query_reading *reading)
 {
-	const struct http_call *call = &reading->call;
+	const struct http_call *call = &reading->asking->call;
 
 	if (call->status != 0 && call->status != HTTP_OK)
 		return judge_status(reading);
-	if (call->err.code != 0 && reading->scan_result == 0) {
+	if (call->err.code != 0 && reading->asking->scan_result == 0) {
 		note_failure(reading,
 		             source_result_of(call->err.code, call->status),
 		             call->err.message);
 		return NO_ANSWER;
 	}
-	return judge_body(reading, reading->scan_result);
+	return judge_body(reading, reading->asking->scan_result);
 }
 
 /* --- the course ------------------------------------------------------------ */
@@ -231,19 +247,19 @@ static int on_sample(void *context, const struct label *labels, size_t n_labels,
 
 static int on_body(struct http_call *call, struct slice bytes)
 {
-	struct query_reading *reading =
-		container_of(call, struct query_reading, call);
-	size_t n = MIN(bytes.n, sizeof(reading->said) - reading->n_said);
+	struct query_asking *asking =
+		container_of(call, struct query_asking, call);
+	size_t n = MIN(bytes.n, sizeof(asking->said) - asking->n_said);
 
 	if (call->status != HTTP_OK) {
-		memcpy(reading->said + reading->n_said, bytes.p, n);
-		reading->n_said += n;
+		memcpy(asking->said + asking->n_said, bytes.p, n);
+		asking->n_said += n;
 	}
-	if (reading->scan_result == 0)
-		reading->scan_result =
-			prometheus_answer_feed(&reading->answer, bytes);
-	return reading->scan_result && call->status == HTTP_OK ? UV_ECANCELED
-	                                                       : 0;
+	if (asking->scan_result == 0)
+		asking->scan_result =
+			prometheus_answer_feed(&asking->answer, bytes);
+	return asking->scan_result && call->status == HTTP_OK ? UV_ECANCELED
+	                                                      : 0;
 }
 
 static void on_answered(struct http_call *call);
@@ -251,9 +267,10 @@ static void on_answered(struct http_call *call);
 static int fill_headers(struct query_reading *reading, bool get,
                         struct err *err)
 {
-	struct http_header *headers = reading->headers;
+	struct http_header *headers = reading->asking->headers;
 	int n = credentials_headers(reading->credentials,
-	                            &reading->authorization, headers, err);
+	                            &reading->asking->authorization, headers,
+	                            err);
 
 	if (n < 0)
 		return n;
@@ -270,6 +287,7 @@ static int fill_headers(struct query_reading *reading, bool get,
 static int ask(struct query_reading *reading)
 {
 	const struct query_server *server = server_of(reading);
+	struct query_asking *asking = reading->asking;
 	struct slice target = reading->target;
 	struct err err = { 0 };
 	int r = fill_headers(reading, server->get, &err);
@@ -280,15 +298,15 @@ static int ask(struct query_reading *reading)
 	}
 	if (!server->get)
 		target.n -= reading->form.n + 1;
-	reading->scan_result = 0;
-	reading->n_said = 0;
-	prometheus_answer_reset(&reading->answer);
+	asking->scan_result = 0;
+	asking->n_said = 0;
+	prometheus_answer_reset(&asking->answer);
 	sample_list_reset(&reading->samples);
-	reading->call = (struct http_call){
+	asking->call = (struct http_call){
 		.url = server->url,
 		.method = server->get ? "GET" : "POST",
 		.target = target,
-		.headers = reading->headers,
+		.headers = asking->headers,
 		.n_headers = (size_t)r,
 		.body = server->get ? slice_make("", 0) : reading->form,
 		.timeout_ms = reading->timeout_ms,
@@ -296,11 +314,11 @@ static int ask(struct query_reading *reading)
 		.repeatable = true, /* it only asks */
 		.on_body = on_body,
 	};
-	r = http_client_call(reading->client, &reading->call, on_answered);
+	r = http_client_call(reading->client, &asking->call, on_answered);
 	/* it has been written to the request by now */
-	authorization_wipe(&reading->authorization);
+	authorization_wipe(&asking->authorization);
 	if (r < 0)
-		note_failure(reading, READING_ERROR, reading->call.err.message);
+		note_failure(reading, READING_ERROR, asking->call.err.message);
 	return r;
 }
 
@@ -321,17 +339,25 @@ static int ask_next(struct query_reading *reading, int r)
 	return r;
 }
 
+static void stop_asking(struct query_reading *reading)
+{
+	prometheus_answer_fini(&reading->asking->answer);
+	authorization_wipe(&reading->asking->authorization);
+	mem_free(reading->asking);
+	reading->asking = NULL;
+	reading->duration_ms = (uv_hrtime() - reading->started_ns) / 1000000;
+}
+
 static void complete(struct query_reading *reading)
 {
-	reading->duration_ms = (uv_hrtime() - reading->started_ns) / 1000000;
-	reading->busy = false;
+	stop_asking(reading);
 	reading->done(reading);
 }
 
 static void on_answered(struct http_call *call)
 {
 	struct query_reading *reading =
-		container_of(call, struct query_reading, call);
+		container_of(call, struct query_asking, call)->reading;
 	enum verdict verdict;
 
 	reading->n_bytes += call->n_received;
@@ -358,6 +384,22 @@ static void on_answered(struct http_call *call)
 	complete(reading);
 }
 
+static int begin_asking(struct query_reading *reading)
+{
+	struct query_asking *asking = mem_calloc(1, sizeof(*asking));
+
+	reading->asking = asking;
+	if (!asking) {
+		note(reading, READING_ERROR);
+		(void)buf_puts(&reading->words, "out of memory");
+		return -ENOMEM;
+	}
+	asking->reading = reading;
+	buf_init(&asking->authorization, AUTHORIZATION_MAX);
+	prometheus_answer_init(&asking->answer, on_sample, reading);
+	return 0;
+}
+
 int query_reading_start(struct query_reading *reading, query_reading_cb done)
 {
 	int r;
@@ -370,31 +412,37 @@ int query_reading_start(struct query_reading *reading, query_reading_cb done)
 	reading->duration_ms = 0;
 	reading->started_ns = uv_hrtime();
 	buf_reset(&reading->words);
+	r = begin_asking(reading);
+	if (r < 0)
+		return r;
 	r = ask_next(reading, 0);
-	reading->busy = r == 0;
+	if (r < 0)
+		stop_asking(reading);
 	return r;
 }
 
 void query_reading_cancel(struct query_reading *reading)
 {
-	if (!reading->busy)
+	if (!reading->asking)
 		return;
 	reading->cancelled = true;
-	http_call_cancel(&reading->call);
+	http_call_cancel(&reading->asking->call);
 }
 
 void query_reading_init(struct query_reading *reading)
 {
 	buf_init(&reading->words, QUERY_MAX_WORDS);
-	buf_init(&reading->authorization, AUTHORIZATION_MAX);
 	sample_list_init(&reading->samples, SAMPLE_MAX_SERIES);
-	prometheus_answer_init(&reading->answer, on_sample, reading);
+}
+
+void query_reading_forget(struct query_reading *reading)
+{
+	query_reading_fini(reading);
+	query_reading_init(reading);
 }
 
 void query_reading_fini(struct query_reading *reading)
 {
 	buf_fini(&reading->words);
-	authorization_wipe(&reading->authorization);
 	sample_list_fini(&reading->samples);
-	prometheus_answer_fini(&reading->answer);
 }

@@ -22,12 +22,10 @@
 #include "core/observation.h"
 #include "core/sample.h"
 #include "io/http_client.h"
-#include "proto/prometheus.h"
 #include "proto/url.h"
 #include "source/credentials.h"
 
 #define QUERY_MAX_WORDS 1024 /* bytes of why, of all servers */
-#define QUERY_MAX_SAID  128  /* bytes of a body that are repeated */
 
 struct query_server {
 	char *url_text; /* what url points into */
@@ -36,6 +34,7 @@ struct query_server {
 	bool get; /* it knows no POST */
 };
 
+struct query_asking;
 struct query_reading;
 typedef void (*query_reading_cb)(struct query_reading *reading);
 
@@ -56,23 +55,16 @@ struct query_reading {
 	                     answered */
 	uint64_t n_bytes; /* of all bodies */
 	uint64_t duration_ms;
-	struct sample_list samples; /* if READING_OK */
+	struct sample_list samples; /* if READING_OK; until it is forgotten */
 	size_t first;               /* the server to ask first next time */
 
 	/* private below */
 	query_reading_cb done;
-	bool busy;
+	struct query_asking *asking; /* while it is under way */
 	bool cancelled;
 	size_t n_asked;      /* servers, in this reading */
 	size_t server;       /* being asked */
-	int scan_result;     /* why the body is not read on, or 0 */
 	uint64_t started_ns; /* uv_hrtime() */
-	struct http_call call;
-	struct http_header headers[SOURCE_MAX_HEADERS + 3];
-	struct buf authorization;
-	struct prometheus_answer answer;
-	char said[QUERY_MAX_SAID]; /* the front of a body with a bad status */
-	size_t n_said;
 };
 
 /* Cannot fail and allocates nothing; the caller's fields are left alone. */
@@ -91,3 +83,12 @@ int query_reading_start(struct query_reading *reading,
 
 /* Harmless on one that is not under way. */
 void query_reading_cancel(struct query_reading *reading);
+
+static inline bool query_reading_busy(const struct query_reading *reading)
+{
+	return reading->asking != NULL;
+}
+
+/* What was found is not needed any more: between two readings there are only a
+ * few bytes. Not while one is under way. */
+void query_reading_forget(struct query_reading *reading);

@@ -12,6 +12,8 @@
  *     groups=1           pushes go to job_000000, job_000001, … in turn
  *     first=0            beginning with this one
  *     bytes=1024         of a body, about
+ *     alerts=0           if not 0, a POST tells `path` of so many alerts, each
+ *     resolve=0          group in turn; 1: and then that they are resolved
  *     seconds=5          stop then,
  *     count=0            or after so many requests, if not 0
  *
@@ -35,7 +37,7 @@
 #include "proto/http.h"
 
 #define READ_SIZE       262144
-#define MAX_REQUEST     65536
+#define MAX_REQUEST     262144
 #define STALLED_MS      30000 /* no answer for so long ends the run */
 #define N_SLOTS         2048  /* of the latencies: 64 octaves of 32 */
 #define SLOTS_AN_OCTAVE 32
@@ -46,6 +48,8 @@ struct options {
 	uint64_t groups;
 	uint64_t first;
 	uint64_t bytes;
+	uint64_t alerts;
+	uint64_t resolve;
 	uint64_t seconds;
 	uint64_t count;
 	const char *method;
@@ -136,6 +140,57 @@ static void make_body(struct buf *body, uint64_t group, size_t n_bytes)
 		                 i);
 }
 
+/* As Alertmanager sends it, about 450 bytes for each. */
+static void make_alerts(struct buf *body, uint64_t group, uint64_t n,
+                        const char *status)
+{
+	(void)buf_printf(
+		body, "{\"receiver\":\"hook\",\"status\":\"%s\",\"alerts\":[",
+		status);
+	for (uint64_t i = 0; i < n; i++)
+		(void)buf_printf(
+			body,
+			"%s{\"status\":\"%s\",\"labels\":{\"alertname\":"
+			"\"DiskFull\",\"instance\":\"web-%llu:9100\",\"job\":"
+			"\"node\",\"mountpoint\":\"/srv\",\"severity\":"
+			"\"critical\"},\"annotations\":{\"description\":\"95 "
+		        "%% "
+			"of /srv are used\",\"summary\":\"Disk of web is "
+			"full\"},\"startsAt\":\"2026-11-21T10:00:13.255217Z\","
+			"\"endsAt\":\"0001-01-01T00:00:00Z\",\"generatorURL\":"
+			"\"http://prometheus:9090/graph?g0.expr=up+%%3D%%3D+0"
+			"\\u0026g0.tab=1\",\"fingerprint\":\"%08llx%08llx\"}",
+			i ? "," : "", status, (unsigned long long)i,
+			(unsigned long long)group, (unsigned long long)i);
+	(void)buf_printf(
+		body,
+		"],\"groupLabels\":{\"alertname\":\"DiskFull\"},"
+		"\"commonLabels\":{\"alertname\":\"DiskFull\"},"
+		"\"commonAnnotations\":{},\"externalURL\":\"http://am:9093\","
+		"\"version\":\"4\",\"groupKey\":\"{}:{group=\\\"%llu\\\"}\","
+		"\"truncatedAlerts\":0}\n",
+		(unsigned long long)group);
+}
+
+static void make_alerts_request(struct load *load, size_t i)
+{
+	const struct options *options = &load->options;
+	struct buf *request = &load->requests[i];
+	bool resolve = i >= options->groups;
+	struct buf body;
+
+	buf_init(&body, MAX_REQUEST);
+	make_alerts(&body, options->first + i % options->groups,
+	            options->alerts, resolve ? "resolved" : "firing");
+	(void)buf_printf(request,
+	                 "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: "
+	                 "application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	                 options->path, body.n, buf_text(&body));
+	if (body.failed || request->failed)
+		die("a request is too large");
+	buf_fini(&body);
+}
+
 static void make_request(struct load *load, size_t i)
 {
 	const struct options *options = &load->options;
@@ -146,6 +201,10 @@ static void make_request(struct load *load, size_t i)
 	if (strcmp(options->method, "GET") == 0) {
 		(void)buf_printf(request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n",
 		                 options->path);
+		return;
+	}
+	if (options->alerts) {
+		make_alerts_request(load, i);
 		return;
 	}
 	buf_init(&body, MAX_REQUEST);
@@ -163,9 +222,10 @@ static void make_request(struct load *load, size_t i)
 
 static void make_requests(struct load *load)
 {
-	load->n_requests = strcmp(load->options.method, "GET") == 0
-	                           ? 1
-	                           : load->options.groups;
+	load->n_requests =
+		strcmp(load->options.method, "GET") == 0
+			? 1
+			: load->options.groups * (1 + load->options.resolve);
 	load->requests = calloc(load->n_requests, sizeof(*load->requests));
 	if (!load->requests)
 		die("requests");
@@ -348,6 +408,8 @@ static void read_option(struct options *options, const char *argument)
 		{ "groups=", &options->groups },
 		{ "first=", &options->first },
 		{ "bytes=", &options->bytes },
+		{ "alerts=", &options->alerts },
+		{ "resolve=", &options->resolve },
 		{ "seconds=", &options->seconds },
 		{ "count=", &options->count },
 	};

@@ -14,5 +14,9 @@ meson compile -C "$directory" >/dev/null
 /usr/bin/python3 tests/bench/bench.py "$directory" "${1:-30}"
 "$directory/tests/bench/bench-scrape"
 /usr/bin/python3 tests/bench/push.py "$directory" 5
+# Without Prometheus its part is left out.
+! command -v prometheus >/dev/null ||
+    /usr/bin/python3 tests/bench/metrics.py "$directory" "${1:-30}"
+/usr/bin/python3 tests/bench/alerts.py "$directory" 5
 # Containers need root; without it their part is left out.
 [ "$(id -u)" -ne 0 ] || /usr/bin/python3 tests/bench/health.py "$directory" "${1:-30}"

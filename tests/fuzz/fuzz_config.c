@@ -25,7 +25,10 @@ static void check_step(const struct step *step,
 	require(command == (step->argv != NULL));
 	require(!command || (step->argv[0] && step->argv[0][0]));
 	require(monitor->type != CONFIG_TARGET_HOST || step->kind == STEP_RUN ||
-	        step->kind == STEP_LOG || step->kind == STEP_WEBHOOK);
+	        step->kind == STEP_LOG || step->kind == STEP_WEBHOOK ||
+	        step->kind == STEP_PLUGIN);
+	require((step->kind == STEP_PLUGIN) == (step->plugin != NULL));
+	require(!step->plugin || !step->plugin->name != !step->plugin->path);
 	require((step->kind == STEP_WEBHOOK) == (step->webhook != NULL));
 	require(!step->webhook ||
 	        (step->webhook->url && step->webhook->method &&
@@ -60,21 +63,75 @@ static void check_containers(const struct config_monitor *monitor)
 	require(containers->max_containers >= 1);
 }
 
+/* A value from one place, with one limit at least. */
+static void check_metric(const struct config_monitor *monitor)
+{
+	const struct config_metric *metric = monitor->metric;
+	const struct policy_levels *levels = monitor->rules.levels;
+	unsigned n = 0;
+
+	require(metric && levels && !monitor->push_gw && !monitor->containers);
+	require(!metric->query != !metric->scrape);
+	require((metric->n_servers == 0) == (metric->scrape != NULL));
+	require(!metric->scrape || metric->metric_name);
+	require(metric->credentials && metric->max_series >= 1);
+	require(monitor->check_interval_ms > 0);
+	require(levels->level[POLICY_LEVEL_SOFT].given ||
+	        levels->level[POLICY_LEVEL_HARD].given);
+	for (size_t i = 0; i < N_POLICY_LEVELS; i++) {
+		require(levels->level[i].first_step == n);
+		require(levels->level[i].given || !levels->level[i].n_steps);
+		n += levels->level[i].n_steps;
+	}
+	require(n == monitor->rules.n_steps);
+}
+
+static void check_alert(const struct config_monitor *monitor)
+{
+	const struct config_alert *alert = monitor->alert;
+
+	require(alert && !monitor->push_gw && monitor->rules.exact);
+	require(alert->max_alerts >= 1 && !strchr(monitor->name, '/'));
+	require(alert->interrupt == (alert->signal != NULL));
+}
+
+static void check_watched(const struct config_monitor *monitor)
+{
+	switch (monitor->watch) {
+	case CONFIG_WATCH_PUSH:
+		check_push(monitor);
+		return;
+	case CONFIG_WATCH_HEALTH:
+	case CONFIG_WATCH_EXITED:
+		check_containers(monitor);
+		return;
+	case CONFIG_WATCH_METRIC:
+		check_metric(monitor);
+		return;
+	case CONFIG_WATCH_ALERT:
+		check_alert(monitor);
+		return;
+	case N_CONFIG_WATCHES:
+	default:
+		abort();
+	}
+}
+
 static void check_monitor(const struct config_monitor *monitor)
 {
 	const struct policy_rules *rules = &monitor->rules;
 
 	require(monitor->name && monitor->name[0]);
-	if (monitor->watch == CONFIG_WATCH_PUSH)
-		check_push(monitor);
-	else
-		check_containers(monitor);
+	check_watched(monitor);
 	require(rules->window_ms > 0);
-	require(rules->verify_ms >= monitor->check_interval_ms);
+	require(rules->verify_ms > 0 || monitor->check_interval_ms == 0);
+	require(rules->verify_ms >= monitor->check_interval_ms ||
+	        monitor->watch == CONFIG_WATCH_METRIC);
 	require(rules->backoff_max_ms >= rules->cooldown_ms);
 	require(rules->backoff_percent >= 100);
 	require(rules->max_bounces <= POLICY_MAX_BOUNCES);
-	require(monitor->n_steps >= 1 && monitor->n_steps == rules->n_steps &&
+	require(rules->n_steps >= 1 && rules->first_resolved == rules->n_steps);
+	require(monitor->n_steps == rules->n_steps + rules->n_resolved &&
 	        monitor->n_steps <= CONFIG_MAX_STEPS);
 	for (size_t i = 0; i < monitor->n_steps; i++)
 		check_step(&monitor->steps[i], monitor);

@@ -3,6 +3,7 @@
  * steered; engines and notices in metrics and health. */
 #include "support/cmocka.h"
 
+#include <math.h>
 #include "api_kit.h"
 
 #define GET(path)  "GET " path " HTTP/1.1"
@@ -52,6 +53,58 @@ static void test_monitors(void **state)
 	read_part(&kit, GET("/api/v1/monitors/a"), 200,
 	          "\"rule\":null,\"container\":null,\"image\":null,"
 	          "\"health\":null,\"streak\":0,\"exit_code\":null");
+	api_kit_fini(&kit);
+}
+
+static void observe_value(struct api_kit *kit, double value)
+{
+	const struct observation observation = { .kind = OBSERVATION_VALUE,
+		                                 .value = value };
+
+	supervisor_observe(&kit->supervisor, kit->all[0], &observation,
+	                   uv_now(&kit->kit.loop.uv));
+}
+
+/* A value, its limit and its level, wherever they are told. */
+static void test_values(void **state)
+{
+	static const struct policy_levels levels = {
+		.level = { { .given = true,
+		             .limit = { THRESHOLD_AT_LEAST, 0.5 },
+		             .for_ms = 30000,
+		             .n_steps = 1 },
+		           { .given = true,
+		             .limit = { THRESHOLD_ABOVE, 100 },
+		             .has_clear = true,
+		             .clear = { THRESHOLD_BELOW, 90 } } },
+		.missing = POLICY_MISSING_LAST,
+	};
+	struct api_kit kit;
+
+	api_kit_init(&kit);
+	read_part(&kit, GET("/api/v1/monitors/a"), 200,
+	          "\"value\":null,\"threshold\":null,\"level\":null");
+	kit.rules.levels = &levels;
+	observe_value(&kit, 0.25);
+	read_part(&kit, GET("/api/v1/monitors/a"), 200,
+	          "\"value\":0.25,\"threshold\":\">=0.5\",\"level\":null");
+	read_part(&kit, GET("/api/v1/monitors/a"), 200,
+	          "\"levels\":[{\"level\":\"soft\",\"threshold\":\">=0.5\","
+	          "\"clear\":null,\"for_seconds\":30,\"cooldown_seconds\":0,"
+	          "\"steps\":1},{\"level\":\"hard\",\"threshold\":\">100\","
+	          "\"clear\":\"<90\",\"for_seconds\":0,"
+	          "\"cooldown_seconds\":0,\"steps\":0}],"
+	          "\"missing\":\"last_value\"");
+	observe_value(&kit, (double)INFINITY);
+	kit.all[0]->policy.level = POLICY_LEVEL_HARD;
+	read_part(&kit, GET("/api/v1/monitors/a/explain"), 200,
+	          "\"value\":\"+Inf\",\"threshold\":\">100\","
+	          "\"level\":\"hard\"");
+	read_part(&kit, GET("/metrics"), 200,
+	          "\nbouncer_monitor_level{monitor=\"a\",container=\"\"} 2\n");
+	read_part(&kit, GET("/metrics"), 200,
+	          "\nbouncer_monitor_value{monitor=\"a\",container=\"\"} "
+	          "+Inf\n");
 	api_kit_fini(&kit);
 }
 
@@ -191,9 +244,11 @@ static void test_metrics(void **state)
 	read_part(&kit, GET("/metrics"), 200,
 	          "\nbouncer_notifications_total{result=\"sent\"} 9\n");
 	read_part(&kit, GET("/metrics"), 200,
-	          "\nbouncer_rule_containers{rule=\"health\"} 3\n");
+	          "\nbouncer_rule_members{rule=\"health\",covers="
+	          "\"containers\"} 3\n");
 	read_part(&kit, GET("/metrics"), 200,
-	          "\nbouncer_rule_left_out_containers{rule=\"health\"} 4\n");
+	          "\nbouncer_rule_left_out_members{rule=\"health\",covers="
+	          "\"containers\"} 4\n");
 	kit.stats.resync_ms = uv_now(&kit.kit.loop.uv);
 	read_part(&kit, GET("/metrics"), 200,
 	          "\nbouncer_engine_list_age_seconds{engine=\"docker\"} 0");
@@ -244,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_monitors),
+		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_empty_rule),
 		cmocka_unit_test(test_pause),

@@ -48,8 +48,8 @@ static void test_check(void **state)
 	pushgateway_check(kit.gateway);
 	pushgateway_check(kit.gateway);
 	gw_kit_wait(&kit);
-	assert_in_range(uv_now(&kit.loop.uv) - before_ms,
-	                POLL_GAP_MS / 2, LOOP_WAIT_MS);
+	assert_in_range(uv_now(&kit.loop.uv) - before_ms, POLL_GAP_MS / 2,
+	                LOOP_WAIT_MS);
 	test_loop_for(&kit.loop, 50);
 	assert_int_equal(gw_kit_count(&kit, "GET "), 2);
 	gw_kit_fini(&kit);

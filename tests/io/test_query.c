@@ -62,11 +62,9 @@ static void test_connection_closed(void **state)
 	struct query_kit kit;
 
 	query_kit_init(&kit);
-	query_kit_say_raw(&kit, 0, OK "Content-Length: 61\r\n\r\n" VECTOR(""),
-	                  PEER_KEEP);
+	query_kit_say(&kit, 0, OK, VECTOR(""));
 	query_kit_say_raw(&kit, 0, NULL, PEER_CLOSE);
 	query_kit_say(&kit, 0, OK, GOOD);
-	kit.servers[0].answers[0][33] = '6';
 	query_kit_start(&kit);
 	for (int i = 0; i < 2; i++) {
 		query_kit_wait(&kit);
@@ -427,7 +425,7 @@ static void test_credentials(void **state)
 	query_kit_wait(&kit);
 	assert_int_equal(kit.result, READING_ERROR);
 	assert_non_null(strstr(kit.detail, path));
-	assert_non_null(strstr(kit.detail, "no such file"));
+	assert_non_null(strstr(kit.detail, "o such file"));
 	assert_int_equal(query_kit_count(&kit, 0, "POST "), 2);
 	write_file(path, "me:pass");
 	credentials.token_file = NULL;

@@ -142,7 +142,7 @@ struct config *config_kit_load(const char *text)
 
 /* --- of one monitor -------------------------------------------------------- */
 
-#define TEXT_MAX 8192
+#define TEXT_MAX    8192
 #define PROBLEM_MAX 1024
 
 static void write_monitor(const char *before, const char *monitor,
@@ -186,9 +186,9 @@ void config_kit_refuses(const char *before, const char *monitor,
 	               section ? "" : "monitors",
 	               section || problem[0] == '[' ? "" : "[0]", problem);
 	buf_init(&problems, 1 << 16);
-	assert_int_equal(config_load_text(slice_from(text), "t.yml", NULL, 0,
-	                                  &config, &problems),
-	                 -EINVAL);
+	if (config_load_text(slice_from(text), "t.yml", NULL, 0, &config,
+	                     &problems) != -EINVAL)
+		fail_msg("%swas not refused", text);
 	if (strncmp(buf_text(&problems), line, strlen(line)) != 0 ||
 	    count_lines(buf_text(&problems)) != 1)
 		fail_msg("%s\nis not\n%s", buf_text(&problems), line);

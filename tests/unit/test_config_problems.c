@@ -426,7 +426,8 @@ static void test_steps(void **state)
 		  "t.yml:3: monitors[0].restart_type: \"container\" needs a "
 		  "container, and the type is host; use command\n"
 		  "t.yml:5: monitors[1].steps[1].type: \"exec\" needs a "
-		  "container, and the type is host; use run, webhook, plugin or "
+		  "container, and the type is host; use run, webhook, plugin "
+		  "or "
 		  "log\n" },
 	};
 

@@ -236,6 +236,22 @@ static void load_whatever(const char *text, int expected, bool faulty)
 	buf_fini(&problems);
 }
 
+#define VALUES                                                            \
+	"global: {prometheus: 'http://a, http://b', plugin_dir: /p}\n"    \
+	"prometheus: {headers: {a: b}, token_file: /t}\n"                 \
+	"alerts: {paths: [/a], allow: [10.0.0.0/8], hmac_file: /h}\n"     \
+	"leader: {kubernetes_lease: a}\n"                                 \
+	"monitors:\n"                                                     \
+	"  - {name: v, metric_name: up, label_filters: 'a=\"b\"', soft: " \
+	"{threshold: '>1', plugin: a}, hard: {threshold: '>2', steps: "   \
+	"[{type: plugin, plugin: b, parameters: {c: '{{ value }}'}}]}}\n" \
+	"  - {name: s, scrape: 'http://a/b', metric_name: up, "           \
+	"label_filters: 'a=~\"b\"', threshold: '>1', steps: [{type: log}]}\n"
+#define ALERTS                                                           \
+	"  - {name: w, watch: alert, match_labels: {a: '=~b|c', d: e}, " \
+	"steps: [{type: run, command: [a, '{{ labels.a }}']}], "         \
+	"on_resolved_signal: SIGTERM}\n"
+
 static void test_faults(void **state)
 {
 	static const struct {
@@ -244,6 +260,8 @@ static void test_faults(void **state)
 	} rows[] = {
 		{ config_full, 0 },
 		{ config_seed, -EINVAL },
+		{ VALUES ALERTS, 0 },
+		{ VALUES ALERTS, -EINVAL },
 		{ "global: &a {adr: [x], log_level: x}\nmonitors:\n"
 		  "  - {name: &n a, name: b, labels: {a: b, a: c},\n"
 		  "     steps: [{type: foo, signal: x}, 1]}\n  - *n\n",

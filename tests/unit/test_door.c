@@ -522,6 +522,399 @@ static void test_hostile(void **state)
 	door_fini(&door);
 }
 
+/* --- metric-reader ------------------------------------------------------------ */
+
+#define SEED "METRIC_NAME=up THRESHOLD=>100"
+#define HEAD "METRIC_NAME=up THRESHOLD_OPERATOR=greater_than SOFT_THRESHOLD=80"
+
+static void check_text(enter_fn door_enter, const char *text,
+                       const char *written)
+{
+	struct command_line line;
+	struct door door;
+	struct err err;
+
+	split(&line, text);
+	assert_int_equal(
+		door_enter(&door, line.argc, line.argv, line.envp, &err), 0);
+	assert_string_equal(buf_text(&door.text), written);
+	door_fini(&door);
+}
+
+#define READER_GLOBAL                                          \
+	"# bouncer metric-reader: one value, and its limits\n" \
+	"global:\n"                                            \
+	"  addr: none\n"                                       \
+	"  prometheus: \"http://prometheus:9090\"\n"
+#define READER_GUARDS           \
+	"  storm_share: 0\n"    \
+	"  max_bounces: 0\n"    \
+	"  backoff_factor: 1\n" \
+	"  start_grace: 0s\n"
+#define READER_MONITOR              \
+	"monitors:\n"               \
+	"  - name: metric-reader\n" \
+	"    watch: metric\n"
+
+static void test_reader_first_form(void **state)
+{
+	struct config *config;
+
+	check_text(door_metric_reader, SEED,
+	           READER_GLOBAL READER_GUARDS READER_MONITOR
+	           "    metric_name: \"up\"\n"
+	           "    check_interval: 1s\n"
+	           "    missing: hold\n"
+	           "    threshold: \">100\"\n"
+	           "    for: 0s\n"
+	           "    backoff: 0s\n"
+	           "    steps:\n"
+	           "    - type: log\n"
+	           "      message: \"{{ value }} is {{ threshold }}\"\n");
+
+	config =
+		enter(door_metric_reader,
+	              "METRIC_NAME=a:b LABEL_FILTERS=job=\"x\" THRESHOLD=<0.5 "
+	              "THRESHOLD_DURATION=30s BACKOFF_DELAY=1m "
+	              "POLLING_INTERVAL=15s PROMETHEUS_ENDPOINT=http://p:1 "
+	              "PLUGIN_DIR=/p ACTION_PLUGIN=file_action LOG_LEVEL=debug "
+	              "LEADER_ELECTION_ENABLED=false FILE_ACTION_SIZE=5",
+	              "");
+	assert_string_equal(config->monitors->metric->query, "a:b{job=\"x\"}");
+	assert_string_equal(config->monitors->metric->servers[0], "http://p:1");
+	assert_int_equal(config->monitors->check_interval_ms, 15000);
+	assert_int_equal(config->monitors->rules.levels->level[0].for_ms,
+	                 30000);
+	assert_int_equal(config->monitors->rules.levels->level[0].cooldown_ms,
+	                 60000);
+	assert_int_equal(config->monitors->rules.max_bounces, 0);
+	assert_int_equal(config->global.storm_share, 0);
+	assert_int_equal(config->global.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config->monitors->steps[0].plugin->n_parameters, 2);
+	assert_string_equal(
+		config->monitors->steps[0].plugin->parameters[0].value,
+		"/tmp/metric-files");
+	assert_string_equal(
+		config->monitors->steps[0].plugin->parameters[1].value, "5");
+	assert_false(config->leader.enabled);
+	config_free(config);
+}
+
+static void test_reader_later_form(void **state)
+{
+	static const char less[] =
+		"MISSING_VALUE_BEHAVIOR: is not set, so that a metric that is "
+		"not there counts as 0, which is below the threshold\n";
+	struct config *config;
+
+	check_text(door_metric_reader,
+	           HEAD " HARD_THRESHOLD=100 HARD_PLUGIN=log_action "
+	                "PLUGIN_DIR=/p HARD_DURATION=45s "
+	                "MISSING_VALUE_BEHAVIOR=assume_breached "
+	                "KUBERNETES_SERVICE_HOST=1 POD_NAMESPACE=ns --compat",
+	           READER_GLOBAL
+	           "  plugin_dir: \"/p\"\n" READER_GUARDS "leader:\n"
+	           "  kubernetes_lease: \"metric-reader-leader\"\n"
+	           "  namespace: \"ns\"\n"
+	           "  required: false\n" READER_MONITOR
+	           "    metric_name: \"up\"\n"
+	           "    check_interval: 1s\n"
+	           "    missing: assume_breached\n"
+	           "    compat: metric-reader\n"
+	           "    soft:\n"
+	           "      threshold: \">80\"\n"
+	           "      for: 0s\n"
+	           "      backoff: 0s\n"
+	           "    hard:\n"
+	           "      threshold: \">100\"\n"
+	           "      for: 45s\n"
+	           "      backoff: 0s\n"
+	           "      steps:\n"
+	           "      - type: plugin\n"
+	           "        plugin: \"log_action\"\n");
+
+	config = enter(door_metric_reader,
+	               "METRIC_NAME=sum(x) THRESHOLD_OPERATOR=less_than "
+	               "SOFT_THRESHOLD=85.5 SOFT_DURATION=35s "
+	               "SOFT_BACKOFF_DELAY=90s HARD_THRESHOLD=9.5 "
+	               "HARD_DURATION=40s HARD_BACKOFF_DELAY=120s "
+	               "LEADER_ELECTION_LOCK_NAME=l "
+	               "LEADER_ELECTION_LOCK_NAMESPACE=n "
+	               "KUBERNETES_SERVICE_HOST=1 AWS_REGION=a "
+	               "EFS_FILE_SYSTEM_ID=fs-1 SOFT_PLUGIN=efs_emergency "
+	               "PLUGIN_DIR=/p",
+	               less);
+	assert_string_equal(config->monitors->metric->query, "sum(x)");
+	assert_int_equal(config->monitors->rules.levels->missing,
+	                 POLICY_MISSING_ZERO);
+	assert_int_equal(config->monitors->rules.levels->compat,
+	                 POLICY_COMPAT_NONE);
+	assert_int_equal(config->monitors->rules.levels->level[1].cooldown_ms,
+	                 120000);
+	assert_int_equal(config->monitors->n_steps, 1);
+	assert_int_equal(config->monitors->steps[0].plugin->n_parameters, 2);
+	assert_string_equal(config->leader.kubernetes_lease, "l");
+	assert_string_equal(config->leader.namespace_, "n");
+	assert_false(config->leader.required);
+	config_free(config);
+
+	config = enter(door_metric_reader,
+	               "METRIC_NAME=up THRESHOLD_OPERATOR=greater_than "
+	               "HARD_THRESHOLD=5 ACTION_PLUGIN=x FILE_ACTION_DIR=/x "
+	               "LEADER_ELECTION_ENABLED=true SOFT_THRESHOLD_PLUGIN=y "
+	               "--compat",
+	               "SOFT_THRESHOLD_PLUGIN: is not known and has no effect\n"
+	               "ACTION_PLUGIN: has no effect: it is for THRESHOLD, "
+	               "which is not set; with SOFT_THRESHOLD it is "
+	               "SOFT_PLUGIN\n"
+	               "LEADER_ELECTION_ENABLED: has no effect: this is no pod "
+	               "of Kubernetes, so we act\n"
+	               "FILE_ACTION_DIR: has no effect: file_action is not the "
+	               "plugin\n"
+	               "HARD_THRESHOLD: is never reached without "
+	               "SOFT_THRESHOLD, by the original and so by --compat\n");
+	assert_int_equal(config->monitors->n_steps, 1);
+	config_free(config);
+}
+
+static void test_reader_refuses(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "THRESHOLD=>1", "METRIC_NAME: is missing" },
+		{ "METRIC_NAME=up",
+		  "THRESHOLD: is missing; set it, or THRESHOLD_OPERATOR with "
+		  "SOFT_THRESHOLD or HARD_THRESHOLD" },
+		{ "METRIC_NAME=sum(x) LABEL_FILTERS=a=\"b\" THRESHOLD=>1",
+		  "LABEL_FILTERS: cannot be put into the expression in "
+		  "METRIC_NAME; write it into that" },
+		{ "METRIC_NAME=up LABEL_FILTERS={a=\"b\"} THRESHOLD=>1",
+		  "LABEL_FILTERS: has braces; write what stands between them" },
+		{ "METRIC_NAME=up THRESHOLD=100",
+		  "THRESHOLD: \"100\": a threshold begins with >, >=, <, <=, "
+		  "== or !=, as in \">100\"" },
+		{ "METRIC_NAME=up THRESHOLD=>NaN",
+		  "THRESHOLD: \">NaN\": nothing can be compared with NaN; a "
+		  "threshold is a number" },
+		{ SEED " THRESHOLD_DURATION=15",
+		  "THRESHOLD_DURATION: \"15\" is not a duration; write it like "
+		  "1h30m, 90s or 250ms" },
+		{ SEED " BACKOFF_DELAY=-1s",
+		  "BACKOFF_DELAY: \"-1s\" is not a duration; write it like "
+		  "1h30m, 90s or 250ms" },
+		{ SEED " POLLING_INTERVAL=0s",
+		  "POLLING_INTERVAL: must be more than 0" },
+		{ SEED " PROMETHEUS_ENDPOINT=prometheus",
+		  "PROMETHEUS_ENDPOINT: not an address: no scheme: write "
+		  "http://host:port or unix:///path" },
+		{ SEED " LOG_LEVEL=trace",
+		  "LOG_LEVEL: \"trace\" is not one of debug, info, warn, "
+		  "error" },
+		{ SEED " ACTION_PLUGIN=file_action",
+		  "ACTION_PLUGIN: \"file_action\" is looked for in PLUGIN_DIR, "
+		  "which is not set" },
+		{ SEED " PLUGIN_DIR=/p ACTION_PLUGIN=../a",
+		  "ACTION_PLUGIN: \"../a\" is not the name of a plugin: that "
+		  "of its file without .so" },
+		{ SEED " PLUGIN_DIR=/p ACTION_PLUGIN=file_action "
+		       "FILE_ACTION_SIZE=0",
+		  "FILE_ACTION_SIZE: \"0\" is not a number of bytes, at least "
+		  "1" },
+		{ SEED " LEADER_ELECTION_ENABLED=maybe",
+		  "LEADER_ELECTION_ENABLED: \"maybe\" is neither true nor "
+		  "false" },
+		{ SEED " MISSING_VALUE_BEHAVIOR=last",
+		  "MISSING_VALUE_BEHAVIOR: \"last\" is not one of zero, "
+		  "last_value, assume_breached" },
+		{ SEED " HARD_THRESHOLD=1",
+		  "HARD_THRESHOLD: is not for THRESHOLD, which is set, too; "
+		  "keep one of the two forms" },
+		{ "METRIC_NAME=up SOFT_THRESHOLD=1",
+		  "THRESHOLD_OPERATOR: is missing; it is greater_than or "
+		  "less_than" },
+		{ "METRIC_NAME=up THRESHOLD_OPERATOR=>",
+		  "THRESHOLD_OPERATOR: \">\" is neither greater_than nor "
+		  "less_than" },
+		{ "METRIC_NAME=up THRESHOLD_OPERATOR=less_than",
+		  "SOFT_THRESHOLD: is missing, and so is HARD_THRESHOLD" },
+		{ HEAD " HARD_PLUGIN=a",
+		  "HARD_THRESHOLD: is missing, and other variables of it are "
+		  "set" },
+		{ HEAD " HARD_THRESHOLD=>100",
+		  "HARD_THRESHOLD: \">100\" is not a number; the operator is "
+		  "in THRESHOLD_OPERATOR" },
+		{ HEAD " HARD_THRESHOLD=80",
+		  "HARD_THRESHOLD: \"80\" is not beyond SOFT_THRESHOLD" },
+		{ HEAD " SOFT_DURATION=5",
+		  "SOFT_DURATION: \"5\" is not a duration; write it like "
+		  "1h30m, 90s or 250ms" },
+		{ SEED " --compatt",
+		  "unknown flag -compatt; did you mean -compat?" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		check_refused(door_metric_reader, rows[i][0], rows[i][1]);
+}
+
+/* --- am-executor -------------------------------------------------------------- */
+
+/* @file: NULL, or the text of a file named f.yml. */
+static int enter_executor(struct door *door, const char *text, const char *file,
+                          struct err *err)
+{
+	struct slice slice = slice_from(file);
+	struct command_line line;
+
+	split(&line, text);
+	return door_am_executor(door, line.argc, line.argv,
+	                        file ? &slice : NULL, err);
+}
+
+static void test_executor(void **state)
+{
+	static const char file[] =
+		"listen_address: ':23222'\n"
+		"verbose: true\n"
+		"commands:\n"
+		"  - cmd: /bin/echo\n"
+		"    args: ['a b', $(x)]\n"
+		"    match_labels: {env: testing, odd: '=~x'}\n"
+		"    max: 2\n"
+		"    notify_on_failure: false\n"
+		"    resolved_signal: sigusr1\n"
+		"  - {cmd: /bin/true, max: -1, ignore_resolved: true}\n";
+	const struct config_monitor *m;
+	struct config *config;
+	struct door door;
+	struct err err;
+
+	assert_int_equal(enter_executor(&door, "-f f.yml -l :1 /bin/sleep 5",
+	                                file, &err),
+	                 0);
+	assert_string_equal(buf_text(&door.warnings), "");
+	config = load(&door);
+	door_fini(&door);
+	assert_string_equal(config->global.addr, ":1");
+	assert_int_equal(config->global.log_level, LOG_LEVEL_DEBUG);
+	assert_string_equal(config->alerts.paths[0], "/*");
+	assert_true(config->alerts.amx_metrics);
+	assert_int_equal(config->n_monitors, 3);
+
+	m = &config->monitors[0];
+	assert_true(m->alert->per_group);
+	assert_string_equal(m->alert->match_labels,
+	                    "env=\"testing\",odd=\"=~x\"");
+	assert_int_equal(m->max_parallel, 2);
+	assert_int_equal(m->throttle_ms, 0);
+	assert_true(m->alert->interrupt);
+	assert_string_equal(m->alert->signal, "SIGUSR1");
+	assert_int_equal(m->rules.max_bounces, 1);
+	assert_string_equal(m->steps[0].argv[1], "a b");
+	assert_string_equal(m->steps[0].argv[2], "$(x)");
+	assert_int_equal(m->steps[0].environment, STEP_ENV_AMX);
+
+	m = &config->monitors[1];
+	assert_null(m->alert->match_labels);
+	assert_int_equal(m->max_parallel, 0);
+	assert_false(m->alert->interrupt);
+	assert_int_equal(m->rules.max_bounces, 0);
+
+	m = &config->monitors[2];
+	assert_string_equal(m->alert->signal, "SIGKILL");
+	assert_string_equal(m->steps[0].argv[0], "/bin/sleep");
+	assert_string_equal(m->steps[0].argv[1], "5");
+	config_free(config);
+
+	assert_int_equal(enter_executor(&door, "-v /bin/a -f b", NULL, &err),
+	                 0);
+	config = load(&door);
+	door_fini(&door);
+	assert_string_equal(config->global.addr, ":8080");
+	assert_string_equal(config->monitors->steps[0].argv[1], "-f");
+	config_free(config);
+}
+
+static void test_executor_refuses(void **state)
+{
+	static const struct {
+		const char *file;
+		const char *words; /* each of them has a line */
+	} rows[] = {
+		{ "tls_key: /a\n",
+		  "f.yml:1: tls_key: TLS is not served here; put a proxy "
+		  "before "
+		  "the address, or let Alertmanager reach it on the same "
+		  "machine\n" },
+		{ "listen_address: here\n",
+		  "f.yml:1: listen_address: \"here\" is not an address to "
+		  "listen on: " },
+		{ "comands: []\n",
+		  "f.yml:1: comands: unknown key; did you mean commands?\n" },
+		{ "commands: [{args: [a]}]\n",
+		  "f.yml:1: commands[0].cmd: is missing\n" },
+		{ "commands: [{cmd: a, max: x}]\n",
+		  "f.yml:1: commands[0].max: \"x\" is not a whole number\n" },
+		{ "commands: [{cmd: a, resolved_signal: banana}]\n",
+		  "f.yml:1: commands[0].resolved_signal: \"BANANA\" is not a "
+		  "signal; " },
+		{ "commands: [{cmd: a, match_labels: [b]}]\n",
+		  "f.yml:1: commands[0].match_labels: expected names and "
+		  "values; " },
+		{ "commands: [{cmd: a, args: ['{{ b }}']}]\n",
+		  "f.yml:1: commands[0].args: \"{{ b }}\" has {{, which would "
+		  "be filled in; use a script\n" },
+		{ "commands: {\n", "f.yml:2: not YAML: " },
+	};
+	struct door door;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *words = rows[i].words;
+
+		assert_int_equal(
+			enter_executor(&door, "-f f.yml a", rows[i].file, &err),
+			-EINVAL);
+		assert_string_equal(err.message, "-f: f.yml cannot be used");
+		if (strncmp(buf_text(&door.warnings), words, strlen(words)) !=
+		    0)
+			fail_msg("%s", buf_text(&door.warnings));
+		door_fini(&door);
+	}
+	assert_int_equal(enter_executor(&door, "-v", NULL, &err), -EINVAL);
+	assert_string_equal(err.message,
+	                    "missing command to execute on receipt of alarm: "
+	                    "give it behind the flags, or commands: in the "
+	                    "file of -f");
+	door_fini(&door);
+	assert_int_equal(enter_executor(&door, "-f f.yml", "# none\n", &err),
+	                 -EINVAL);
+	door_fini(&door);
+	assert_int_equal(enter_executor(&door, "-q a", NULL, &err), -EINVAL);
+	assert_string_equal(err.message, "unknown flag -q; did you mean -f?");
+	door_fini(&door);
+}
+
+static void test_executor_file(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "-f a.yml b", "a.yml" },
+		{ "--f=a.yml", "a.yml" },
+		{ "-v b -f a.yml", NULL },
+		{ "", NULL },
+		{ "-q", NULL },
+	};
+	struct command_line line;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *file;
+
+		split(&line, rows[i][0]);
+		file = door_am_executor_file(line.argc, line.argv);
+		assert_int_equal(file != NULL, rows[i][1] != NULL);
+		if (file)
+			assert_string_equal(file, rows[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -539,6 +932,12 @@ int main(void)
 		cmocka_unit_test(test_autoheal_refuses),
 		cmocka_unit_test(test_asked_for_help),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_reader_first_form),
+		cmocka_unit_test(test_reader_later_form),
+		cmocka_unit_test(test_reader_refuses),
+		cmocka_unit_test(test_executor),
+		cmocka_unit_test(test_executor_refuses),
+		cmocka_unit_test(test_executor_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ static void check_keys(const cyaml_schema_field_t *fields, size_t *np)
 			check_keys(value->mapping.fields, np);
 		if (!is_named(fields->key) &&
 		    strcmp(fields->key, "global") != 0 &&
+		    strcmp(fields->key, "alerts") != 0 &&
 		    strcmp(fields->key, "auth") != 0 &&
 		    strcmp(fields->key, "gateway") != 0 &&
 		    strcmp(fields->key, "notifications") != 0 &&

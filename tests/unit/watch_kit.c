@@ -134,6 +134,20 @@ void watch_kit_read(struct watch_kit *kit, uint64_t age_ms, uint64_t at_ms)
 	observe(kit, READING_OK, OBSERVATION_AGE, age_ms, at_ms);
 }
 
+void watch_kit_observe(struct watch_kit *kit,
+                       const struct observation *observation, uint64_t at_ms)
+{
+	static const struct reading reading = { .result = READING_OK,
+		                                .detail = "" };
+	uint64_t now_ms = KIT_ZERO + at_ms;
+
+	supervisor_reading_begin(&kit->supervisor, &kit->group, &reading,
+	                         now_ms);
+	supervisor_observe(&kit->supervisor, &kit->monitors[0], observation,
+	                   now_ms);
+	supervisor_reading_end(&kit->supervisor, &kit->group, now_ms);
+}
+
 void watch_kit_unknown(struct watch_kit *kit, uint64_t at_ms)
 {
 	observe(kit, READING_REFUSED, OBSERVATION_UNKNOWN, 0, at_ms);
@@ -156,16 +170,31 @@ void watch_kit_said(struct watch_kit *kit, const char *words)
 	buf_reset(&kit->said);
 }
 
-bool watch_kit_recorded(const struct watch_kit *kit, const char *subject,
-                        const char *reason)
+static const struct journal_entry *find_entry(const struct watch_kit *kit,
+                                              const char *subject,
+                                              const char *reason)
 {
-	for (uint64_t seq = 1; seq < kit->journal.next_seq; seq++) {
+	for (uint64_t seq = kit->journal.next_seq - 1; seq > 0; seq--) {
 		const struct journal_entry *entry =
 			journal_get(&kit->journal, seq);
 
 		if (strcmp(entry->subject, subject) == 0 &&
 		    strcmp(entry->reason, reason) == 0)
-			return true;
+			return entry;
 	}
-	return false;
+	return NULL;
+}
+
+const char *watch_kit_detail(const struct watch_kit *kit, const char *subject,
+                             const char *reason)
+{
+	const struct journal_entry *entry = find_entry(kit, subject, reason);
+
+	return entry ? entry->detail : NULL;
+}
+
+bool watch_kit_recorded(const struct watch_kit *kit, const char *subject,
+                        const char *reason)
+{
+	return find_entry(kit, subject, reason) != NULL;
 }

@@ -32,10 +32,16 @@ void watch_kit_remove(struct watch_kit *kit, unsigned i);
 
 /* Times are after KIT_ZERO. `a` is so old; `b` is fresh. */
 void watch_kit_read(struct watch_kit *kit, uint64_t age_ms, uint64_t at_ms);
+/* The same with a word about `a` alone. */
+void watch_kit_observe(struct watch_kit *kit,
+                       const struct observation *observation, uint64_t at_ms);
 void watch_kit_unknown(struct watch_kit *kit, uint64_t at_ms);
 void watch_kit_step_ended(struct watch_kit *kit, unsigned i,
                           enum step_result result, uint64_t at_ms);
 void watch_kit_said(struct watch_kit *kit, const char *words);
+/* The numbers in the last entry about it with that reason; NULL: none. */
+const char *watch_kit_detail(const struct watch_kit *kit, const char *subject,
+                             const char *reason);
 /* Does the journal hold such a reason? */
 bool watch_kit_recorded(const struct watch_kit *kit, const char *subject,
                         const char *reason);

@@ -61,6 +61,7 @@ class Prometheus:
         self._process = Process(
             [self._program, f"--config.file={self._config}",
              f"--storage.tsdb.path={self._directory}/data",
+             "--rules.alert.resend-delay=1s",
              f"--web.listen-address=127.0.0.1:{self.port}"], self.log)
         self._process.wait_ready(lambda: self.client.answers("/-/ready"),
                                  READY_SECONDS)
