@@ -45,6 +45,10 @@ struct alert_item {
 	struct slice receiver;
 	struct facts facts; /* of a group what its alerts have in common */
 
+	uint64_t incident; /* stands for all that fires of it, and since when */
+	bool anew;         /* of it something began to fire; the caller clears
+	                       it when that was told */
+
 	/* the caller's */
 	void *user;
 

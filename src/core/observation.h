@@ -77,6 +77,10 @@ struct observation {
 	                        the check that failed; -1: not said */
 	double value;      /* VALUE; may be NaN or infinite */
 	bool firing;       /* ALERT; else it is resolved */
+	bool anew;         /* ALERT: something of it began to fire since it was
+	                      told of last */
+	uint64_t incident; /* ALERT: stands for all that fires of it, the same
+	                      after a restart; 0: not said */
 };
 
 /* "age", "missing", …: the names used in API and state. */
