@@ -275,14 +275,14 @@ static void test_url(void **state)
 	struct url url;
 
 	assert_int_equal(url_parse_target(slice_from("https://u:p@h/a?b=c"),
-	                                   &url, &target, NULL),
+	                                  &url, &target, NULL),
 	                 0);
 	assert_true(slice_is(url.host, "h") && slice_is(url.user, "u:p"));
 	assert_int_equal(url.port, 443);
 	assert_int_equal(url.scheme, URL_HTTPS);
 	assert_true(slice_is(target, "/a?b=c") && url.path.n == 0);
 	assert_int_equal(url_parse_target(slice_from("http://h:81"), &url,
-	                                   &target, NULL),
+	                                  &target, NULL),
 	                 0);
 	assert_true(slice_is(target, "/") && url.port == 81);
 	assert_int_equal(url_parse_target(slice_from(""), &url, &target, NULL),
