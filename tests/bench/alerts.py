@@ -103,9 +103,9 @@ class Server:
         result = load(self.port, alerts=n_alerts, **options)
         used = cpu(self._process.pid) - before
         n = result["rate"] * n_alerts
-        row(what, n_alerts, f"{result['per_second']:,.0f}", f"{n:,.0f}",
+        row(what, n_alerts, f"{result['rate']:,.0f}", f"{n:,.0f}",
             f"{1e6 * used / SECONDS / n:.1f}",
-            f"{result['p50'] / 1000:.2f}", f"{result['p99'] / 1000:.2f}",
+            f"{result['p50_us'] / 1000:.2f}", f"{result['p99_us'] / 1000:.2f}",
             f"{memory(self._process.pid)['Rss'] / 1024:.1f}")
 
     def stop(self):
