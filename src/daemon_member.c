@@ -25,6 +25,7 @@ bool daemon_watched_note(struct watched *watched, const struct facts *facts)
 		return false;
 	mem_free(watched->facts);
 	watched->facts = copy;
+	watched->monitor.facts = copy;
 	return true;
 }
 
