@@ -52,8 +52,8 @@ static const char *const state_names[N_POLICY_STATES] = {
 };
 
 static const char *const guard_names[N_POLICY_GUARDS] = {
-	"grace", "cooldown", "budget",  "storm", "target", "person",
-	"pause", "unknown",  "dry_run", "quiet", "hook",   "throttle",
+	"grace",   "cooldown", "budget", "storm", "target",   "person", "pause",
+	"unknown", "dry_run",  "quiet",  "hook",  "throttle", "leader",
 };
 
 const char *policy_state_name(enum policy_state state)
@@ -617,8 +617,10 @@ static void run_step(struct turn *turn)
 }
 
 /* The outer guards that hold what has to be done when it is good again: it is
- * no bounce, so nothing but the target and people are in its way. */
-#define RESOLVED_GUARDS (GUARD_TARGET | GUARD_QUIET | GUARD_PERSON)
+ * no bounce, so nothing but the target, people and a leader
+ * are in its way. */
+#define RESOLVED_GUARDS \
+	(GUARD_TARGET | GUARD_QUIET | GUARD_PERSON | GUARD_LEADER)
 
 /* Holds back the start of a bounce; with the moment at which it is over. */
 static uint32_t inner_guards(struct turn *turn)

@@ -215,8 +215,9 @@ enum policy_guard {
 	GUARD_QUIET = 1 << 9,     /* a window in which nothing is bounced */
 	GUARD_HOOK = 1 << 10,     /* the command before the bounce said no */
 	GUARD_THROTTLE = 1 << 11, /* the same was begun lately */
+	GUARD_LEADER = 1 << 12,   /* another of us acts */
 };
-#define N_POLICY_GUARDS 12
+#define N_POLICY_GUARDS 13
 
 /* Why the last word was bad. */
 enum policy_breach {

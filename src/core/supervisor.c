@@ -335,6 +335,13 @@ uint64_t supervisor_target_rest_ms(const struct monitor *monitor)
 	return monitor->rules->verify_ms;
 }
 
+const char *supervisor_standby(const struct supervisor *supervisor)
+{
+	return supervisor->ops->standby
+	               ? supervisor->ops->standby(supervisor->ops->context)
+	               : NULL;
+}
+
 static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
                        uint64_t now_ms)
 {
@@ -349,6 +356,8 @@ static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
 	    !target_free(monitor->target, monitor,
 	                 supervisor_target_rest_ms(monitor), now_ms))
 		event.held |= GUARD_TARGET;
+	if (supervisor_standby(supervisor))
+		event.held |= GUARD_LEADER;
 	event.quiet_until_ms =
 		supervisor_quiet_until(supervisor, monitor, now_ms);
 	if (event.quiet_until_ms)
@@ -366,6 +375,17 @@ void supervisor_feed(struct supervisor *supervisor, struct monitor *monitor,
 	carry_out(supervisor, monitor, &commands, now_ms);
 	if (commands.ask_guards && !monitor->group->reading)
 		ask_guards(supervisor, monitor, now_ms);
+}
+
+void supervisor_may_act(struct supervisor *supervisor, uint64_t now_ms)
+{
+	LIST_FOR_EACH_SAFE (node, &supervisor->monitors) {
+		struct monitor *monitor =
+			container_of(node, struct monitor, all_node);
+
+		if (!monitor->group->reading)
+			ask_guards(supervisor, monitor, now_ms);
+	}
 }
 
 /* --- events ------------------------------------------------------------- */

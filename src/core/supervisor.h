@@ -198,6 +198,9 @@ struct supervisor_ops {
 	 */
 	void (*notice)(void *context, struct monitor *monitor,
 	               enum notice_event event);
+	/* NULL: we may act; else why not at this moment, in words: another of
+	 * us does. Static, or the owner's until the next call. May be NULL. */
+	const char *(*standby)(void *context);
 	void *context;
 };
 
@@ -280,6 +283,12 @@ uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
  * `verify_within`; who has ended since, and would only be started again, waits
  * for nothing. */
 uint64_t supervisor_target_rest_ms(const struct monitor *monitor);
+
+/* Why another acts, or nobody, in words; NULL: we do. */
+const char *supervisor_standby(const struct supervisor *supervisor);
+
+/* We may act from now on: asks the guards again for all that wait. */
+void supervisor_may_act(struct supervisor *supervisor, uint64_t now_ms);
 
 /* --- what an operator orders ---------------------------------------------- */
 
