@@ -18,6 +18,9 @@ from daemons.container import BouncerContainer, build_image
 from daemons.process import Unavailable, wait_until
 
 MANIFEST = os.path.join(ROOT, "examples/kubernetes/metric-reader.yml")
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+# of the API, and what Role calls them
+VERBS = {"GET": "get", "POST": "create", "PUT": "update"}
 MEBIBYTE = 1 << 20
 WINDOW_SECONDS = 20
 PROBE_SECONDS = 1       # what Kubernetes grants by itself
@@ -68,10 +71,10 @@ def test_names_fit_together():
 
 
 def test_it_may_do_little():
-    rules = documents()["Role"]["rules"]
-    assert rules == [{"apiGroups": ["coordination.k8s.io"],
-                      "resources": ["leases"],
-                      "verbs": ["get", "create", "update"]}]
+    rule, = documents()["Role"]["rules"]
+    assert rule["apiGroups"] == ["coordination.k8s.io"]
+    assert rule["resources"] == ["leases"]
+    assert set(rule["verbs"]) == set(VERBS.values())
     security = sidecar()["securityContext"]
     assert security["readOnlyRootFilesystem"] is True
     assert security["allowPrivilegeEscalation"] is False
@@ -128,7 +131,9 @@ def processors_of(quantity):
 class Sidecar(BouncerContainer):
     """The manifest's container, as the engine is told of it."""
 
-    def start_sidecar(self, env, volumes):
+    def start_sidecar(self, env, volumes, kubernetes=None):
+        """@volumes: {name: directory here}, those of the manifest that there
+        are. @kubernetes: who elects."""
         context = {**pod()["securityContext"], **sidecar()["securityContext"]}
         limits = sidecar()["resources"]["limits"]
         memory = bytes_of(limits["memory"])
@@ -137,6 +142,11 @@ class Sidecar(BouncerContainer):
         binds = [f"{volumes[one['name']]}:{one['mountPath']}"
                  for one in sidecar()["volumeMounts"]
                  if one["name"] in volumes]
+        if kubernetes:
+            env = {**env, **{name: value for name, value
+                             in kubernetes.environment.items()
+                             if name.startswith("KUBERNETES_SERVICE_")}}
+            binds.append(f"{kubernetes.account}:{ACCOUNT}:ro")
         self.start_command(
             sidecar()["args"], False,
             Env=[f"{name}={value}" for name, value in env.items()],
@@ -196,54 +206,103 @@ def watch(running, prometheus, probes):
             "cpu share": (group.cpu_seconds() - cpu) / seconds,
             "throttled": group.throttled_seconds() - throttled,
             "memory": max(used for used, _ in memory),
-            "without files": max(kept for _, kept in memory),
-            "oom kills": group.kills()}
+            "without files": max(kept for _, kept in memory)}
 
 
-def test_runs_under_its_limits(prometheus_servers, scripted_exporter, reader,
-                               directory):
-    scripted_exporter.set("queue_length", 5, queue="a")
+@pytest.fixture
+def metric(prometheus_servers, scripted_exporter):
+    """A real Prometheus, and what it knows."""
     prometheus, = prometheus_servers(1, every="500ms")
+    scripted_exporter.set("queue_length", 5, queue="a")
     prometheus.scrape(scripted_exporter.address, job="example")
     prometheus.wait_value("queue_length", 5)
+    return prometheus
+
+
+def wait_steps(running, n):
+    wait_until(lambda: len(running.steps("metric-reader", "ok")) == n,
+               START_SECONDS, f"{n} actions")
+
+
+def test_runs_under_its_limits(metric, scripted_exporter, kubernetes, reader,
+                               directory):
     volumes = {one["name"]: tempfile.mkdtemp(prefix="volume-", dir=directory)
                for one in pod()["volumes"]}
     reader.start_sidecar(
-        environment(PROMETHEUS_ENDPOINT=prometheus.url,
+        environment(PROMETHEUS_ENDPOINT=metric.url, POD_NAMESPACE="test",
+                    LEADER_ELECTION_LOCK_NAME="mon",
                     SOFT_DURATION="2s", HARD_DURATION="2s",
-                    BOUNCER_ADDR=f"127.0.0.1:{reader.port}"), volumes)
+                    BOUNCER_ADDR=f"127.0.0.1:{reader.port}"),
+        volumes, kubernetes)
     reader.wait_ready()
     group = Cgroup(reader.pid)
     assert group.memory_limit() == 8 * MEBIBYTE
     assert group.cpu_limit() == pytest.approx(0.01)
+    wait_until(lambda: reader.metric("bouncer_leader") == 1, START_SECONDS,
+               "it leads")
 
     # a breach of each level, and the action of each
     scripted_exporter.set("queue_length", 90, queue="a")
-    wait_until(lambda: len(reader.steps("metric-reader", "ok")) == 1,
-               START_SECONDS, "the action of soft")
+    wait_steps(reader, 1)
     assert any("threshold action executed" in line and "value=90" in line
                for line in reader.log_lines()), reader.log_tail()
     scripted_exporter.set("queue_length", 110, queue="a")
-    wait_until(lambda: len(reader.steps("metric-reader", "ok")) == 2,
-               START_SECONDS, "the action of hard")
+    wait_steps(reader, 2)
     made, = os.listdir(volumes["files"])
     assert made.startswith("metric_metric-reader_")
     assert os.path.getsize(os.path.join(volumes["files"], made)) == MEBIBYTE
 
     probes = [sidecar()[kind]["httpGet"]["path"] for kind in
               ("startupProbe", "livenessProbe", "readinessProbe")]
-    seen = watch(reader, prometheus, probes)
+    seen = watch(reader, metric, probes)
     print(seen)
     assert seen["missed probes"] == 0, seen
     assert seen["queries"] >= int(seen["seconds"]) - 1, seen
     assert seen["without files"] <= MEMORY_BYTES, seen
     assert seen["cpu share"] <= CPU_SHARE, seen
-    assert seen["oom kills"] == 0, seen
-    assert not reader.dockerd.state(reader.name)["OOMKilled"]
-    assert reader.dockerd.inspect(reader.name)["RestartCount"] == 0
+    assert reader.metric("bouncer_leader") == 1
 
-    # an orderly end, and a state that its successor finds
+    # what its README tells to ask, which runs within the same limits
+    for command in (("status",), ("explain", "metric-reader")):
+        assert reader.dockerd.exec(reader.name, "/bouncer", *command) == 0
+
+    # an orderly end: the lease is free, the state is kept
     reader.dockerd.kill(reader.name, "TERM")
     wait_until(lambda: not reader.alive, START_SECONDS, "stopped")
     assert reader.exit_code == 0
+    assert not reader.dockerd.state(reader.name)["OOMKilled"]
+    assert kubernetes.holder == ""
     assert "state.json" in os.listdir(volumes["state"])
+    # what it asked of the API is what its Role allows
+    asked = {VERBS[method] for method, _ in kubernetes.requests}
+    assert asked == set(documents()["Role"]["rules"][0]["verbs"])
+
+
+def test_runs_without_volumes(metric, scripted_exporter, reader):
+    """Nothing can be written: it says so, and works."""
+    scripted_exporter.set("queue_length", 110, queue="a")
+    reader.start_sidecar(
+        {"METRIC_NAME": "queue_length", "THRESHOLD": ">100",
+         "ACTION_PLUGIN": "log_action", "PLUGIN_DIR": "/app/plugins",
+         "PROMETHEUS_ENDPOINT": metric.url,
+         "BOUNCER_ADDR": f"127.0.0.1:{reader.port}"}, {})
+    reader.wait_ready()
+    wait_steps(reader, 1)
+    log = reader.log_tail()
+    assert "state cannot be written, going on without" in log
+    assert "no control socket" in log
+    assert "threshold action executed" in log
+    assert Cgroup(reader.pid).kills() == 0
+
+
+@pytest.mark.parametrize("plugin, words", [
+    ("mine", "is not one of efs_emergency, file_action and log_action"),
+    ("exec:/mine", "cannot be run")])
+def test_the_image_says_which_plugins_it_has(reader, plugin, words):
+    reader.start_sidecar(
+        {"METRIC_NAME": "queue_length", "THRESHOLD": ">100",
+         "ACTION_PLUGIN": plugin, "PLUGIN_DIR": "/app/plugins"}, {})
+    wait_until(lambda: not reader.alive, START_SECONDS, "refused")
+    assert reader.exit_code == 2
+    assert any(line.startswith("bouncer metric-reader: ACTION_PLUGIN: ")
+               and words in line for line in reader.log_lines())
