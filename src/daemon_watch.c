@@ -141,7 +141,7 @@ void daemon_watched_free(struct watched *watched)
 	mem_free(watched->monitor.pause);
 	if (watched->member)
 		daemon_member_free(watched->member);
-	mem_free(watched->facts);
+	facts_unref(watched->facts);
 	mem_free(watched);
 }
 
