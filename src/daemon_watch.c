@@ -692,6 +692,8 @@ int daemon_watch_apply(struct daemon *daemon, struct config *config,
 			(void)err_set(err, r, "out of memory");
 	}
 	refresh_api(daemon);
+	/* what the plan took, and on a reload all that was before */
+	mem_trim();
 	return r;
 }
 

@@ -133,10 +133,10 @@ struct monitor {
 	                          without `rule`, or if it has no name */
 	const char *image;     /* the same of its image */
 	const char *output;    /* last words of its check that fails; NULL */
-	bool dry_run;
-	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */
 	uint8_t n_quiet;
+	bool dry_run;
+	bool paused;         /* by the configuration */
 	struct pause *pause; /* by an operator; NULL: not; owned */
 
 	const struct step_report *report; /* in NOTICE_BOUNCED: how the step
