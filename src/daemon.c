@@ -130,6 +130,9 @@ static int reload_apply(struct daemon *daemon, struct config *config,
 	if (!text_equal(old->state_dir, config->global.state_dir))
 		log_warn(daemon->log,
 		         "state_dir changes with the next restart");
+	if (daemon_leader_changes(&daemon->config->config->leader,
+	                          &config->leader))
+		log_warn(daemon->log, "leader changes with the next restart");
 	if (!text_equal(old->timezone, config->global.timezone))
 		log_warn(daemon->log, "timezone changes with the next restart");
 	r = daemon_plugins_check(daemon, config, err);
@@ -269,6 +272,7 @@ static void close_io(struct daemon *daemon)
 static void (*const stages[])(struct daemon *daemon) = {
 	close_bouncer,
 	daemon_plugins_close,
+	daemon_leader_close, /* nothing acts any more */
 	close_state,
 	close_promises,
 	daemon_runtime_close_all,
@@ -480,6 +484,8 @@ static int begin(struct daemon *daemon, struct err *err)
 		daemon->exit_code = EXIT_CONFIGURATION;
 	if (r == 0)
 		r = daemon_state_open(daemon, err);
+	if (r == 0)
+		r = daemon_leader_open(daemon, config, err);
 	if (r == 0)
 		r = daemon_serve_prepare(daemon, config, &serving, err);
 	if (r < 0) {

@@ -107,7 +107,8 @@ static int brief(struct daemon_step *step)
 
 	if (bounce->step->kind != STEP_RUN &&
 	    bounce->step->kind != STEP_WEBHOOK &&
-	    bounce->step->kind != STEP_PLUGIN && !bounce->before &&
+	    bounce->step->kind != STEP_PLUGIN && !bounce->step->templated &&
+	    !bounce->throttle_ms && !bounce->before &&
 	    step->watched->daemon->config->config->n_notifications == 0)
 		return 0;
 	daemon_notice_of(&step->told.notice, step->watched, NOTICE_STEP);
@@ -115,6 +116,24 @@ static int brief(struct daemon_step *step)
 	if (r == 0)
 		bounce->notice = &step->told.notice;
 	return r;
+}
+
+/* What else the rule says of how its steps are made. */
+static void restrain(struct daemon_step *step)
+{
+	const struct config_monitor *config = step->watched->monitor.config;
+	const struct config_alert *alert = config->alert;
+	struct bounce *bounce = &step->bounce;
+
+	bounce->throttle_ms = config->throttle_ms;
+	if (step->watched->member) {
+		bounce->lane = &step->watched->member->cover->lane;
+		bounce->lane->max_parallel = config->max_parallel;
+	}
+	if (alert && alert->interrupt) {
+		bounce->interrupt_signal = alert->signal;
+		bounce->interrupt_grace_ms = alert->kill_after_ms;
+	}
 }
 
 static void step_free(struct daemon_step *step)
@@ -160,6 +179,7 @@ static struct daemon_step *step_new(struct watched *watched,
 	    monitor->last.kind == OBSERVATION_FAILED)
 		step->bounce.age_ms = monitor->last.age_ms;
 	aim(step, watched);
+	restrain(step);
 	if (brief(step) == 0)
 		return step;
 	step_free(step);
@@ -210,13 +230,23 @@ static void run_step(void *context, struct monitor *monitor)
 	daemon->n_starved++;
 }
 
+/* The alert is over, for which the step is made; else somebody only paused. */
+static bool is_resolved(const struct monitor *monitor)
+{
+	return monitor->last.kind == OBSERVATION_ALERT && !monitor->last.firing;
+}
+
 static void cancel_step(void *context, struct monitor *monitor)
 {
 	struct watched *watched =
 		container_of(monitor, struct watched, monitor);
 
 	(void)context;
-	if (watched->step)
+	if (!watched->step)
+		return;
+	if (is_resolved(monitor))
+		bounce_interrupt(&watched->step->bounce);
+	else
 		bounce_cancel(&watched->step->bounce);
 }
 
@@ -245,6 +275,7 @@ static void on_step_done(struct bounce *bounce)
 		.result = bounce->result,
 		.duration_ms = bounce->duration_ms,
 		.detail = bounce->detail,
+		.interrupted = bounce->interrupted,
 	};
 
 	watched->step = NULL;

@@ -436,6 +436,7 @@ static struct cover *cover_new(struct daemon *daemon, const char *name)
 	list_init(&cover->members);
 	list_init(&cover->rule.node);
 	list_init(&cover->rule.monitors);
+	bounce_lane_init(&cover->lane);
 	if (restore_pause(cover) >= 0)
 		return cover;
 	mem_free(cover);

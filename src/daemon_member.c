@@ -40,6 +40,7 @@ bool daemon_watched_note(struct watched *watched, const struct facts *facts)
 		return false;
 	facts_unref(watched->facts);
 	watched->facts = taken;
+	watched->monitor.facts = taken;
 	return true;
 }
 

@@ -209,6 +209,7 @@ void daemon_notice_of(struct notice *notice, const struct watched *watched,
 		.next_ms = next_of(monitor, now_ms),
 		.n_held = event == NOTICE_STORM ? monitor->group->n_waiting : 0,
 		.wall_ms = daemon_wall_ms(),
+		.epoch = daemon_leader_epoch(watched->daemon),
 	};
 	if (report) {
 		notice->step = step_kind_name(report->kind);

@@ -58,6 +58,8 @@ static void status_write(const struct daemon *daemon, struct buf *text)
 	if (n_paused)
 		(void)buf_printf(text, ", %u paused", n_paused);
 	status_sources(daemon, text);
+	if (supervisor_standby(&daemon->supervisor))
+		(void)buf_puts(text, ", standby");
 }
 
 static void status_send(struct daemon *daemon)

@@ -21,6 +21,7 @@
  *     daemon_state.c    what survives our own restart
  *     daemon_plugins.c  actions that people write themselves
  *     daemon_begun.c    what began since the state was last written
+ *     daemon_leader.c   which of several of us acts
  *     daemon_notify.c   service manager and orphans
  */
 #pragma once
@@ -47,6 +48,7 @@
 #include "source/alerts.h"
 #include "source/builtin.h"
 #include "source/containers.h"
+#include "source/kubernetes_lease.h"
 #include "source/pushgateway.h"
 #include "source/query.h"
 #include "source/scrape.h"
@@ -119,6 +121,7 @@ struct cover {
 	uint32_t n_gone; /* of them: not there now, but remembered */
 	uint32_t n_refs; /* members, removed ones, too; and the daemon */
 	bool said_full;  /* one line in the log */
+	struct bounce_lane lane; /* of their bounces */
 	char name[];
 };
 
@@ -298,6 +301,19 @@ struct daemon_signal {
 	struct daemon *daemon;
 };
 
+/* Which of several of us acts. */
+struct daemon_leader {
+	bool enabled;
+	bool alone;                            /* in no cluster: we act */
+	bool ended;                            /* the lease was given free */
+	struct kubernetes_lease_source *lease; /* NULL: none is asked for */
+	char identity[256];
+	char words[320]; /* of why we do not act */
+	bool told_leads; /* what was last written down */
+	char told_holder[256];
+	char told_trouble[ERR_MESSAGE_SIZE];
+};
+
 struct daemon {
 	const struct daemon_options *options;
 	uv_loop_t loop;
@@ -320,6 +336,7 @@ struct daemon {
 	struct supervisor_ops supervisor_ops;
 	struct bouncer bouncer;
 	struct plugins *plugins;
+	struct daemon_leader leader;
 	struct promises *promises;
 	struct promises_ops promises_ops;
 
@@ -770,6 +787,19 @@ void daemon_begun_save(struct daemon *daemon, struct promise_wait *wait);
 void daemon_begun_known(struct daemon *daemon, uint64_t n_begun);
 /* daemon_closed_one() if counted in n_pending. */
 void daemon_begun_close(struct daemon *daemon);
+
+/* --- daemon_leader.c ------------------------------------------------------ */
+
+/* Begins to ask for the lease, if one is configured: once, at the start. 0, or
+ * negative with words. */
+int daemon_leader_open(struct daemon *daemon, const struct config *config,
+                       struct err *err) MUST_CHECK;
+void daemon_leader_close(struct daemon *daemon);
+/* What a reload cannot follow. */
+bool daemon_leader_changes(const struct config_leader *a,
+                           const struct config_leader *b);
+/* Grows whenever another leads; 0: nobody is asked. */
+uint64_t daemon_leader_epoch(const struct daemon *daemon);
 
 /* --- daemon_notify.c ----------------------------------------------------- */
 

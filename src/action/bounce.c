@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include "action/step_kinds.h"
+#include "action/step_text.h"
 #include "action/target_check.h"
+#include "base/duration.h"
 #include "base/mem.h"
+#include "base/signal_name.h"
 
 #define OUTPUT_IN_DETAIL 200 /* bytes of a command's last words */
 
@@ -22,20 +25,68 @@ static void want_turn(struct bouncer *bouncer)
 		(void)uv_timer_start(&bouncer->turn, on_turn, 0, 0);
 }
 
-static void complete(struct bounce *bounce, enum step_result result)
+/* Where the lane has room, those who wait for that go back to their place in
+ * line: only others who came back stand before it. */
+static void lane_release(struct bouncer *bouncer, struct bounce_lane *lane)
+{
+	uint32_t room = lane->max_parallel
+	                        ? lane->max_parallel - MIN(lane->n_running,
+	                                                   lane->max_parallel)
+	                        : UINT32_MAX;
+	struct list *at = bouncer->queue.next;
+
+	while (room-- > 0 && !list_empty(&lane->waiting)) {
+		struct bounce *bounce = container_of(list_pop(&lane->waiting),
+		                                     struct bounce, lane_node);
+
+		list_unlink(&bounce->node);
+		while (at != &bouncer->queue &&
+		       container_of(at, struct bounce, node)->arrival <
+		               bounce->arrival)
+			at = at->next;
+		list_append(at, &bounce->node);
+	}
+}
+
+/* It holds nobody up. */
+static void leave_line(struct bounce *bounce)
 {
 	struct bouncer *bouncer = bounce->bouncer;
 
 	list_unlink(&bounce->node);
-	if (bounce->stage > BOUNCE_QUEUED)
-		bouncer->n_running--;
+	list_unlink(&bounce->lane_node);
+	if (bounce->stage <= BOUNCE_QUEUED)
+		return;
+	bouncer->n_running--;
+	if (!bounce->lane)
+		return;
+	bounce->lane->n_running--;
+	lane_release(bouncer, bounce->lane);
+}
+
+/* What was not begun after all may be begun by others. */
+static bool has_acted(const struct bounce *bounce, enum step_result result)
+{
+	return result == STEP_OK || result == STEP_FAILED ||
+	       result == STEP_TIMED_OUT || bounce->interrupted;
+}
+
+static void complete(struct bounce *bounce, enum step_result result)
+{
+	struct bouncer *bouncer = bounce->bouncer;
+
+	leave_line(bounce);
 	bounce->stage = BOUNCE_IDLE;
+	if (bounce->noted && !has_acted(bounce, result))
+		throttle_forget(&bouncer->throttle, bounce->action);
+	bouncer->stats.n_throttled += result == STEP_THROTTLED;
 	bounce->result = result;
 	bounce->duration_ms =
 		bounce->began_ms ? uv_now(bouncer->loop) - bounce->began_ms : 0;
 	runtime_call_fini(&bounce->call);
-	mem_free(bounce->env);
-	bounce->env = NULL;
+	step_text_fini(bounce);
+	mem_free(bounce->env_memory);
+	bounce->env_memory = NULL;
 	want_turn(bouncer); /* the next in line */
 	bounce->done(bounce);
 }
@@ -87,19 +138,27 @@ static struct slice last_line(struct slice output)
 
 /* --- acting ------------------------------------------------------------- */
 
-/* How the call went, with the last words of a command. */
+static void add_words(struct buf *out, const char *before, struct slice words)
+{
+	if (words.n == 0)
+		return;
+	(void)buf_printf(out, "%s%s" SLICE_FMT, out->n ? "; " : "", before,
+	                 SLICE_ARG(words));
+}
+
+/* How the call went, with the last words of a command; of one that was filled
+ * in, what it was. */
 static void complete_call(struct bounce *bounce, enum step_result result)
 {
 	const struct runtime_call *call = &bounce->call;
-	struct slice words = last_line(buf_slice(&call->output));
+	struct buf detail;
 
-	if (words.n)
-		complete_with(bounce, result, "%s%soutput: " SLICE_FMT,
-		              call->err.message,
-		              call->err.message[0] ? "; " : "",
-		              SLICE_ARG(words));
-	else
-		complete_with(bounce, result, "%s", call->err.message);
+	buf_init(&detail, 2 * BOUNCE_DETAIL_MAX);
+	step_text_show(bounce, &detail);
+	add_words(&detail, "", slice_from(call->err.message));
+	add_words(&detail, "output: ", last_line(buf_slice(&call->output)));
+	complete_with(bounce, result, "%s", buf_text(&detail));
+	buf_fini(&detail);
 }
 
 /* Where the container that is meant is gone, there may be another one. */
@@ -115,11 +174,31 @@ static void complete_replaced(struct bounce *bounce)
 	              bounce->target);
 }
 
+/* It may have ended by itself just before. */
+static void note_interrupted(struct bounce *bounce)
+{
+	struct bouncer_stats *stats = &bounce->bouncer->stats;
+	struct runtime_call *call = &bounce->call;
+
+	if (!bounce->interrupted)
+		return;
+	bounce->interrupted = call->result == RUNTIME_CANCELLED;
+	if (!bounce->interrupted) {
+		stats->n_not_reached++;
+		return;
+	}
+	stats->n_interrupted++;
+	(void)err_set(&call->err, UV_ECANCELED,
+	              "interrupted by %s: it is over, what it was for",
+	              bounce->interrupt_signal);
+}
+
 static void on_acted(struct runtime_call *call)
 {
 	struct bounce *bounce = container_of(call, struct bounce, call);
 	struct promise *promise = bounce->promise;
 
+	note_interrupted(bounce);
 	if (promise) {
 		bounce->promise = NULL;
 		promise_end(promise,
@@ -156,7 +235,11 @@ static void act(struct bounce *bounce)
 	                                       ? bounce->stop_timeout_ms
 	                                       : bounce->step->stop_timeout_ms;
 	bounce->call.signal = bounce->step->signal;
-	bounce->call.argv = bounce->step->argv;
+	bounce->call.argv = step_argv(bounce);
+	if (bounce->interrupt_signal)
+		bounce->call.cancel_signal =
+			signal_number(slice_from(bounce->interrupt_signal));
+	bounce->call.cancel_grace_ms = bounce->interrupt_grace_ms;
 	bounce->call.container = NULL;
 	bounce->call.seen = is_fresh(bounce) ? &bounce->seen : NULL;
 	if (action->begin(bounce, on_acted) == 0)
@@ -282,7 +365,8 @@ static void on_recorded_to_ask(struct promise_wait *wait)
 
 static void write_log(struct bounce *bounce)
 {
-	const char *message = bounce->step->message;
+	const char *message =
+		bounce->message ? bounce->message : bounce->step->message;
 
 	log_warn(bounce->bouncer->log, message ? message : "log step",
 	         LOG_STR("monitor", bounce->monitor),
@@ -291,12 +375,43 @@ static void write_log(struct bounce *bounce)
 	complete_with(bounce, STEP_OK, "%s", message ? message : "");
 }
 
+/* True: the bounce has ended. From here on the action counts as begun, so that
+ * of two that ask a command before it only one does it. */
+static bool throttle(struct bounce *bounce)
+{
+	struct bouncer *bouncer = bounce->bouncer;
+	uint64_t now_ms = uv_now(bouncer->loop);
+	char span[DURATION_TEXT_MAX];
+	uint64_t wait_ms;
+	int r;
+
+	if (!bounce->throttle_ms || bounce->noted)
+		return false;
+	r = step_digest(bounce, bounce->action);
+	wait_ms = r < 0 ? 0
+	                : throttle_wait(&bouncer->throttle, bounce->action,
+	                                bounce->throttle_ms, now_ms);
+	if (r == 0 && wait_ms == 0)
+		r = throttle_note(&bouncer->throttle, bounce->action, now_ms);
+	if (r < 0)
+		complete_with(bounce, STEP_FAILED, "out of memory");
+	else if (wait_ms > 0)
+		complete_with(bounce, STEP_THROTTLED,
+		              "the same was begun less than %s ago",
+		              duration_format(bounce->throttle_ms, span));
+	else
+		bounce->noted = true;
+	return !bounce->noted;
+}
+
 /* Nothing about the target speaks against it. */
 static void proceed(struct bounce *bounce)
 {
 	if (bounce->dry_run) {
 		step_say(bounce);
 		complete(bounce, STEP_DRY_RUN);
+	} else if (throttle(bounce)) {
+		return;
 	} else if (bounce->before && !bounce->asked) {
 		bounce->stage = BOUNCE_RECORDING;
 		bounce->wait = (struct promise_wait){
@@ -389,16 +504,23 @@ static void begin(struct bounce *bounce)
 	list_unlink(&bounce->node);
 	list_append(&bouncer->running, &bounce->node);
 	bouncer->n_running++;
+	if (bounce->lane)
+		bounce->lane->n_running++;
+	bounce->stage = BOUNCE_LOOKING;
 	bounce->began_ms = uv_now(bouncer->loop);
 	prepare_call(bounce);
-	look(bounce);
+	if (step_text_fill(bounce, &bounce->call.err) < 0)
+		complete_with(bounce, STEP_FAILED, "%s",
+		              bounce->call.err.message);
+	else
+		look(bounce);
 }
 
 /* --- the line ----------------------------------------------------------- */
 
-static void cancel_marked(struct bouncer *bouncer)
+static void cancel_marked(struct list *line)
 {
-	LIST_FOR_EACH_SAFE (node, &bouncer->queue) {
+	LIST_FOR_EACH_SAFE (node, line) {
 		struct bounce *bounce = container_of(node, struct bounce, node);
 
 		if (bounce->cancelled)
@@ -407,16 +529,46 @@ static void cancel_marked(struct bouncer *bouncer)
 	}
 }
 
+static bool lane_is_full(const struct bounce_lane *lane)
+{
+	return lane && lane->max_parallel &&
+	       lane->n_running >= lane->max_parallel;
+}
+
+/* Until one of its lane ends; others go on meanwhile. Who comes back has its
+ * old place, which is at the end for those who come for the first time. */
+static void hold(struct bounce *bounce)
+{
+	struct list *waiting = &bounce->lane->waiting;
+	struct list *at = waiting;
+
+	while (at->prev != waiting &&
+	       container_of(at->prev, struct bounce, lane_node)->arrival >
+	               bounce->arrival)
+		at = at->prev;
+	list_append(at, &bounce->lane_node);
+	list_unlink(&bounce->node);
+	list_append(&bounce->bouncer->held, &bounce->node);
+}
+
 static void on_turn(uv_timer_t *timer)
 {
 	struct bouncer *bouncer = container_of(timer, struct bouncer, turn);
 
 	uv_update_time(bouncer->loop);
-	cancel_marked(bouncer);
+	cancel_marked(&bouncer->queue);
+	cancel_marked(&bouncer->held);
 	while (!bouncer->closing &&
 	       bouncer->n_running < bouncer->max_parallel &&
-	       !list_empty(&bouncer->queue))
-		begin(container_of(bouncer->queue.next, struct bounce, node));
+	       !list_empty(&bouncer->queue)) {
+		struct bounce *first =
+			container_of(bouncer->queue.next, struct bounce, node);
+
+		if (lane_is_full(first->lane))
+			hold(first);
+		else
+			begin(first);
+	}
 	bouncer_maybe_closed(bouncer);
 }
 
@@ -427,13 +579,17 @@ void bounce_start(struct bouncer *bouncer, struct bounce *bounce,
 	bounce->bouncer = bouncer;
 	bounce->done = done;
 	bounce->stage = BOUNCE_QUEUED;
+	bounce->arrival = ++bouncer->n_arrived;
 	bounce->cancelled = false;
+	bounce->interrupted = false;
+	bounce->noted = false;
 	bounce->asked = false;
 	bounce->send = NULL;
 	bounce->plugin = (struct plugin_call){ 0 };
 	bounce->call = (struct runtime_call){ 0 };
 	bounce->began_ms = 0;
 	bounce->detail[0] = '\0';
+	list_init(&bounce->lane_node);
 	list_append(&bouncer->queue, &bounce->node);
 	want_turn(bouncer);
 }
@@ -446,11 +602,41 @@ void bounce_cancel(struct bounce *bounce)
 	want_turn(bounce->bouncer);
 }
 
+void bounce_interrupt(struct bounce *bounce)
+{
+	enum step_kind kind = bounce->step->kind;
+
+	if (bounce->stage != BOUNCE_ACTING) {
+		bounce_cancel(bounce);
+		return;
+	}
+	if (bounce->interrupted || !bounce->interrupt_signal ||
+	    (kind != STEP_RUN && kind != STEP_PLUGIN))
+		return;
+	bounce->interrupted = true;
+	step_cancel(bounce);
+}
+
 /* --- life --------------------------------------------------------------- */
+
+void bounce_lane_init(struct bounce_lane *lane)
+{
+	*lane = (struct bounce_lane){ 0 };
+	list_init(&lane->waiting);
+}
 
 int bouncer_init(struct bouncer *bouncer)
 {
+	/* prometheus-am-executor's */
+	static const double bounds[] = { 1, 10, 60, 600, 900, 1800 };
+
+	bouncer->stats = (struct bouncer_stats){
+		.seconds = { .bounds = bounds, .n_bounds = ARRAY_SIZE(bounds) },
+	};
+	throttle_init(&bouncer->throttle);
+	bouncer->n_arrived = 0;
 	list_init(&bouncer->queue);
+	list_init(&bouncer->held);
 	list_init(&bouncer->running);
 	bouncer->n_running = 0;
 	bouncer->closing = false;
@@ -462,6 +648,7 @@ static void on_turn_closed(uv_handle_t *handle)
 {
 	struct bouncer *bouncer = container_of(handle, struct bouncer, turn);
 
+	throttle_fini(&bouncer->throttle);
 	bouncer->closed(bouncer->closed_context);
 }
 
@@ -469,10 +656,17 @@ static void bouncer_maybe_closed(struct bouncer *bouncer)
 {
 	if (!bouncer->closing || bouncer->turn_closed)
 		return;
-	if (!list_empty(&bouncer->queue) || !list_empty(&bouncer->running))
+	if (!list_empty(&bouncer->queue) || !list_empty(&bouncer->held) ||
+	    !list_empty(&bouncer->running))
 		return;
 	bouncer->turn_closed = true;
 	uv_close((uv_handle_t *)&bouncer->turn, on_turn_closed);
+}
+
+static void mark_cancelled(struct list *line)
+{
+	LIST_FOR_EACH (node, line)
+		container_of(node, struct bounce, node)->cancelled = true;
 }
 
 void bouncer_close(struct bouncer *bouncer, bouncer_closed_cb closed,
@@ -481,8 +675,8 @@ void bouncer_close(struct bouncer *bouncer, bouncer_closed_cb closed,
 	bouncer->closing = true;
 	bouncer->closed = closed;
 	bouncer->closed_context = context;
-	LIST_FOR_EACH (node, &bouncer->queue)
-		container_of(node, struct bounce, node)->cancelled = true;
+	mark_cancelled(&bouncer->queue);
+	mark_cancelled(&bouncer->held);
 	LIST_FOR_EACH (node, &bouncer->running) {
 		struct bounce *bounce = container_of(node, struct bounce, node);
 

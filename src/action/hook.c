@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "action/hook.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
-#include "core/template.h"
-
-#define ARGUMENTS_MAX (128u << 10) /* bytes of all, rendered */
+#include "core/command_line.h"
 
 /* One that runs. */
 struct hook {
 	struct hooks *hooks;
 	struct list node;
 	struct runtime_call call;
-	char *text;         /* the arguments, each ended by a NUL */
-	const char *argv[]; /* into it */
+	struct command_line line;
 };
 
 void hooks_init(struct hooks *hooks)
@@ -24,45 +20,22 @@ void hooks_init(struct hooks *hooks)
 static void hook_free(struct hook *hook)
 {
 	runtime_call_fini(&hook->call);
-	mem_free(hook->text);
+	command_line_fini(&hook->line);
 	mem_free(hook);
 }
 
-/* Text becomes arguments: those of @n templates. NULL: out of memory, or too
- * long. */
+/* NULL: out of memory, or too long. */
 static struct hook *hook_new(const char *const *argv,
                              const struct notice *notice)
 {
-	struct hook *hook;
-	struct buf text;
-	size_t n = 0;
-	char *at;
+	struct hook *hook = mem_calloc(1, sizeof(*hook));
 
-	buf_init(&text, ARGUMENTS_MAX);
-	for (; argv[n]; n++) {
-		template_render(slice_from(argv[n]), TEMPLATE_LINE, notice,
-		                &text);
-		(void)buf_putc(&text, '\0');
-	}
-	hook = text.failed ? NULL
-	                   : mem_calloc(1, sizeof(*hook) +
-	                                           (n + 1) * sizeof(char *));
-	if (!hook) {
-		buf_fini(&text);
+	if (hook &&
+	    command_line_fill(&hook->line, argv, TEMPLATE_LINE, notice) < 0) {
+		mem_free(hook);
 		return NULL;
 	}
-	hook->text = at = mem_alloc(text.n);
-	if (at)
-		memcpy(at, text.p, text.n);
-	buf_fini(&text);
-	for (size_t i = 0; at && i < n; i++) {
-		hook->argv[i] = at;
-		at += strlen(at) + 1;
-	}
-	if (hook->text)
-		return hook;
-	mem_free(hook);
-	return NULL;
+	return hook;
 }
 
 static void on_done(struct runtime_call *call)
@@ -72,7 +45,7 @@ static void on_done(struct runtime_call *call)
 
 	if (call->result != RUNTIME_OK)
 		log_warn(hooks->log, "the command after a bounce failed",
-		         LOG_STR("command", hook->argv[0]),
+		         LOG_STR("command", hook->line.argv[0]),
 		         LOG_STR("reason", call->err.message));
 	list_unlink(&hook->node);
 	hooks->n_running--;
@@ -95,7 +68,7 @@ void hooks_run(struct hooks *hooks, const char *const *argv,
 	}
 	if (hook) {
 		hook->hooks = hooks;
-		hook->call.argv = hook->argv;
+		hook->call.argv = hook->line.argv;
 		hook->call.timeout_ms = timeout_ms;
 		if (runtime_exec(hooks->host, &hook->call, on_done) == 0) {
 			list_append(&hooks->running, &hook->node);

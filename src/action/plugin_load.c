@@ -120,16 +120,30 @@ int plugin_find_file(const char *dir, const char *name, char **pathp,
 	return r;
 }
 
+#if BOUNCER_STATIC
+
+static int open_library(struct plugin_loaded *loaded, const char *name,
+                        struct err *err)
+{
+	(void)loaded;
+	return err_set(err, -ENOTSUP,
+	               "%s: this program is linked statically and can load no "
+	               "plugins; write it as a program: plugin: exec:/path",
+	               name);
+}
+
+static void close_library(struct plugin_loaded *loaded)
+{
+	(void)loaded;
+}
+
+#else
+
 static int open_library(struct plugin_loaded *loaded, const char *name,
                         struct err *err)
 {
 	void *said = NULL;
 
-#if BOUNCER_STATIC
-	return err_set(err, -ENOTSUP,
-	               "this program is linked statically and can load no "
-	               "plugins; write it as a program: plugin: exec:/path");
-#endif
 	if (uv_dlopen(loaded->path, &loaded->library) < 0)
 		return err_set(err, -EINVAL, "cannot be loaded: %s",
 		               uv_dlerror(&loaded->library));
@@ -140,6 +154,15 @@ static int open_library(struct plugin_loaded *loaded, const char *name,
 		               loaded->path, SYMBOL);
 	return plugin_describe(said, name, &loaded->plugin, err);
 }
+
+static void close_library(struct plugin_loaded *loaded)
+{
+	/* what never completed may still be at it */
+	if (loaded->n_given_up == 0)
+		uv_dlclose(&loaded->library);
+}
+
+#endif
 
 int plugin_load(const char *dir, const char *name,
                 struct plugin_loaded **loadedp, struct err *err)
@@ -163,9 +186,7 @@ int plugin_load(const char *dir, const char *name,
 void plugin_unload(struct plugin_loaded *loaded)
 {
 	list_unlink(&loaded->node);
-	/* what never completed may still be at it */
-	if (loaded->n_given_up == 0)
-		uv_dlclose(&loaded->library);
+	close_library(loaded);
 	mem_free(loaded->path);
 	mem_free(loaded);
 }

@@ -5,16 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include "action/notifier.h"
+#include "action/step_text.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/webhook.h"
-
-/* The environment of a command, with the text that it points to. */
-struct bounce_env {
-	const char *vars[BOUNCE_ENV_MAX + 1];
-	size_t n;
-	char text[BOUNCE_ENV_MAX][BOUNCE_ENV_SIZE];
-};
 
 static int begin_restart(struct bounce *bounce, runtime_done_cb done)
 {
@@ -48,63 +42,35 @@ static int begin_exec(struct bounce *bounce, runtime_done_cb done)
 	return runtime_exec(bounce->runtime, &bounce->call, done);
 }
 
-static void add_env(struct bounce_env *env, const char *name, const char *value)
+static void on_run(struct runtime_call *call)
 {
-	char *text = env->text[env->n];
-	size_t n = strlen(name) + 1;
-	struct slice cut = text_cut(slice_from(value), BOUNCE_ENV_SIZE - n - 1);
+	struct bounce *bounce = container_of(call, struct bounce, call);
+	struct bouncer_stats *stats = &bounce->bouncer->stats;
+	uint64_t ms = uv_now(bounce->bouncer->loop) - bounce->run_ms;
 
-	(void)snprintf(text, BOUNCE_ENV_SIZE, "%s=" SLICE_FMT, name,
-	               SLICE_ARG(cut));
-	env->vars[env->n++] = text;
+	stats->n_running--;
+	stats->n_failed += call->result == RUNTIME_FAILED ||
+	                   call->result == RUNTIME_TIMED_OUT;
+	histogram_observe(&stats->seconds, (double)ms / 1000);
+	bounce->ran(call);
 }
 
-static void add_env_number(struct bounce_env *env, const char *name,
-                           int64_t value)
-{
-	char number[24];
-
-	(void)snprintf(number, sizeof(number), "%" PRId64, value);
-	add_env(env, name, number);
-}
-
-static void add_container(struct bounce_env *env, const struct bounce *bounce)
-{
-	const struct notice *notice = bounce->notice;
-
-	if (strcmp(bounce->runtime_name, "host") == 0)
-		return;
-	add_env(env, "BOUNCER_CONTAINER", bounce->target);
-	if (bounce->id)
-		add_env(env, "BOUNCER_CONTAINER_ID", bounce->id);
-	add_env(env, "BOUNCER_RUNTIME", bounce->runtime_name);
-	if (notice && notice->output[0])
-		add_env(env, "BOUNCER_OUTPUT", notice->output);
-	if (notice && notice->exit_code >= 0)
-		add_env_number(env, "BOUNCER_EXIT_CODE", notice->exit_code);
-}
-
-/* A command of the host is told why, in its environment: nothing from outside
- * becomes part of a command line. */
+/* A command of the host is told why, in its environment. */
 static int begin_run(struct bounce *bounce, runtime_done_cb done)
 {
-	struct bounce_env *env = mem_calloc(1, sizeof(*env));
+	int r = step_env_fill(bounce, &bounce->call.env);
 
-	if (!env)
-		return UV_ENOMEM;
-	mem_free(bounce->env);
-	bounce->env = env;
-	add_env(env, "BOUNCER_MONITOR", bounce->monitor);
-	add_env(env, "BOUNCER_REASON", bounce->reason);
-	add_env_number(env, "BOUNCER_AGE_SECONDS",
-	               (int64_t)(bounce->age_ms / 1000));
-	add_env(env, "BOUNCER_TARGET", bounce->target);
-	add_env_number(env, "BOUNCER_ATTEMPT", bounce->attempt);
-	add_container(env, bounce);
-
-	bounce->call.env = env->vars;
+	if (r < 0)
+		return r;
 	set_command_timeout(bounce);
-	return runtime_exec(bounce->bouncer->host, &bounce->call, done);
+	bounce->ran = done;
+	bounce->run_ms = uv_now(bounce->bouncer->loop);
+	r = runtime_exec(bounce->bouncer->host, &bounce->call, on_run);
+	if (r < 0)
+		bounce->bouncer->stats.n_failed++;
+	else
+		bounce->bouncer->stats.n_running++;
+	return r;
 }
 
 int step_begin_before(struct bounce *bounce, runtime_done_cb done)
@@ -147,41 +113,17 @@ static void on_sent(void *context, enum notifier_result result,
 	bounce->sent(&bounce->call);
 }
 
-/* What is known without a notice. */
-static struct notice plain_notice(const struct bounce *bounce)
-{
-	return (struct notice){
-		.event = NOTICE_STEP,
-		.monitor = bounce->monitor,
-		.rule = bounce->monitor,
-		.container = bounce->target,
-		.id = "",
-		.image = "",
-		.runtime = bounce->runtime_name,
-		.host = "",
-		.reason = bounce->reason,
-		.step = "",
-		.result = "",
-		.detail = "",
-		.output = "",
-		.exit_code = -1,
-		.age_ms = bounce->age_ms,
-		.attempt = bounce->attempt,
-	};
-}
-
 static int begin_webhook(struct bounce *bounce, runtime_done_cb done)
 {
 	const struct webhook *webhook = bounce->step->webhook;
-	const struct notice plain = plain_notice(bounce);
+	const struct notice notice = step_notice(bounce);
 
 	if (!bounce->bouncer->notifier)
 		return err_set(&bounce->call.err, UV_ENOTSUP,
 		               "nobody sends webhooks here");
 	bounce->sent = done;
-	bounce->send = notifier_send(
-		bounce->bouncer->notifier, bounce->monitor, webhook,
-		bounce->notice ? bounce->notice : &plain, 0, on_sent, bounce);
+	bounce->send = notifier_send(bounce->bouncer->notifier, bounce->monitor,
+	                             webhook, &notice, 0, on_sent, bounce);
 	return bounce->send ? 0 : UV_ENOMEM;
 }
 
@@ -198,7 +140,7 @@ static void on_plugin_done(struct plugin_call *plugin)
 
 static int begin_plugin(struct bounce *bounce, runtime_done_cb done)
 {
-	const struct notice plain = plain_notice(bounce);
+	const struct notice notice = step_notice(bounce);
 	int r;
 
 	if (!bounce->bouncer->plugins)
@@ -208,7 +150,7 @@ static int begin_plugin(struct bounce *bounce, runtime_done_cb done)
 	bounce->sent = done;
 	bounce->plugin = (struct plugin_call){
 		.step = bounce->step->plugin,
-		.notice = bounce->notice ? bounce->notice : &plain,
+		.notice = &notice,
 		.timeout_ms = bounce->call.timeout_ms,
 	};
 	r = plugin_call_start(bounce->bouncer->plugins, &bounce->plugin,
@@ -230,30 +172,46 @@ void step_cancel(struct bounce *bounce)
 
 /* --- the table ---------------------------------------------------------------- */
 
+static void say_command(const struct bounce *bounce, struct buf *words)
+{
+	if (bounce->line.argv)
+		step_text_show(bounce, words);
+	else
+		(void)buf_puts(words, bounce->step->argv[0]);
+}
+
 void step_say(struct bounce *bounce)
 {
 	const struct step *step = bounce->step;
-	const char *kind = step_kind_name(step->kind);
-	size_t size = sizeof(bounce->detail);
+	const struct step_plugin *plugin = step->plugin;
+	struct buf words;
 
-	if (step->kind == STEP_LOG)
-		(void)snprintf(bounce->detail, size, "would log");
-	else if (step->kind == STEP_RUN)
-		(void)snprintf(bounce->detail, size, "would run %s",
-		               step->argv[0]);
-	else if (step->kind == STEP_WEBHOOK)
-		(void)snprintf(bounce->detail, size, "would call a webhook");
-	else if (step->kind == STEP_PLUGIN)
-		(void)snprintf(bounce->detail, size, "would run plugin %s%s",
-		               step->plugin->path ? "exec:" : "",
-		               step->plugin->path ? step->plugin->path
-		                                  : step->plugin->name);
-	else
-		(void)snprintf(bounce->detail, size, "would %s %s%s", kind,
-		               bounce->target,
-		               step->kind == STEP_REMOVE && step->volumes
-		                       ? " and its anonymous volumes"
-		                       : "");
+	buf_init(&words, 2 * BOUNCE_DETAIL_MAX);
+	(void)buf_puts(&words, "would ");
+	if (step->kind == STEP_LOG) {
+		(void)buf_printf(&words, "log%s%s", bounce->message ? ": " : "",
+		                 text_or_empty(bounce->message));
+	} else if (step->kind == STEP_RUN) {
+		(void)buf_puts(&words, "run ");
+		say_command(bounce, &words);
+	} else if (step->kind == STEP_WEBHOOK) {
+		(void)buf_puts(&words, "call a webhook");
+	} else if (plugin) {
+		(void)buf_printf(&words, "run plugin %s%s",
+		                 plugin->path ? "exec:" : "",
+		                 plugin->path ? plugin->path : plugin->name);
+	} else {
+		(void)buf_printf(&words, "%s %s%s", step_kind_name(step->kind),
+		                 bounce->target,
+		                 step->volumes ? " and its anonymous volumes"
+		                               : "");
+		if (bounce->line.argv)
+			(void)buf_puts(&words, ": ");
+		step_text_show(bounce, &words);
+	}
+	(void)snprintf(bounce->detail, sizeof(bounce->detail), "%s",
+	               buf_text(&words));
+	buf_fini(&words);
 }
 
 /* `log` has nothing to begin: see bounce.c. */

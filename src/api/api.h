@@ -36,6 +36,15 @@ struct api_engine {
 };
 
 /* What the daemon does when it is asked to. */
+/* Who acts; borrowed until the loop turns. */
+struct api_leader {
+	bool leads; /* we do */
+	const char *identity;
+	const char *holder;  /* "": nobody */
+	const char *trouble; /* "": none */
+	uint64_t epoch;
+};
+
 struct api_ops {
 	/* @monitor NULL: all; @for_ms 0: until it is resumed. 0 or -ENOMEM. */
 	int (*pause)(void *context, struct monitor *monitor, uint64_t for_ms,
@@ -61,6 +70,9 @@ struct api_ops {
 	/* How deliveries of notices went; false: none are configured. May be
 	 * NULL. */
 	bool (*notices)(void *context, uint64_t n[N_NOTIFIER_RESULTS]);
+	/* Which of several of us acts; false: we are the only one. May be
+	 * NULL. */
+	bool (*leader)(void *context, struct api_leader *leader);
 	void *context;
 };
 

@@ -346,7 +346,8 @@ static void write_overridden(struct api *api, struct json_writer *json,
                              const struct monitor *monitor)
 {
 	const uint32_t passed = GUARD_GRACE | GUARD_COOLDOWN | GUARD_BUDGET |
-	                        GUARD_STORM | GUARD_PAUSE | GUARD_QUIET;
+	                        GUARD_STORM | GUARD_PAUSE | GUARD_QUIET |
+	                        GUARD_LEADER;
 	char target[API_TARGET_SIZE];
 	struct explain told;
 

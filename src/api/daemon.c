@@ -23,6 +23,36 @@ static void write_source(const struct api *api, struct json_writer *json,
 	json_write_object_end(json);
 }
 
+/* null where nobody else could act. */
+static void write_leader(const struct api *api, struct json_writer *json)
+{
+	struct api_leader leader;
+
+	json_write_key(json, "leader");
+	if (!api_leader_of(api, &leader)) {
+		json_write_null(json);
+		return;
+	}
+	json_write_object(json);
+	json_write_key(json, "leads");
+	json_write_bool(json, leader.leads);
+	json_write_key(json, "identity");
+	json_write_string(json, leader.identity);
+	json_write_key(json, "holder");
+	json_write_string(json, leader.holder);
+	json_write_key(json, "epoch");
+	json_write_u64(json, leader.epoch);
+	json_write_key(json, "trouble");
+	json_write_string(json, leader.trouble);
+	json_write_object_end(json);
+}
+
+bool api_leader_of(const struct api *api, struct api_leader *leader)
+{
+	return api->ops && api->ops->leader &&
+	       api->ops->leader(api->ops->context, leader);
+}
+
 static void write_daemon(const struct api *api, struct json_writer *json)
 {
 	int64_t up_ms = api_wall_ms(api, api_now_ms(api)) - api->start_wall_ms;
@@ -44,6 +74,7 @@ static void write_daemon(const struct api *api, struct json_writer *json)
 	json_write_bool(json, api->reload_ok);
 	json_write_key(json, "pause");
 	api_write_pause(api, json, NULL);
+	write_leader(api, json);
 	json_write_key(json, "sources");
 	json_write_array(json);
 	for (uint32_t i = 0; i < api->n_groups; i++)

@@ -105,9 +105,14 @@ static unsigned write_engine_problems(const struct api *api,
 /* What is worth a word, and no reason to be called unhealthy. */
 static unsigned write_notes(const struct api *api, struct json_writer *json)
 {
+	struct api_leader leader;
 	struct api_engine engine;
 	unsigned n = 0;
 
+	if (api_leader_of(api, &leader) && leader.trouble[0]) {
+		write_problem(json, "leader:", leader.trouble);
+		n++;
+	}
 	for (uint32_t i = 0; api_engine_at(api, i, &engine); i++) {
 		if (engine.stats.connected || engine.stats.polled)
 			continue;

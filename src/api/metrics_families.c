@@ -358,6 +358,15 @@ static void write_running(const struct api *api, const char *family,
 	plain(out, family, api->supervisor->n_acting);
 }
 
+static void write_leader(const struct api *api, const char *family,
+                         struct buf *out)
+{
+	struct api_leader leader = { .leads = true };
+
+	(void)api_leader_of(api, &leader);
+	plain(out, family, leader.leads);
+}
+
 static void write_owed(const struct api *api, const char *family,
                        struct buf *out)
 {
@@ -706,6 +715,9 @@ static const struct api_family families[] = {
 	  .monitor = write_held },
 	{ "bouncer_journal_entries_total", METRIC_COUNTER,
 	  "Entries written to the journal.", .daemon = write_journal },
+	{ "bouncer_leader", METRIC_GAUGE,
+	  "Whether we act: 0 while another instance does, or nobody may.",
+	  .daemon = write_leader },
 	{ "bouncer_monitor_age_seconds", METRIC_GAUGE,
 	  "Time since the last sign of life, by the source's clock.",
 	  .monitor = write_age },

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include "config/config.h"
+#include "core/facts.h"
 #include "proto/timestamp.h"
 
 void api_write_time(struct json_writer *json, int64_t wall_ms)
@@ -173,6 +174,26 @@ static void write_state(const struct api *api, struct json_writer *json,
 	json_write_u64(json, policy->n_failed);
 }
 
+/* As configured, of a push; of a series or an alert what it says. */
+static void write_labels(struct json_writer *json,
+                         const struct monitor *monitor)
+{
+	const struct config_monitor *config = monitor->config;
+	const struct facts *facts = monitor->facts;
+
+	json_write_key(json, "labels");
+	json_write_object(json);
+	for (uint8_t i = 0; i < config->n_labels; i++) {
+		json_write_key(json, config->labels[i].name);
+		json_write_string(json, config->labels[i].value);
+	}
+	for (size_t i = 0; facts && i < facts->n_labels; i++) {
+		json_key_slice(json, facts->labels[i].name);
+		json_write_slice(json, facts->labels[i].value);
+	}
+	json_write_object_end(json);
+}
+
 static void write_target(struct json_writer *json,
                          const struct monitor *monitor)
 {
@@ -184,13 +205,7 @@ static void write_target(struct json_writer *json,
 	json_write_string(json, api_target_name(monitor));
 	json_write_key(json, "source");
 	json_write_string(json, monitor->group->name);
-	json_write_key(json, "labels");
-	json_write_object(json);
-	for (uint8_t i = 0; i < config->n_labels; i++) {
-		json_write_key(json, config->labels[i].name);
-		json_write_string(json, config->labels[i].value);
-	}
-	json_write_object_end(json);
+	write_labels(json, monitor);
 	json_write_key(json, "dry_run");
 	json_write_bool(json, monitor->dry_run);
 }

@@ -172,3 +172,6 @@ bool api_entry_matches(const struct journal_entry *entry, const char *monitor);
 /* 1, 0 if it is not there, or -EINVAL, which has been answered. */
 int api_number_query(struct http_exchange *exchange, const char *name,
                      uint64_t *valuep);
+
+/* Which of several of us acts; false: we are the only one. */
+bool api_leader_of(const struct api *api, struct api_leader *leader);

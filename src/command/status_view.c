@@ -333,6 +333,7 @@ static void show_daemon(const struct json_t *daemon,
 {
 	const struct json_t *sources = json_get(daemon, "sources");
 	const struct json_t *pause = json_get(daemon, "pause");
+	const struct json_t *leader = json_get(daemon, "leader");
 	int64_t n_owed = json_as_int(json_get(daemon, "owed"), 0);
 	int64_t n_monitors = json_as_int(json_get(daemon, "monitors"), 0);
 	char span[WHEN_TEXT_MAX];
@@ -365,6 +366,16 @@ static void show_daemon(const struct json_t *daemon,
 		(void)buf_puts(&line, "the configuration has problems and was "
 		                      "not taken over; see the log");
 		add_line(screen, out, TABLE_BAD, &line);
+	}
+	if (!json_is_missing(leader) &&
+	    !json_as_bool(json_get(leader, "leads"), true)) {
+		(void)buf_printf(&line, "standby: %s",
+		                 text_of(leader, "holder")[0]
+		                         ? text_of(leader, "holder")
+		                         : "nobody leads");
+		if (text_of(leader, "holder")[0])
+			(void)buf_puts(&line, " leads");
+		add_line(screen, out, TABLE_WARN, &line);
 	}
 	if (n_owed > 0) {
 		(void)buf_printf(&line,

@@ -3,6 +3,7 @@
 #include "config/reader.h"
 
 #include "base/number.h"
+#include "base/signal_name.h"
 #include "base/text.h"
 #include "config/schema.h"
 #include "proto/network.h"
@@ -11,7 +12,6 @@
 #define HTTP_PORT   80   /* of a gateway whose address names none */
 #define DOCKER_PORT 2375 /* of an engine whose address names none */
 #define TARGET_MAX  255  /* bytes; RUNTIME_NAME_MAX with its end */
-#define SIGNAL_MAX  64   /* the highest number that Linux has */
 
 /* --- addresses ----------------------------------------------------------- */
 
@@ -171,53 +171,21 @@ bool read_identifier(const struct reader *reader, const char *key,
 	return true;
 }
 
-static const char *const signal_names[] = {
-	"SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",    "SIGTRAP", "SIGABRT",
-	"SIGBUS",  "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",
-	"SIGPIPE", "SIGALRM",   "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT",
-	"SIGSTOP", "SIGTSTP",   "SIGTTIN", "SIGTTOU",   "SIGURG",  "SIGXCPU",
-	"SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH",  "SIGIO",   "SIGPWR",
-	"SIGSYS",
-};
-
-/* SIGRTMIN+3, SIGRTMAX-2, as container engines write them. */
-static bool is_realtime(struct slice text)
-{
-	bool up = slice_starts(text, "SIGRTMIN");
-	uint64_t n;
-
-	if (!up && !slice_starts(text, "SIGRTMAX"))
-		return false;
-	text = slice_skip(text, strlen("SIGRTMIN"));
-	if (text.n == 0)
-		return true;
-	return text.p[0] == (up ? '+' : '-') &&
-	       number_parse_u64(slice_skip(text, 1), &n) == 0 && n < 31;
-}
-
 bool read_signal(const struct reader *reader, const char *key, const char *text)
 {
 	struct slice name = slice_from(text);
 	const char *nearest;
-	uint64_t number;
 
 	if (!text)
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(signal_names); i++) {
-		if (slice_is(name, signal_names[i]))
-			return true;
-	}
-	if (is_realtime(name))
-		return true;
-	if (number_parse_u64(name, &number) == 0 && number >= 1 &&
-	    number <= SIGNAL_MAX)
+	if (signal_number(name))
 		return true;
 
-	nearest = text_nearest(name, signal_names, ARRAY_SIZE(signal_names));
+	nearest = text_nearest(name, signal_names, N_SIGNAL_NAMES);
 	reader_value(reader, key, text,
 	             "is not a signal; use a name like SIGTERM or a number "
 	             "from 1 to %d%s%s%s",
-	             SIGNAL_MAX, nearest ? "; did you mean " : "",
+	             SIGNAL_NUMBER_MAX, nearest ? "; did you mean " : "",
 	             nearest ? nearest : "", nearest ? "?" : "");
 	return false;
 }

@@ -218,6 +218,7 @@ static void judge_world(struct telling *telling)
 	const struct monitor *monitor = telling->monitor;
 	const struct group *group = monitor->group;
 	const struct target *target = monitor->target;
+	const char *standby = supervisor_standby(telling->supervisor);
 	uint64_t rest_ms = supervisor_target_rest_ms(monitor);
 	bool busy = monitor->acting || target->owner;
 
@@ -245,6 +246,11 @@ static void judge_world(struct telling *telling)
 	else
 		holds(telling, GUARD_HOOK, false, 0,
 		      "asked when a bounce begins, if there is one");
+	if (telling->policy->held & GUARD_THROTTLE)
+		holds(telling, GUARD_THROTTLE, true,
+		      telling->policy->deadline_ms,
+		      "the same was begun lately, of this or another monitor "
+		      "of its rule");
 	if (telling->policy->state == POLICY_UNKNOWN)
 		holds(telling, GUARD_UNKNOWN, true, POLICY_NEVER,
 		      "%s cannot be read (%s)", group->name,
@@ -253,6 +259,10 @@ static void judge_world(struct telling *telling)
 		              : reading_result_name(group->result));
 	else
 		holds(telling, GUARD_UNKNOWN, false, 0, "the source is known");
+	if (standby)
+		holds(telling, GUARD_LEADER, true, POLICY_NEVER, "%s", standby);
+	else
+		holds(telling, GUARD_LEADER, false, 0, "we act");
 	holds(telling, GUARD_DRY_RUN, monitor->dry_run, POLICY_NEVER,
 	      monitor->dry_run ? "dry run: a bounce is only said"
 	                       : "it is no dry run");
@@ -302,7 +312,8 @@ static void judge_people(struct telling *telling)
 static void judge_resolving(struct telling *telling)
 {
 	const uint32_t asked = GUARD_TARGET | GUARD_QUIET | GUARD_PERSON |
-	                       GUARD_PAUSE | GUARD_UNKNOWN | GUARD_DRY_RUN;
+	                       GUARD_LEADER | GUARD_PAUSE | GUARD_UNKNOWN |
+	                       GUARD_DRY_RUN;
 
 	if (!policy_is_resolving(telling->policy))
 		return;

@@ -52,8 +52,8 @@ static const char *const state_names[N_POLICY_STATES] = {
 };
 
 static const char *const guard_names[N_POLICY_GUARDS] = {
-	"grace", "cooldown", "budget",  "storm", "target", "person",
-	"pause", "unknown",  "dry_run", "quiet", "hook",
+	"grace",   "cooldown", "budget", "storm", "target",   "person", "pause",
+	"unknown", "dry_run",  "quiet",  "hook",  "throttle", "leader",
 };
 
 const char *policy_state_name(enum policy_state state)
@@ -617,8 +617,10 @@ static void run_step(struct turn *turn)
 }
 
 /* The outer guards that hold what has to be done when it is good again: it is
- * no bounce, so nothing but the target and people are in its way. */
-#define RESOLVED_GUARDS (GUARD_TARGET | GUARD_QUIET | GUARD_PERSON)
+ * no bounce, so nothing but the target, people and a leader
+ * are in its way. */
+#define RESOLVED_GUARDS \
+	(GUARD_TARGET | GUARD_QUIET | GUARD_PERSON | GUARD_LEADER)
 
 /* Holds back the start of a bounce; with the moment at which it is over. */
 static uint32_t inner_guards(struct turn *turn)
@@ -825,6 +827,10 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 	case OUTCOME_VETOED:
 		step_was_nothing(turn, "the command before it said no",
 		                 GUARD_HOOK);
+		break;
+	case OUTCOME_THROTTLED:
+		step_was_nothing(turn, "the same was begun lately",
+		                 GUARD_THROTTLE);
 		break;
 	case OUTCOME_CANCELLED:
 		step_cancelled(turn);

@@ -212,10 +212,12 @@ enum policy_guard {
 	GUARD_PAUSE = 1 << 6,
 	GUARD_UNKNOWN = 1 << 7, /* source unknown */
 	GUARD_DRY_RUN = 1 << 8,
-	GUARD_QUIET = 1 << 9, /* a window in which nothing is bounced */
-	GUARD_HOOK = 1 << 10, /* the command before the bounce said no */
+	GUARD_QUIET = 1 << 9,     /* a window in which nothing is bounced */
+	GUARD_HOOK = 1 << 10,     /* the command before the bounce said no */
+	GUARD_THROTTLE = 1 << 11, /* the same was begun lately */
+	GUARD_LEADER = 1 << 12,   /* another of us acts */
 };
-#define N_POLICY_GUARDS 11
+#define N_POLICY_GUARDS 13
 
 /* Why the last word was bad. */
 enum policy_breach {
@@ -254,6 +256,7 @@ enum policy_outcome {
 	OUTCOME_DRY_RUN,     /* it was only said */
 	OUTCOME_VETOED,      /* the command before the bounce said no: it costs
 	                        no budget, and is asked again after the cooldown */
+	OUTCOME_THROTTLED,   /* the same was begun lately: as a veto */
 	OUTCOME_CANCELLED,   /* before it began */
 };
 

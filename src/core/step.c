@@ -20,6 +20,7 @@ static const char *const result_names[N_STEP_RESULTS] = {
 	[STEP_CANCELLED] = "cancelled",
 	[STEP_DRY_RUN] = "dry_run",
 	[STEP_VETOED] = "vetoed",
+	[STEP_THROTTLED] = "throttled",
 };
 
 const char *step_kind_name(enum step_kind kind)

@@ -74,6 +74,7 @@ enum step_result {
 	STEP_CANCELLED,   /* before it began */
 	STEP_DRY_RUN,     /* only said */
 	STEP_VETOED,      /* the command before the bounce said no */
+	STEP_THROTTLED,   /* the same was begun lately */
 	N_STEP_RESULTS,
 };
 

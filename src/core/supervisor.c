@@ -31,6 +31,7 @@ static const char *const bounce_names[N_BOUNCE_RESULTS] = {
 	[BOUNCE_DRY_RUN] = "dry_run",
 	[BOUNCE_CANCELLED] = "cancelled",
 	[BOUNCE_VETOED] = "vetoed",
+	[BOUNCE_THROTTLED] = "throttled",
 };
 
 const char *check_result_name(enum check_result result)
@@ -334,6 +335,13 @@ uint64_t supervisor_target_rest_ms(const struct monitor *monitor)
 	return monitor->rules->verify_ms;
 }
 
+const char *supervisor_standby(const struct supervisor *supervisor)
+{
+	return supervisor->ops->standby
+	               ? supervisor->ops->standby(supervisor->ops->context)
+	               : NULL;
+}
+
 static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
                        uint64_t now_ms)
 {
@@ -348,6 +356,8 @@ static void ask_guards(struct supervisor *supervisor, struct monitor *monitor,
 	    !target_free(monitor->target, monitor,
 	                 supervisor_target_rest_ms(monitor), now_ms))
 		event.held |= GUARD_TARGET;
+	if (supervisor_standby(supervisor))
+		event.held |= GUARD_LEADER;
 	event.quiet_until_ms =
 		supervisor_quiet_until(supervisor, monitor, now_ms);
 	if (event.quiet_until_ms)
@@ -365,6 +375,17 @@ void supervisor_feed(struct supervisor *supervisor, struct monitor *monitor,
 	carry_out(supervisor, monitor, &commands, now_ms);
 	if (commands.ask_guards && !monitor->group->reading)
 		ask_guards(supervisor, monitor, now_ms);
+}
+
+void supervisor_may_act(struct supervisor *supervisor, uint64_t now_ms)
+{
+	LIST_FOR_EACH_SAFE (node, &supervisor->monitors) {
+		struct monitor *monitor =
+			container_of(node, struct monitor, all_node);
+
+		if (!monitor->group->reading)
+			ask_guards(supervisor, monitor, now_ms);
+	}
 }
 
 /* --- events ------------------------------------------------------------- */
@@ -611,12 +632,14 @@ static enum policy_outcome outcome_of(const struct step_report *report)
 		return OUTCOME_LEFT_ALONE;
 	case STEP_UNAVAILABLE:
 		return OUTCOME_UNAVAILABLE;
-	case STEP_CANCELLED:
-		return OUTCOME_CANCELLED;
+	case STEP_CANCELLED: /* what was interrupted has acted */
+		return report->interrupted ? OUTCOME_DONE : OUTCOME_CANCELLED;
 	case STEP_DRY_RUN:
 		return OUTCOME_DRY_RUN;
 	case STEP_VETOED:
 		return OUTCOME_VETOED;
+	case STEP_THROTTLED:
+		return OUTCOME_THROTTLED;
 	case STEP_FAILED:
 	case STEP_TIMED_OUT:
 	case STEP_NO_TARGET:
@@ -638,6 +661,7 @@ static void count_bounce(struct supervisor *supervisor, struct monitor *monitor,
 		[OUTCOME_DRY_RUN] = BOUNCE_DRY_RUN,
 		[OUTCOME_CANCELLED] = BOUNCE_CANCELLED,
 		[OUTCOME_VETOED] = BOUNCE_VETOED,
+		[OUTCOME_THROTTLED] = BOUNCE_THROTTLED,
 	};
 	bool more = outcome == OUTCOME_FAILED &&
 	            monitor->policy.state == POLICY_WAITING;
@@ -659,6 +683,7 @@ static bool is_worth_telling(const struct monitor *monitor,
 		return monitor->policy.state != POLICY_WAITING;
 	case OUTCOME_LEFT_ALONE:
 	case OUTCOME_VETOED:
+	case OUTCOME_THROTTLED:
 	case OUTCOME_DRY_RUN:
 	case OUTCOME_CANCELLED:
 	default:

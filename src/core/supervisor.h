@@ -50,6 +50,7 @@ enum bounce_result {
 	BOUNCE_DRY_RUN,
 	BOUNCE_CANCELLED,
 	BOUNCE_VETOED,
+	BOUNCE_THROTTLED,
 	N_BOUNCE_RESULTS,
 };
 
@@ -98,6 +99,7 @@ struct reader {
 };
 
 struct config_monitor;
+struct facts;
 
 /*
  * A rule that covers many (containers, series of a metric, alerts): each of
@@ -133,6 +135,8 @@ struct monitor {
 	                          without `rule`, or if it has no name */
 	const char *image;     /* the same of its image */
 	const char *output;    /* last words of its check that fails; NULL */
+	const struct facts *facts; /* of the series that counts, or the alert;
+	                              NULL: there are none */
 	const struct quiet_window *quiet; /* windows, NULL if none */
 	uint8_t n_quiet;
 	bool dry_run;
@@ -169,6 +173,7 @@ struct monitor {
 struct step_report {
 	enum step_result result;
 	enum step_kind kind; /* set by the supervisor */
+	bool interrupted;    /* cancelled while it ran: it was good again */
 	uint64_t duration_ms;
 	const char *detail; /* words for the operator, "" if none */
 };
@@ -193,6 +198,9 @@ struct supervisor_ops {
 	 */
 	void (*notice)(void *context, struct monitor *monitor,
 	               enum notice_event event);
+	/* NULL: we may act; else why not at this moment, in words: another of
+	 * us does. Static, or the owner's until the next call. May be NULL. */
+	const char *(*standby)(void *context);
 	void *context;
 };
 
@@ -275,6 +283,12 @@ uint64_t supervisor_quiet_until(const struct supervisor *supervisor,
  * `verify_within`; who has ended since, and would only be started again, waits
  * for nothing. */
 uint64_t supervisor_target_rest_ms(const struct monitor *monitor);
+
+/* Why another acts, or nobody, in words; NULL: we do. */
+const char *supervisor_standby(const struct supervisor *supervisor);
+
+/* We may act from now on: asks the guards again for all that wait. */
+void supervisor_may_act(struct supervisor *supervisor, uint64_t now_ms);
 
 /* --- what an operator orders ---------------------------------------------- */
 

@@ -168,15 +168,15 @@ static void process_await_leftovers(struct process *process)
 	}
 }
 
-static void process_stop(struct process *process)
+static void process_stop(struct process *process, int signum, uint64_t grace_ms)
 {
-	uint64_t grace_ms = process->call->kill_grace_ms;
-
+	if (grace_ms == 0)
+		grace_ms = process->call->kill_grace_ms;
 	if (grace_ms == 0)
 		grace_ms = PROCESS_KILL_GRACE_MS;
 	process->stage = PROCESS_STOPPING;
 	process->grace_end_ms = uv_now(process->timer.loop) + grace_ms;
-	process_signal_group(process, SIGTERM);
+	process_signal_group(process, signum);
 	process_arm(process, grace_ms);
 }
 
@@ -187,7 +187,7 @@ static void process_time_out(struct process *process)
 
 	(void)err_set(&call->err, UV_ETIMEDOUT, "\"%s\" did not end within %s",
 	              process->name, duration_format(call->timeout_ms, text));
-	process_stop(process);
+	process_stop(process, SIGTERM, 0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -506,7 +506,9 @@ void process_cancel(struct process_call *call)
 		return;
 	(void)err_set(&call->err, UV_ECANCELED, "\"%s\" was cancelled",
 	              process->name);
-	process_stop(process);
+	process_stop(process,
+	             call->cancel_signal ? call->cancel_signal : SIGTERM,
+	             call->cancel_grace_ms);
 }
 
 void process_call_fini(struct process_call *call)

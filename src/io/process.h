@@ -41,16 +41,18 @@ typedef void (*process_done_cb)(struct process_call *call);
 
 struct process_call {
 	/* set by the caller; zero the rest */
-	const char *const *argv; /* NULL-terminated; borrowed for the start;
+	const char *const *argv;  /* NULL-terminated; borrowed for the start;
 	                            argv[0] is looked up in PATH */
-	const char *const *env;  /* "K=V", NULL-terminated, or NULL; added to
+	const char *const *env;   /* "K=V", NULL-terminated, or NULL; added to
 	                            our environment, whose values give way */
-	uint64_t timeout_ms;     /* 0: none */
-	uint64_t kill_grace_ms;  /* 0: PROCESS_KILL_GRACE_MS */
-	size_t max_output;       /* kept; the rest is read and dropped */
-	size_t max_errors;       /* the same of stderr alone; 0: it goes with
+	uint64_t timeout_ms;      /* 0: none */
+	uint64_t kill_grace_ms;   /* 0: PROCESS_KILL_GRACE_MS */
+	int cancel_signal;        /* process_cancel() sends this; 0: SIGTERM */
+	uint64_t cancel_grace_ms; /* and KILL so much later; 0: as above */
+	size_t max_output;        /* kept; the rest is read and dropped */
+	size_t max_errors;        /* the same of stderr alone; 0: it goes with
 	                            stdout */
-	struct slice input;      /* its stdin, borrowed until completion; who
+	struct slice input;       /* its stdin, borrowed until completion; who
 	                            does not read it, is not waited for. .n 0:
 	                            /dev/null. The program must ignore SIGPIPE */
 
@@ -83,7 +85,7 @@ struct process_call {
 int process_spawn(uv_loop_t *loop, struct process_call *call,
                   process_done_cb done) MUST_CHECK;
 
-/* TERM now, KILL after the grace; the completion comes, from the loop, when
+/* TERM, or cancel_signal, now, KILL after the grace; the completion comes, from the loop, when
  * the child is gone. A child that has already ended is not called cancelled.
  * Idempotent. */
 void process_cancel(struct process_call *call);

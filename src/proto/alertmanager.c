@@ -571,7 +571,8 @@ static void finish_alert(struct am_reader *reader, size_t i)
 	alert->labels = labels_of(reader, &draft->labels);
 	alert->annotations = labels_of(reader, &draft->annotations);
 	alert->firing = status != STATUS_RESOLVED;
-	if (alert->fingerprint.n == 0)
+	alert->fingerprint_made = alert->fingerprint.n == 0;
+	if (alert->fingerprint_made)
 		alert->fingerprint = slice_from(
 			am_fingerprint(&alert->labels, draft->own_fingerprint));
 	reader->message.firing |= alert->firing;

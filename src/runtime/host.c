@@ -142,6 +142,8 @@ static int host_exec(struct runtime *runtime, struct runtime_call *call)
 		.env = call->env,
 		.timeout_ms =
 			call->timeout_ms ? call->timeout_ms : HOST_EXEC_MS,
+		.cancel_signal = call->cancel_signal,
+		.cancel_grace_ms = call->cancel_grace_ms,
 		.max_output = call->max_output ? call->max_output
 		                               : RUNTIME_OUTPUT_MAX,
 	};

@@ -73,6 +73,8 @@ struct runtime_call {
 	uint64_t timeout_ms;     /* 0: derived from what the operation does */
 	size_t max_output;       /* exec; 0: RUNTIME_OUTPUT_MAX */
 	bool quiet;              /* exec: only how it ends is of interest */
+	int cancel_signal; /* exec, of the host: what a cancel sends; 0: TERM … */
+	uint64_t cancel_grace_ms; /* … and so much later KILL; 0: a default */
 	bool volumes;            /* remove: its anonymous volumes, too */
 	/* restart, stop, start, kill, exec: what an inspection has just found,
 	 * of the container whose id it holds. A runtime that can do without a

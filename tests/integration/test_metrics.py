@@ -107,6 +107,7 @@ def test_a_value_that_stays_above(bouncer, watched, notes):
     running.wait_state("load", "breached", "waiting", "bouncing", "verifying",
                        "cooling")
     notes.wait("b 104.5 >100 soft")
+    assert running.monitors()["load"]["labels"]["disk"] == "b"
     show(watched, "load", 99, disk="b")
     running.wait_state("load", "good")
     assert bounced(running, "load") == 1

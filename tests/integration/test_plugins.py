@@ -148,6 +148,38 @@ def test_the_example_s_configuration_is_good(built, directory):
     assert ended.returncode == 0, ended.stderr
 
 
+def test_a_metric_s_labels_and_value_reach_them(bouncer, scripted_exporter,
+                                                built, receiver, directory):
+    copies = os.path.join(directory, "told")
+    shutil.copytree(EXAMPLES, copies)
+    scripted_exporter.set("load", 500.5, disk="b",
+                          file_system="fs-0123abcd")
+    one = bouncer(settings(
+        {"name": "load", "watch": "metric", "metric_name": "load",
+         "scrape": f"{scripted_exporter.url}/metrics", "series": "each",
+         "soft": {"threshold": ">100", "backoff": "5m",
+                  "steps": [plugin(f"exec:{copies}/note.sh",
+                                   disk="{{ labels.disk }}")]}},
+        {"name": "efs", "watch": "metric", "metric_name": "load",
+         "scrape": f"{scripted_exporter.url}/metrics", "threshold": ">100",
+         "steps": [plugin("efs_emergency", endpoint=receiver.url,
+                          aws_region="eu-central-1",
+                          file_system_prometheus_label="file_system")]},
+        plugin_dir=built), env=KEYS)
+    name = 'load/{disk="b",file_system="fs-0123abcd"}'
+    assert one.wait_step(name, "ok")["detail"] == "noted"
+    with open(f"{copies}/notes.json", encoding="utf-8") as notes:
+        told = json.loads(notes.readline())
+    assert told["monitor"] == name
+    assert told["rule"] == "load"
+    assert told["labels"]["disk"] == "b"
+    assert (told["value"], told["threshold"], told["level"]) == (
+        "500.5", ">100", "soft")
+    assert told["parameters"] == {"disk": "b"}
+    assert one.wait_step("efs", "ok")["detail"].startswith("fs-0123abcd: ")
+    assert receiver.wait_told(1)[0].path.endswith("/fs-0123abcd")
+
+
 def test_failures_are_told(run_steps, built, directory):
     path = os.path.join(directory, "stuck.sh")
     with open(path, "w", encoding="ascii") as script:

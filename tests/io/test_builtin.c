@@ -201,9 +201,12 @@ static struct world *world_new(unsigned n)
 		.n_steps = 1,
 		.exact = true,
 	};
-	world->ops = (struct supervisor_ops){ on_run,     on_cancel,
-		                              on_observe, on_policy_changed,
-		                              NULL,       world };
+	world->ops = (struct supervisor_ops){ .run_step = on_run,
+		                              .cancel_step = on_cancel,
+		                              .observe = on_observe,
+		                              .changed = on_policy_changed,
+		                              .notice = NULL,
+		                              .context = world };
 	buf_init(&world->said, 10000);
 	assert_int_equal(journal_init(&world->journal, 100), 0);
 	targets_init(&world->targets, 1);

@@ -34,7 +34,8 @@ static void our_families_are_sorted_and_have_one_writer(void **state)
 		assert_int_equal(!!family->monitor + !!family->source +
 		                         !!family->daemon + !!family->gateway +
 		                         !!family->engine + !!family->rule +
-		                         !!family->notices,
+		                         !!family->notices + !!family->alerts +
+		                         !!family->amx,
 		                 1);
 		assert_true(strlen(family->help) > 10);
 	}

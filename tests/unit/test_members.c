@@ -105,9 +105,12 @@ static struct world *world_new(unsigned n)
 		.n_steps = 1,
 		.exact = true,
 	};
-	world->ops = (struct supervisor_ops){ ignore_monitor, ignore_monitor,
-		                              ignore_monitor, ignore,
-		                              on_notice,      world };
+	world->ops = (struct supervisor_ops){ .run_step = ignore_monitor,
+		                              .cancel_step = ignore_monitor,
+		                              .observe = ignore_monitor,
+		                              .changed = ignore,
+		                              .notice = on_notice,
+		                              .context = world };
 	buf_init(&world->told, 100000);
 	assert_int_equal(journal_init(&world->journal, 1000), 0);
 	targets_init(&world->targets, 1);

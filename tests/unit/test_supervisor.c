@@ -71,8 +71,11 @@ static struct world *world_new(unsigned n, bool same_target)
 		.max_bounces = 5,
 		.n_steps = 1,
 	};
-	world->ops = (struct supervisor_ops){ on_run,     on_cancel, on_observe,
-		                              on_changed, NULL,      world };
+	world->ops = (struct supervisor_ops){ .run_step = on_run,
+		                              .cancel_step = on_cancel,
+		                              .observe = on_observe,
+		                              .changed = on_changed,
+		                              .context = world };
 	buf_init(&world->said, 100000);
 	assert_int_equal(journal_init(&world->journal, 1000), 0);
 	targets_init(&world->targets, 1);
