@@ -77,9 +77,22 @@ struct facts *facts_copy(const struct facts *facts)
 		.annotations = rows + labels.n_labels,
 		.n_annotations = annotations.n_labels,
 		.value = text_put_slice(&at, value),
+		.n_refs = 1,
 	};
 	*at = '\0';
 	return copy;
+}
+
+struct facts *facts_ref(struct facts *facts)
+{
+	facts->n_refs++;
+	return facts;
+}
+
+void facts_unref(struct facts *facts)
+{
+	if (facts && --facts->n_refs == 0)
+		mem_free(facts);
 }
 
 static bool labels_equal(const struct label *a, size_t n_a,
