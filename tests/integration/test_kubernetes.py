@@ -109,7 +109,7 @@ def test_the_door_knows_each_variable(directory):
         env["LEADER_ELECTION_LOCK_NAME"]
 
 
-# --- it runs --------------------------------------------------------------------
+# --- it runs ------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def image(dockerd_of_session):
