@@ -142,8 +142,7 @@ static unsigned n_rungs(const struct telling *telling)
 
 static const char *level_word(const struct telling *telling)
 {
-	return policy_level_word(
-		(enum policy_level_name)telling->policy->level);
+	return policy_level_said(telling->policy, telling->rules);
 }
 
 static void judge_time(struct telling *telling)
