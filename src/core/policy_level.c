@@ -67,6 +67,14 @@ const char *policy_level_word(enum policy_level_name level)
 	return words[MIN(level, NONE)];
 }
 
+const char *policy_level_said(const struct policy *policy,
+                              const struct policy_rules *rules)
+{
+	if (!rules->levels || rules->levels->plain)
+		return NULL;
+	return policy_level_word((enum policy_level_name)policy->level);
+}
+
 const char *policy_missing_name(enum policy_missing missing)
 {
 	static const char *const names[N_POLICY_MISSING] = {
