@@ -161,6 +161,9 @@ static void judge_world(struct telling *telling)
 		      telling->policy->deadline_ms,
 		      "the same was begun lately, of this or another monitor "
 		      "of its rule");
+	else
+		holds(telling, GUARD_THROTTLE, false, 0,
+		      "the same was not begun lately");
 	if (telling->policy->state == POLICY_UNKNOWN)
 		holds(telling, GUARD_UNKNOWN, true, POLICY_NEVER,
 		      "%s cannot be read (%s)", group->name,

@@ -41,22 +41,12 @@ static struct extent extent_of(const struct label *labels, size_t n, size_t max)
 	return extent;
 }
 
-static struct slice put(char **at, struct slice text)
-{
-	struct slice copy = slice_make(*at, text.n);
-
-	if (text.n)
-		memcpy(*at, text.p, text.n);
-	*at += text.n;
-	return copy;
-}
-
 static void put_labels(char **at, struct label *out, const struct label *labels,
                        size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		out[i].name = put(at, labels[i].name);
-		out[i].value = put(at, cut(labels[i].value));
+		out[i].name = text_put_slice(at, labels[i].name);
+		out[i].value = text_put_slice(at, cut(labels[i].value));
 	}
 }
 
@@ -102,7 +92,7 @@ struct facts *facts_copy(const struct facts *facts)
 		.n_labels = labels.n_labels,
 		.annotations = rows + labels.n_labels,
 		.n_annotations = annotations.n_labels,
-		.value = put(&at, value),
+		.value = text_put_slice(&at, value),
 		.n_refs = 1,
 	};
 	*at = '\0';
