@@ -388,6 +388,9 @@ const char *policy_level_said(const struct policy *policy,
 /* "hold", "zero", "last_value", "breach". */
 const char *policy_missing_name(enum policy_missing missing);
 
+/* The lowest that is given. */
+enum policy_level_name policy_level_lowest(const struct policy_levels *levels);
+
 /* The limit that the value is judged by now: that of the active level, else of
  * the lowest. Only with levels. */
 const struct policy_level *policy_level_now(const struct policy *policy,
