@@ -85,6 +85,7 @@ struct daemon_step {
 	struct watched *watched;
 	struct daemon_config *config;
 	struct daemon_notice told; /* of a step that tells somebody why */
+	char *env;                 /* of one that wants more; NULL */
 	char text[]; /* of a member: its container's name, id, project */
 };
 
@@ -95,7 +96,8 @@ struct watched {
 	struct feed *feed;         /* where its observations come from */
 	uint32_t subscription;     /* its number there */
 	struct member *member;     /* of a rule; NULL: the monitor is one */
-	struct facts *facts;       /* of the series or the alert; NULL: none */
+	struct facts *facts;       /* of the series or the alert, maybe shared;
+	                              NULL: none */
 	struct daemon_step *step;  /* at work, or NULL */
 	const struct notice *told; /* of the step that has just ended; NULL */
 	struct list node;          /* in daemon.removed */
@@ -230,6 +232,7 @@ struct feed {
 	struct sampled *sampled; /* of values, by subscription; of a query all
 	                            have the same one */
 	uint32_t n_sampled;
+	struct facts *facts; /* that were noted last; NULL: none */
 	const struct config_metric *metric; /* until it is opened */
 	struct source_credentials *credentials;
 	char *key; /* of values: what tells it from others of its kind; may
@@ -683,6 +686,15 @@ int daemon_alerts_plan(struct daemon *daemon,
                        struct err *err) MUST_CHECK;
 void daemon_alerts_apply(struct daemon *daemon);
 void daemon_alerts_revert(struct daemon *daemon);
+/*
+ * daemon_alerts_env() - what prometheus-am-executor tells a command, of the
+ * alert or group that @watched is about; of one that is over what @notice says
+ *
+ * *textp (mem_free) is "NAME=value", each ended by a NUL, and an empty one. 0 or
+ * -ENOMEM.
+ */
+int daemon_alerts_env(const struct watched *watched,
+                      const struct notice *notice, char **textp) MUST_CHECK;
 void daemon_alerts_close(struct daemon *daemon);
 
 /* --- daemon_gateway.c ---------------------------------------------------- */

@@ -367,11 +367,13 @@ static void write_log(struct bounce *bounce)
 {
 	const char *message =
 		bounce->message ? bounce->message : bounce->step->message;
+	const char *value = bounce->notice ? bounce->notice->value : NULL;
 
 	log_warn(bounce->bouncer->log, message ? message : "log step",
 	         LOG_STR("monitor", bounce->monitor),
 	         LOG_STR("reason", bounce->reason),
-	         LOG_MS("age", bounce->age_ms));
+	         value ? LOG_STR("value", value)
+	               : LOG_MS("age", bounce->age_ms));
 	complete_with(bounce, STEP_OK, "%s", message ? message : "");
 }
 
@@ -393,15 +395,16 @@ static bool throttle(struct bounce *bounce)
 	                                bounce->throttle_ms, now_ms);
 	if (r == 0 && wait_ms == 0)
 		r = throttle_note(&bouncer->throttle, bounce->action, now_ms);
+	bounce->noted = r == 0 && wait_ms == 0;
+	if (bounce->noted)
+		return false;
 	if (r < 0)
 		complete_with(bounce, STEP_FAILED, "out of memory");
-	else if (wait_ms > 0)
+	else
 		complete_with(bounce, STEP_THROTTLED,
 		              "the same was begun less than %s ago",
 		              duration_format(bounce->throttle_ms, span));
-	else
-		bounce->noted = true;
-	return !bounce->noted;
+	return true;
 }
 
 /* Nothing about the target speaks against it. */

@@ -2,6 +2,7 @@
 #include "core/alert_table.h"
 
 #include <errno.h>
+#include <string.h>
 #include <stdio.h>
 #include "base/json_writer.h"
 #include "base/mem.h"
@@ -30,6 +31,7 @@ struct words {
 	struct slice receiver;
 	struct am_labels labels;
 	struct am_labels annotations;
+	struct am_labels group_labels;
 };
 
 static uint64_t hash_labels(uint64_t hash, const struct am_labels *labels)
@@ -49,49 +51,24 @@ static uint64_t hash_words(const struct words *words)
 	                   &words->annotations);
 }
 
-static size_t text_size(const struct am_labels *labels)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < labels->n; i++)
-		n += labels->items[i].name.n + labels->items[i].value.n;
-	return n;
-}
-
-static struct slice put(char **at, struct slice text)
-{
-	struct slice copy = slice_make(*at, text.n);
-
-	if (text.n)
-		memcpy(*at, text.p, text.n);
-	*at += text.n;
-	return copy;
-}
-
-static struct label *put_labels(struct label *out, char **at,
-                                const struct am_labels *labels)
-{
-	for (size_t i = 0; i < labels->n; i++)
-		*out++ = (struct label){
-			put(at, labels->items[i].name),
-			put(at, labels->items[i].value),
-		};
-	return out;
-}
-
 /* Copies all of it into one block; the one before goes. */
 static int set_words(struct alert_item *item, const struct words *words)
 {
 	const struct am_labels *labels = &words->labels;
 	const struct am_labels *annotations = &words->annotations;
-	size_t n_labels = labels->n + annotations->n;
+	const struct am_labels *by = &words->group_labels;
+	size_t n_labels = labels->n + annotations->n + by->n;
 	struct label *rows;
+	struct label *rest;
 	void *before = item->text;
 	char *at;
 
-	rows = mem_alloc(n_labels * sizeof(*rows) + text_size(labels) +
-	                 text_size(annotations) + words->generator_url.n +
-	                 words->external_url.n + words->receiver.n + 1);
+	rows = mem_alloc(n_labels * sizeof(*rows) +
+	                 labels_text_size(labels->items, labels->n) +
+	                 labels_text_size(annotations->items, annotations->n) +
+	                 labels_text_size(by->items, by->n) +
+	                 words->generator_url.n + words->external_url.n +
+	                 words->receiver.n + 1);
 	if (!rows)
 		return -ENOMEM;
 	at = (char *)(rows + n_labels);
@@ -103,10 +80,13 @@ static int set_words(struct alert_item *item, const struct words *words)
 		.annotations = rows + labels->n,
 		.n_annotations = annotations->n,
 	};
-	(void)put_labels(put_labels(rows, &at, labels), &at, annotations);
-	item->generator_url = put(&at, words->generator_url);
-	item->external_url = put(&at, words->external_url);
-	item->receiver = put(&at, words->receiver);
+	rest = labels_put(rows, &at, labels->items, labels->n);
+	rest = labels_put(rest, &at, annotations->items, annotations->n);
+	item->group_labels = (struct am_labels){ rest, by->n };
+	(void)labels_put(rest, &at, by->items, by->n);
+	item->generator_url = text_put_slice(&at, words->generator_url);
+	item->external_url = text_put_slice(&at, words->external_url);
+	item->receiver = text_put_slice(&at, words->receiver);
 	item->facts.value = am_label(
 		&(struct am_labels){ item->facts.annotations, annotations->n },
 		"value");
@@ -122,7 +102,7 @@ static struct alert_item *item_new(bool is_group, const struct words *words)
 
 	if (!item)
 		return NULL;
-	item->key = put(&at, words->key);
+	item->key = text_put_slice(&at, words->key);
 	item->is_group = is_group;
 	item->firing = true;
 	list_init(&item->node);
@@ -344,6 +324,7 @@ static struct words group_words(const struct applying *applying)
 		.receiver = message->receiver,
 		.labels = message->common_labels,
 		.annotations = message->common_annotations,
+		.group_labels = message->group_labels,
 	};
 }
 
@@ -594,18 +575,6 @@ void alert_table_rewind(struct alert_table *table)
 	                        : container_of(first, struct alert_item, node);
 }
 
-static void write_labels(struct json_writer *json, const char *key,
-                         const struct label *labels, size_t n)
-{
-	json_write_key(json, key);
-	json_write_object(json);
-	for (size_t i = 0; i < n; i++) {
-		json_key_slice(json, labels[i].name);
-		json_write_slice(json, labels[i].value);
-	}
-	json_write_object_end(json);
-}
-
 static void write_text(struct json_writer *json, const char *key,
                        struct slice text)
 {
@@ -620,10 +589,10 @@ static void write_alert(struct json_writer *json,
 
 	json_write_object(json);
 	write_text(json, "status", slice_from("firing"));
-	write_labels(json, "labels", alert->facts.labels,
-	             alert->facts.n_labels);
-	write_labels(json, "annotations", alert->facts.annotations,
-	             alert->facts.n_annotations);
+	labels_write_json(json, "labels", alert->facts.labels,
+	                  alert->facts.n_labels);
+	labels_write_json(json, "annotations", alert->facts.annotations,
+	                  alert->facts.n_annotations);
 	if (alert->starts_ms != AM_NEVER)
 		write_text(
 			json, "startsAt",
@@ -645,10 +614,12 @@ static void write_document(struct buf *out, const struct alert_item *group,
 	json_write_array(&json);
 	write_alert(&json, alert);
 	json_write_array_end(&json);
-	write_labels(&json, "commonLabels", group->facts.labels,
-	             group->facts.n_labels);
-	write_labels(&json, "commonAnnotations", group->facts.annotations,
-	             group->facts.n_annotations);
+	labels_write_json(&json, "commonLabels", group->facts.labels,
+	                  group->facts.n_labels);
+	labels_write_json(&json, "commonAnnotations", group->facts.annotations,
+	                  group->facts.n_annotations);
+	labels_write_json(&json, "groupLabels", group->group_labels.items,
+	                  group->group_labels.n);
 	write_text(&json, "externalURL", group->external_url);
 	write_text(&json, "groupKey", group->key);
 	json_write_object_end(&json);
@@ -671,4 +642,88 @@ bool alert_table_write_next(struct alert_table *table, struct buf *out)
 	                        : container_of(alert->node.next,
 	                                       struct alert_item, node);
 	return true;
+}
+
+static struct am_labels labels_of(const struct label *labels, size_t n)
+{
+	return (struct am_labels){ labels, n };
+}
+
+static void describe(const struct alert_item *alert, struct am_alert *out)
+{
+	*out = (struct am_alert){
+		.firing = true,
+		.labels = labels_of(alert->facts.labels, alert->facts.n_labels),
+		.annotations = labels_of(alert->facts.annotations,
+		                         alert->facts.n_annotations),
+		.starts_ms = alert->starts_ms,
+		.ends_ms = AM_NEVER,
+		.generator_url = alert->generator_url,
+		.fingerprint = alert->key,
+	};
+}
+
+/* Of an alert the first group that tells of it. */
+static const struct alert_item *group_of(const struct alert_item *item)
+{
+	if (item->is_group || list_empty(&item->members))
+		return item;
+	return container_of(item->members.next, struct membership, of_alert)
+	        ->group;
+}
+
+const struct alert_item *alert_table_find(const struct alert_table *table,
+                                          const char *identity)
+{
+	const char *slash = strrchr(identity, '/');
+	char own[ALERT_IDENTITY_MAX];
+	const struct alert_item *alert = map_get(
+		&table->alerts, slice_from(slash ? slash + 1 : identity));
+
+	if (alert)
+		return alert;
+	LIST_FOR_EACH (node, &table->group_list) {
+		const struct alert_item *group =
+			container_of(node, struct alert_item, node);
+
+		alert_item_identity(group, own);
+		if (strcmp(own, identity) == 0)
+			return group;
+	}
+	return NULL;
+}
+
+int alert_item_message(const struct alert_item *item, struct arena *arena,
+                       struct am_message *message)
+{
+	const struct alert_item *group = group_of(item);
+	size_t n = 0;
+	struct am_alert *alerts =
+		arena_calloc(arena, group->n_members + 1, sizeof(*alerts));
+
+	if (!alerts)
+		return -ENOMEM;
+	if (!group->is_group)
+		describe(group, &alerts[n++]);
+	LIST_FOR_EACH (node, &group->members) {
+		if (group->is_group && n < group->n_members)
+			describe(container_of(node, struct membership, of_group)
+			                 ->alert,
+			         &alerts[n++]);
+	}
+	*message = (struct am_message){
+		.firing = item->firing,
+		.receiver = group->receiver,
+		.external_url = group->external_url,
+		.group_key = group->key,
+		.version = slice_from("4"),
+		.group_labels = group->group_labels,
+		.common_labels =
+			labels_of(group->facts.labels, group->facts.n_labels),
+		.common_annotations = labels_of(group->facts.annotations,
+		                                group->facts.n_annotations),
+		.alerts = alerts,
+		.n_alerts = n,
+	};
+	return 0;
 }

@@ -154,7 +154,7 @@ static void make_alerts(struct buf *body, uint64_t group, uint64_t n,
 			"\"DiskFull\",\"instance\":\"web-%llu:9100\",\"job\":"
 			"\"node\",\"mountpoint\":\"/srv\",\"severity\":"
 			"\"critical\"},\"annotations\":{\"description\":\"95 "
-		        "%% "
+			"%% "
 			"of /srv are used\",\"summary\":\"Disk of web is "
 			"full\"},\"startsAt\":\"2026-11-21T10:00:13.255217Z\","
 			"\"endsAt\":\"0001-01-01T00:00:00Z\",\"generatorURL\":"
