@@ -592,7 +592,8 @@ static void write_amx_skipped(const struct api *api, const char *family,
 
 	labelled(out, family, "reason", "nomatch", (double)stats.n_unmatched);
 	labelled(out, family, "reason", "fingerover",
-	         (double)(stats.n_refused + commands_of(api).n_throttled));
+	         (double)(stats.n_again + stats.n_refused +
+	                  commands_of(api).n_throttled));
 }
 
 /* --- the process -------------------------------------------------------- */

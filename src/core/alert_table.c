@@ -416,6 +416,7 @@ static int fire(struct applying *applying, const struct am_alert *said)
 	if (!alert)
 		return -ENOMEM;
 	alert->starts_ms = said->starts_ms;
+	alert->fingerprint_made = said->fingerprint_made;
 	alert->incident = incident_of(alert);
 	alert->anew = true;
 	r = add_member(applying, alert);
@@ -441,6 +442,7 @@ static int fire_again(struct applying *applying, struct alert_item *alert,
 	}
 	if (r == 0 && !is_member(alert, applying->group))
 		return add_member(applying, alert);
+	applying->news->n_again++;
 	applying->news->n_same++;
 	return r;
 }
@@ -598,7 +600,8 @@ static void write_alert(struct json_writer *json,
 			json, "startsAt",
 			slice_from(timestamp_format(alert->starts_ms, time)));
 	write_text(json, "generatorURL", alert->generator_url);
-	write_text(json, "fingerprint", alert->key);
+	if (!alert->fingerprint_made)
+		write_text(json, "fingerprint", alert->key);
 	json_write_object_end(json);
 }
 
@@ -660,6 +663,7 @@ static void describe(const struct alert_item *alert, struct am_alert *out)
 		.ends_ms = AM_NEVER,
 		.generator_url = alert->generator_url,
 		.fingerprint = alert->key,
+		.fingerprint_made = alert->fingerprint_made,
 	};
 }
 

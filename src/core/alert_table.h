@@ -47,6 +47,7 @@ struct alert_item {
 	struct facts facts; /* of a group what its alerts have in common */
 	struct am_labels group_labels; /* of a group: those that it is by */
 
+	bool fingerprint_made; /* of an alert: Alertmanager gave it none */
 	uint64_t incident; /* stands for all that fires of it, and since when */
 	bool anew;         /* of it something began to fire; the caller clears
 	                       it when that was told */
@@ -81,6 +82,7 @@ struct alert_news {
 	uint32_t n_firing;   /* told as firing, … */
 	uint32_t n_resolved; /* … and as resolved */
 	uint32_t n_same;     /* of them: no news */
+	uint32_t n_again;    /* of them: fire as before */
 	uint32_t n_dropped;  /* of them: there was no room */
 	bool any;            /* something that should outlive us */
 };

@@ -302,6 +302,7 @@ static void note_news(struct alerts *alerts, const struct alert_news *news)
 	stats->n_firing += news->n_firing;
 	stats->n_resolved += news->n_resolved;
 	stats->n_same += news->n_same;
+	stats->n_again += news->n_again;
 	stats->n_dropped += news->n_dropped;
 	if (news->n_dropped && !alerts->said_full)
 		log_warn(alerts->log,

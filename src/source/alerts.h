@@ -119,7 +119,8 @@ struct alerts_stats {
 	uint64_t n_messages;  /* that were read */
 	uint64_t n_firing;    /* alerts in them, … */
 	uint64_t n_resolved;  /* … likewise */
-	uint64_t n_same;      /* of them: no news */
+	uint64_t n_same;      /* of them: no news … */
+	uint64_t n_again;     /* … since they fire as before */
 	uint64_t n_dropped;   /* of them: beyond max_alerts */
 	uint64_t n_expired;   /* after resolve_after */
 	uint64_t n_unmatched; /* items that nobody asks for */

@@ -124,6 +124,89 @@ def test_good(executor):
     executor.wait_words("ran", "ran", "ran")
 
 
+# Of its README: two alerts, the first without a fingerprint.
+URL = "http://oldpad:9090/graph#%5B%7B%22expr%22%3A%22up%22%7D%5D"
+SAMPLE = {
+    "receiver": "default", "status": "firing", "alerts": [
+        {"status": "firing", "annotations": {}, "generatorURL": URL,
+         "startsAt": "2016-04-07T18:08:52.804+02:00", "endsAt": ZERO,
+         "labels": {"alertname": "InstanceDown", "job": "broken",
+                    "instance": "localhost:1234",
+                    "monitor": "codelab-monitor"}},
+        {"status": "firing", "annotations": {"note": 'a "b" $(c) `d`'},
+         "startsAt": "2016-04-07T18:08:52.804+02:00", "endsAt": ZERO,
+         "generatorURL": URL, "fingerprint": "boop",
+         "labels": {"alertname": "InstanceDown", "job": "broken",
+                    "instance": "localhost:5678",
+                    "monitor": "codelab-monitor"}}],
+    "groupLabels": {"alertname": "InstanceDown"},
+    "commonLabels": {"alertname": "InstanceDown", "job": "broken",
+                     "monitor": "codelab-monitor"},
+    "commonAnnotations": {"s": "x & <y>"},
+    "externalURL": "http://oldpad:9093", "version": "4",
+    "groupKey": '{}:{alertname="InstanceDown"}'}
+EXPECTED = f"""\
+AMX_ALERT_1_END=0
+AMX_ALERT_1_FINGERPRINT=
+AMX_ALERT_1_LABEL_alertname=InstanceDown
+AMX_ALERT_1_LABEL_instance=localhost:1234
+AMX_ALERT_1_LABEL_job=broken
+AMX_ALERT_1_LABEL_monitor=codelab-monitor
+AMX_ALERT_1_START=1460045332
+AMX_ALERT_1_STATUS=firing
+AMX_ALERT_1_URL={URL}
+AMX_ALERT_2_ANNOTATION_note=a "b" $(c) `d`
+AMX_ALERT_2_END=0
+AMX_ALERT_2_FINGERPRINT=boop
+AMX_ALERT_2_LABEL_alertname=InstanceDown
+AMX_ALERT_2_LABEL_instance=localhost:5678
+AMX_ALERT_2_LABEL_job=broken
+AMX_ALERT_2_LABEL_monitor=codelab-monitor
+AMX_ALERT_2_START=1460045332
+AMX_ALERT_2_STATUS=firing
+AMX_ALERT_2_URL={URL}
+AMX_ALERT_LEN=2
+AMX_ANNOTATION_s=x & <y>
+AMX_EXTERNAL_URL=http://oldpad:9093
+AMX_GLABEL_alertname=InstanceDown
+AMX_LABEL_alertname=InstanceDown
+AMX_LABEL_job=broken
+AMX_LABEL_monitor=codelab-monitor
+AMX_RECEIVER=default
+AMX_STATUS=firing
+"""
+
+
+def environment(executor):
+    path = f"{executor.directory}/env"
+    wait_until(lambda: os.path.exists(path), SECONDS, "it has run")
+    with open(path, encoding="utf-8") as text:
+        return text.read()
+
+
+def test_environment(executor):
+    """Byte for byte."""
+    executor.start(shell("env | grep ^AMX | LC_ALL=C sort >e && mv e env"))
+    assert executor.client.call("POST", "/", json.dumps(SAMPLE).encode(),
+                                {}).status == 200
+    assert environment(executor) == EXPECTED
+
+
+def test_metrics(executor):
+    """All names are there from the start."""
+    executor.start({"cmd": "/bin/false", "notify_on_failure": False})
+    text = executor.client.ask("GET", "/metrics").text
+    for family in ("am_executor_process_duration_seconds histogram",
+                   "am_executor_processes_current gauge",
+                   "am_executor_errors_total counter",
+                   "am_executor_signalled_total counter",
+                   "am_executor_skipped_total counter"):
+        assert f"# TYPE {family}\n" in text
+    executor.post(alert())
+    executor.wait_metric(1, "am_executor_errors_total", stage="start")
+    assert executor.metric("am_executor_process_duration_seconds_count") == 1
+
+
 def test_bad_json(executor):
     executor.start({"cmd": "/bin/true"})
     assert executor.client.call("POST", "/", b"{", {}).status == 400
@@ -163,6 +246,7 @@ def test_resolved_kills(executor):
     executor.wait_words("ran")
     executor.post(alert(status="resolved"))
     executor.wait_words("ran", "told")
+    executor.wait_metric(1, "am_executor_signalled_total", result="ok")
 
 
 def test_resolved_signal_is_kill(executor):
@@ -196,7 +280,8 @@ def test_three_triggers(executor, limit):
     for _ in range(3):
         executor.post(alert())
     executor.wait_words("ran")
-    executor.wait_metric(2, "bouncer_alerts_duplicates_total")
+    executor.wait_metric(2, "am_executor_skipped_total", reason="fingerover")
+    executor.wait_metric(1, "am_executor_processes_current")
     with open(f"{executor.directory}/go", "w", encoding="utf-8"):
         pass
     executor.post(alert("Other"), group="h")
