@@ -326,8 +326,7 @@ static void test_release(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-			test_a_deleted_record_does_not_count_from_0),
+		cmocka_unit_test(test_a_deleted_record_does_not_count_from_0),
 		cmocka_unit_test(test_acquire_from_no_object),
 		cmocka_unit_test(test_create_races),
 		cmocka_unit_test(test_acquire_free),
