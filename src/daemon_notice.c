@@ -121,8 +121,7 @@ static void say_value(struct notice *notice, const struct watched *watched)
 	notice->threshold = threshold_format(
 		&policy_level_now(policy, monitor->rules)->limit,
 		numbers->threshold);
-	notice->level =
-		policy_level_word((enum policy_level_name)policy->level);
+	notice->level = policy_level_said(policy, monitor->rules);
 }
 
 /* What a series or an alert says. */

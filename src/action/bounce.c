@@ -367,11 +367,13 @@ static void write_log(struct bounce *bounce)
 {
 	const char *message =
 		bounce->message ? bounce->message : bounce->step->message;
+	const char *value = bounce->notice ? bounce->notice->value : NULL;
 
 	log_warn(bounce->bouncer->log, message ? message : "log step",
 	         LOG_STR("monitor", bounce->monitor),
 	         LOG_STR("reason", bounce->reason),
-	         LOG_MS("age", bounce->age_ms));
+	         value ? LOG_STR("value", value)
+	               : LOG_MS("age", bounce->age_ms));
 	complete_with(bounce, STEP_OK, "%s", message ? message : "");
 }
 

@@ -82,8 +82,7 @@ const char *explain_step(const struct step *step, const char *target, char *out)
 
 static const char *level_word(const struct telling *telling)
 {
-	return policy_level_word(
-		(enum policy_level_name)telling->policy->level);
+	return policy_level_said(telling->policy, telling->rules);
 }
 
 /* How long it must be bad before it counts. */

@@ -36,7 +36,9 @@ static const uint16_t edges[N_POLICY_STATES] = {
 	                   BIT(COOLING) | BIT(GAVE_UP) | BIT(UNKNOWN) |
 	                   BIT(PAUSED),
 	[POLICY_GAVE_UP] =
-		BIT(BOUNCING) | BIT(GOOD) | BIT(UNKNOWN) | BIT(PAUSED),
+		/* at the hard level, that has a budget of its own */
+	BIT(WAITING) | BIT(COOLING) | BIT(BOUNCING) | BIT(GOOD) | BIT(UNKNOWN) |
+	BIT(PAUSED),
 	[POLICY_UNKNOWN] = BIT(BOUNCING) | BIT(STARTING) | BIT(GOOD) |
 	                   BIT(BREACHED) | BIT(WAITING) | BIT(VERIFYING) |
 	                   BIT(COOLING) | BIT(GAVE_UP) | BIT(PAUSED),
@@ -225,6 +227,13 @@ static void verify_bad(struct turn *turn)
 		want_bounce(turn, "still bad after the bounce");
 }
 
+/* What soft has spent does not leave hard without any: once for a breach. */
+static bool may_renew_budget(struct turn *turn)
+{
+	return !turn->policy->renewed && policy_budget_spent(turn) &&
+	       policy_ladder_of(turn->rules, POLICY_LADDER_HARD).n > 0;
+}
+
 /* What was begun of the other level's ladder is over: the step up says that it
  * did not help, the step down that it did, as far as it could. */
 static void change_ladder(struct turn *turn, const char *reason)
@@ -238,6 +247,10 @@ static void change_ladder(struct turn *turn, const char *reason)
 	turn->commands.useless = begun && up;
 	turn->commands.recovered = begun && !up;
 	policy->n_failed = 0;
+	if (up && may_renew_budget(turn)) {
+		policy->renewed = true;
+		policy->n_bounces = 0;
+	}
 	want_bounce(turn, reason);
 }
 
@@ -323,6 +336,10 @@ void policy_observed_bad(struct turn *turn, const char *reason)
 		policy->good_seen = false;
 		break;
 	case POLICY_GAVE_UP:
+		if (is_other_level(turn) && may_renew_budget(turn) &&
+		    policy->level == POLICY_LEVEL_HARD)
+			change_ladder(turn, reason);
+		break;
 	case POLICY_UNKNOWN:
 	case POLICY_PAUSED:
 	case N_POLICY_STATES:

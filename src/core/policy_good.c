@@ -24,6 +24,7 @@ static void not_bad(struct turn *turn)
 
 	policy->bad_since_ms = POLICY_NEVER;
 	policy->breach = POLICY_BREACH_NONE;
+	policy->renewed = false;
 	if (!turn_is_compat(turn))
 		policy_level_reset(policy);
 	policy_level_release(policy, POLICY_LEVEL_SOFT);

@@ -75,6 +75,7 @@ static void test_copy_is_bounded(void **state)
 	copy = facts_copy(&facts);
 	assert_non_null(copy);
 	assert_int_equal(copy->n_labels, FACTS_MAX_LABELS);
+	assert_true(facts_equal(copy, &facts));
 	facts_unref(copy);
 	memset(big, 'x', sizeof(big));
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
@@ -83,6 +84,12 @@ static void test_copy_is_bounded(void **state)
 	assert_non_null(copy);
 	assert_int_equal(copy->n_labels, 7); /* of 4097 bytes, in 32 KiB */
 	assert_int_equal(copy->labels[6].value.n, FACTS_MAX_VALUE);
+	/* else each reading would be news */
+	assert_true(facts_equal(copy, &facts));
+	big[FACTS_MAX_VALUE] = 'y';
+	assert_true(facts_equal(copy, &facts));
+	big[FACTS_MAX_VALUE - 1] = 'y';
+	assert_false(facts_equal(copy, &facts));
 	facts_unref(copy);
 }
 
