@@ -340,7 +340,7 @@ static void release_if_new(struct turn *turn)
 {
 	struct policy *policy = turn->policy;
 
-	if (!turn->rules->once || policy_is_settled(policy, turn->rules))
+	if (policy_is_settled(policy, turn->rules))
 		return;
 	policy->n_bounces = 0;
 	policy->n_failed = 0;
@@ -373,11 +373,11 @@ void policy_observed_bad(struct turn *turn, const char *reason)
 		policy->good_seen = false;
 		break;
 	case POLICY_GAVE_UP:
-		if (is_other_level(turn) && may_renew_budget(turn) &&
-		    policy->level == POLICY_LEVEL_HARD)
-			change_ladder(turn, reason);
-		else
+		if (turn->rules->once)
 			release_if_new(turn);
+		else if (is_other_level(turn) && may_renew_budget(turn) &&
+		         policy->level == POLICY_LEVEL_HARD)
+			change_ladder(turn, reason);
 		break;
 	case POLICY_UNKNOWN:
 	case POLICY_PAUSED:

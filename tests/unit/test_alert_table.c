@@ -132,7 +132,7 @@ static void test_life(void **state)
 	static const struct row rows[] = {
 		{ "g", "+a1", "+[g] +a", true },
 		{ "g", "+a1", "", false },
-		{ "g", "+a1 +b1", "+b", true },
+		{ "g", "+a1 +b1", "+b +[g]", true },
 		{ "g", "-a1 +b1", "-a", true },
 		{ "g", "-a1 +b1", "", false },
 		{ "g", "-b1", "-b -[g]", true },
@@ -160,9 +160,9 @@ static void test_starts(void **state)
 {
 	static const struct row rows[] = {
 		{ "g", "+a3", "+[g] +a", true },
-		{ "g", "+a2", "", false },     /* seen by another, too */
-		{ "g", "-a1", "", false },     /* an old word */
-		{ "g", "+a5", "-a +a", true }, /* resolved unheard */
+		{ "g", "+a2", "", false },          /* seen by another, too */
+		{ "g", "-a1", "", false },          /* an old word */
+		{ "g", "+a5", "-a +a +[g]", true }, /* resolved unheard */
 		{ "g", "-a2", "", false },
 		{ "g", "-a7", "-a -[g]", true },
 	};
@@ -175,8 +175,8 @@ static void test_group_stays(void **state)
 {
 	static const struct row rows[] = {
 		{ "g", "+a1", "+[g] +a", true },
-		{ "g", "-a1 +b2", "-a +b", true },
-		{ "g", "+b4", "-b +b", true },
+		{ "g", "-a1 +b2", "-a +b +[g]", true },
+		{ "g", "+b4", "-b +b +[g]", true },
 	};
 
 	PLAY(rows);

@@ -807,7 +807,8 @@ static void test_executor(void **state)
 	assert_int_equal(m->throttle_ms, 0);
 	assert_true(m->alert->interrupt);
 	assert_string_equal(m->alert->signal, "SIGUSR1");
-	assert_int_equal(m->rules.max_bounces, 1);
+	assert_true(m->rules.once);
+	assert_true(m->rules.no_retry);
 	assert_string_equal(m->steps[0].argv[1], "a b");
 	assert_string_equal(m->steps[0].argv[2], "$(x)");
 	assert_int_equal(m->steps[0].environment, STEP_ENV_AMX);
@@ -816,7 +817,8 @@ static void test_executor(void **state)
 	assert_null(m->alert->match_labels);
 	assert_int_equal(m->max_parallel, 0);
 	assert_false(m->alert->interrupt);
-	assert_int_equal(m->rules.max_bounces, 0);
+	assert_true(m->rules.once);
+	assert_false(m->rules.no_retry);
 
 	m = &config->monitors[2];
 	assert_string_equal(m->alert->signal, "SIGKILL");
