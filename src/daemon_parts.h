@@ -96,7 +96,8 @@ struct watched {
 	struct feed *feed;         /* where its observations come from */
 	uint32_t subscription;     /* its number there */
 	struct member *member;     /* of a rule; NULL: the monitor is one */
-	struct facts *facts;       /* of the series or the alert; NULL: none */
+	struct facts *facts;       /* of the series or the alert, maybe shared;
+	                              NULL: none */
 	struct daemon_step *step;  /* at work, or NULL */
 	const struct notice *told; /* of the step that has just ended; NULL */
 	struct list node;          /* in daemon.removed */
@@ -231,6 +232,7 @@ struct feed {
 	struct sampled *sampled; /* of values, by subscription; of a query all
 	                            have the same one */
 	uint32_t n_sampled;
+	struct facts *facts; /* that were noted last; NULL: none */
 	const struct config_metric *metric; /* until it is opened */
 	struct source_credentials *credentials;
 	char *key; /* of values: what tells it from others of its kind; may

@@ -145,14 +145,14 @@ struct policy_ladder_range {
 /* One limit of a value, and what is done beyond it. */
 struct policy_level {
 	bool given;
-	struct threshold limit;
 	bool has_clear;
+	uint8_t first_step; /* its ladder: a part of the monitor's steps */
+	uint8_t n_steps;    /* 0: the level is only told of */
+	struct threshold limit;
 	struct threshold clear; /* a breach ends when this is crossed, not when
 	                           the limit is not crossed any more */
 	uint64_t for_ms;        /* instead of policy_rules.for_ms */
 	uint64_t cooldown_ms; /* likewise; 0: one bounce as long as it lasts */
-	uint8_t first_step;   /* its ladder: a part of the monitor's steps */
-	uint8_t n_steps;      /* 0: the level is only told of */
 };
 
 struct policy_levels {
@@ -387,6 +387,9 @@ const char *policy_level_said(const struct policy *policy,
                               const struct policy_rules *rules);
 /* "hold", "zero", "last_value", "breach". */
 const char *policy_missing_name(enum policy_missing missing);
+
+/* The lowest that is given. */
+enum policy_level_name policy_level_lowest(const struct policy_levels *levels);
 
 /* The limit that the value is judged by now: that of the active level, else of
  * the lowest. Only with levels. */

@@ -137,10 +137,10 @@ struct monitor {
 	const char *output;    /* last words of its check that fails; NULL */
 	const struct facts *facts; /* of the series that counts, or the alert;
 	                              NULL: there are none */
-	bool dry_run;
-	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */
 	uint8_t n_quiet;
+	bool dry_run;
+	bool paused;         /* by the configuration */
 	struct pause *pause; /* by an operator; NULL: not; owned */
 
 	const struct step_report *report; /* in NOTICE_BOUNCED: how the step

@@ -219,7 +219,7 @@ static const struct bouncer_parameter parameters[N_VALUES] = {
 	                 .help = "write real data instead of a hole" },
 };
 
-BOUNCER_EXPORT const struct bouncer_plugin bouncer_plugin = {
+BOUNCER_EXPORT const struct bouncer_plugin BOUNCER_PLUGIN_OBJECT = {
 	.abi = BOUNCER_PLUGIN_ABI,
 	.size = sizeof(struct bouncer_plugin),
 	.name = "file_action",

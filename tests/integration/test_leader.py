@@ -10,24 +10,10 @@ import tempfile
 import pytest
 
 from daemons.bouncer import monitor, settings
-from daemons.kubernetes import Kubernetes
-from daemons.process import Unavailable, wait_until
-from daemons.tls import Authority
+from daemons.process import wait_until
 
 QUICK = {"kubernetes_lease": "mon", "lease_duration": "3s",
          "renew_deadline": "2s", "retry_period": "300ms"}
-
-
-@pytest.fixture
-def kubernetes(directory):
-    place = tempfile.mkdtemp(prefix="kubernetes-", dir=directory)
-    try:
-        authority = Authority(place)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    api = Kubernetes(place, *authority.issue("api"), authority.certificate)
-    yield api
-    api.stop()
 
 
 @pytest.fixture
