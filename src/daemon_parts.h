@@ -736,8 +736,8 @@ void daemon_runtime_close_all(struct daemon *daemon);
 void daemon_act_init(struct daemon *daemon);
 /* Ends the steps for which there was no memory. */
 void daemon_act_starved(struct daemon *daemon);
-/* Cancels all that has not begun. */
-void daemon_act_cancel(struct daemon *daemon);
+/* Cancels all that has not begun; @ordered: also what a person ordered. */
+void daemon_act_cancel(struct daemon *daemon, bool ordered);
 
 /* --- daemon_dependents.c ------------------------------------------------- */
 

@@ -142,6 +142,21 @@ bool api_alerts_has_path(const struct api *api, struct slice path)
 	return false;
 }
 
+bool api_alerts_is_amx(const struct api *api)
+{
+	return api->alerts_config && api->alerts_config->amx_metrics;
+}
+
+void api_amx_health(struct api *api, struct http_exchange *exchange,
+                    struct slice rest)
+{
+	(void)api;
+	(void)rest;
+	http_respond_text(
+		exchange, 200,
+		"All systems are functioning within normal specifications.");
+}
+
 /* --- counting ------------------------------------------------------------------ */
 
 static const uint16_t codes[N_API_ALERT_CODES] = { 200, 400, 401, 403,

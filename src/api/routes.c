@@ -98,6 +98,15 @@ static const struct route alerts_route = {
 	.handle = api_alerts,
 };
 
+/* Where prometheus-am-executor is to be replaced; of any path else alerts. */
+static const struct route amx_health_route = {
+	.path = "/_health",
+	.match = MATCH_WHOLE,
+	.methods = METHOD_GET,
+	.access = ACCESS_READ,
+	.handle = api_amx_health,
+};
+
 static bool route_matches(const struct route *route, struct slice path,
                           bool raw)
 {
@@ -137,10 +146,14 @@ static const struct route *find_route(struct slice path, bool raw,
 static const struct route *find_alerts(const struct api *api, struct slice path,
                                        unsigned method, unsigned *allowedp)
 {
-	if (!api_alerts_has_path(api, path))
+	const struct route *route = &alerts_route;
+
+	if (api_alerts_is_amx(api) && slice_is(path, amx_health_route.path))
+		route = &amx_health_route;
+	else if (!api_alerts_has_path(api, path))
 		return NULL;
-	*allowedp |= alerts_route.methods;
-	return alerts_route.methods & method ? &alerts_route : NULL;
+	*allowedp |= route->methods;
+	return route->methods & method ? route : NULL;
 }
 
 static void refuse_method(struct http_exchange *exchange, unsigned allowed)

@@ -78,6 +78,10 @@ void api_alerts(struct api *api, struct http_exchange *exchange,
                 struct slice rest);
 /* The path is one of alerts.paths. */
 bool api_alerts_has_path(const struct api *api, struct slice path);
+/* It stands in for prometheus-am-executor. */
+bool api_alerts_is_amx(const struct api *api);
+void api_amx_health(struct api *api, struct http_exchange *exchange,
+                    struct slice rest);
 enum api_admission {
 	API_ADMITTED,
 	API_REFUSED_BY_ADDRESS,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/macros.h"
 #include "base/number.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "config/check.h"
 #include "config/problems.h"
@@ -109,6 +110,7 @@ struct settings {
 	struct amx_command *command; /* the present one; they are large */
 	struct buf monitors;         /* those that are written */
 	unsigned n_commands;
+	uint8_t known[MAX_COMMANDS + 1][SHA256_SIZE]; /* of each */
 };
 
 /* The value of a key; NULL if it is not there, or was left out. */
@@ -216,23 +218,63 @@ static void write_labels(struct buf *out, const struct yaml_node *labels)
 		(void)buf_puts(out, "}\n");
 }
 
-/* Once for each time that it fires: what was done is not verified, and what
- * failed is tried again if the failure was to be told. */
+/* How two commands are told apart: what is run, and for which alerts. */
+static void write_identity(struct buf *out, const struct amx_command *command)
+{
+	size_t n = command->labels ? command->labels->n : 0;
+
+	for (size_t i = 0; i < command->n_words; i++)
+		(void)buf_append(out, command->words[i],
+		                 strlen(command->words[i]) + 1);
+	(void)buf_putc(out, '\0');
+	for (size_t i = 0; i < 2 * n; i++) {
+		const char *text =
+			yaml_target(&command->labels->items[i])->text;
+
+		(void)buf_append(out, text, strlen(text) + 1);
+	}
+}
+
+/* One that stands there before is run once, whatever else is said of it. */
+static bool is_known(struct settings *settings,
+                     const struct amx_command *command)
+{
+	uint8_t digest[SHA256_SIZE];
+	struct buf text;
+
+	buf_init(&text, DOOR_TEXT_MAX);
+	write_identity(&text, command);
+	if (text.failed)
+		settings->monitors.failed = text.failed;
+	sha256(buf_slice(&text), digest);
+	buf_fini(&text);
+	for (unsigned i = 0; i < settings->n_commands; i++) {
+		if (memcmp(settings->known[i], digest, sizeof(digest)) == 0)
+			return true;
+	}
+	if (settings->n_commands <= MAX_COMMANDS)
+		memcpy(settings->known[settings->n_commands], digest,
+		       sizeof(digest));
+	return false;
+}
+
+/* Once for each time that it, or more of it, fires: what was done is not
+ * verified, and what failed is tried again if the failure was to be told. */
 static void write_command(struct buf *out, const struct amx_command *command,
                           unsigned n)
 {
 	(void)buf_printf(out,
 	                 "  - name: command-%u\n"
 	                 "    watch: alert\n"
-	                 "    per: group\n",
+	                 "    per: group\n"
+	                 "    once: true\n",
 	                 n);
 	if (command->labels)
 		write_labels(out, command->labels);
 	if (command->max)
 		(void)buf_printf(out, "    max_parallel: %u\n", command->max);
 	if (!command->notify)
-		(void)buf_puts(out, "    max_bounces: 1\n"
-		                    "    window: 1s\n");
+		(void)buf_puts(out, "    retry: false\n");
 	if (!command->ignore_resolved) {
 		(void)buf_puts(out, "    on_resolved_signal: ");
 		quote(out, command->signal);
@@ -250,6 +292,13 @@ static void write_command(struct buf *out, const struct amx_command *command,
 	                    "        timeout: 168h\n");
 }
 
+static void add_command(struct settings *settings)
+{
+	if (!is_known(settings, settings->command))
+		write_command(&settings->monitors, settings->command,
+		              ++settings->n_commands);
+}
+
 static void write_global(struct door *door, const struct settings *settings)
 {
 	struct buf *out = &door->text;
@@ -264,9 +313,9 @@ static void write_global(struct door *door, const struct settings *settings)
 	(void)buf_puts(out, "  storm_share: 0\n"
 	                    "  max_bounces: 0\n"
 	                    "  start_grace: 0s\n"
+	                    "  max_parallel: 10000\n"
 	                    "  cooldown: 1s\n"
 	                    "  backoff_max: 5m\n"
-	                    "  verify_within: 8760h\n"
 	                    "alerts:\n"
 	                    "  paths: [/*]\n"
 	                    "  amx_metrics: true\n"
@@ -317,8 +366,7 @@ static void read_command(struct settings *settings, struct problems *problems,
 	command->signal = read_signal_text(
 		&reader, text_of(node, "resolved_signal"), upper);
 	if (!problems_any(problems))
-		write_command(&settings->monitors, command,
-		              ++settings->n_commands);
+		add_command(settings);
 }
 
 static void read_root(struct settings *settings, const struct yaml_tree *tree,
@@ -399,7 +447,7 @@ static int read_arguments(int argc, char *const *argv,
 			               argv[i]);
 		command->words[command->n_words++] = argv[i];
 	}
-	write_command(&settings->monitors, command, ++settings->n_commands);
+	add_command(settings);
 	return 0;
 }
 

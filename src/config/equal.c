@@ -116,6 +116,7 @@ static bool rules_equal(const struct policy_rules *a,
 {
 	return a->max_age_ms == b->max_age_ms && a->for_ms == b->for_ms &&
 	       a->max_runtime_ms == b->max_runtime_ms && a->exact == b->exact &&
+	       a->once == b->once && a->no_retry == b->no_retry &&
 	       a->cooldown_ms == b->cooldown_ms &&
 	       a->verify_ms == b->verify_ms && a->window_ms == b->window_ms &&
 	       a->backoff_max_ms == b->backoff_max_ms &&

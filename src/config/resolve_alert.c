@@ -147,6 +147,18 @@ static void read_interruption(struct resolve *resolve,
 		               "no run step");
 }
 
+static void read_retry(const struct reader *reader, const char *text,
+                       struct policy_rules *rules)
+{
+	bool retry = true;
+
+	if (!read_bool(reader, "retry", text, &retry))
+		return;
+	if (text && !rules->once)
+		reader_problem(reader, "retry", "is for once: true");
+	rules->no_retry = !retry;
+}
+
 /* --- the whole ----------------------------------------------------------------- */
 
 void resolve_alert(struct resolve *resolve, const struct raw_monitor *raw,
@@ -171,6 +183,8 @@ void resolve_alert(struct resolve *resolve, const struct raw_monitor *raw,
 	(void)read_word(reader, "per", raw->alert.per, words, ARRAY_SIZE(words),
 	                &per);
 	alert->per_group = per == 1;
+	(void)read_bool(reader, "once", raw->alert.once, &monitor->rules.once);
+	read_retry(reader, raw->alert.retry, &monitor->rules);
 	alert->max_alerts = MAX_ALERTS;
 	(void)read_number(reader, "max_alerts", raw->alert.max_alerts, 1,
 	                  CONFIG_MAX_ALERTS, &alert->max_alerts);

@@ -165,6 +165,8 @@ static const struct meaning meanings[] = {
 	{ "match_labels", ALERT, SELECT, FILTERS, NULL },
 	{ "match_annotations", ALERT, SELECT, FILTERS, NULL },
 	{ "per", ALERT, NULL, "series: each makes each series one", NULL },
+	{ "once", ALERT, NULL, "a cooldown of 0s is one bounce", NULL },
+	{ "retry", ALERT, NULL, NULL, NULL },
 	{ "max_alerts", ALERT, "max_containers is the limit",
 	  "max_series is the limit", NULL },
 	{ "on_resolved_signal", ALERT, NULL, NULL, NULL },

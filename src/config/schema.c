@@ -216,6 +216,8 @@ static const cyaml_schema_field_t monitor_fields[] = {
 	CYAML_FIELD_IGNORE("match_labels", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_IGNORE("match_annotations", CYAML_FLAG_OPTIONAL),
 	ALERT(per),
+	ALERT(once),
+	ALERT(retry),
 	ALERT(max_alerts),
 	ALERT(on_resolved_signal),
 	ALERT(kill_after),

@@ -198,6 +198,8 @@ struct raw_metric {
 struct raw_alert {
 	/* match_labels, match_annotations: any keys, from the tree */
 	const char *per;
+	const char *once;
+	const char *retry;
 	const char *max_alerts;
 	const char *on_resolved_signal;
 	const char *kill_after;

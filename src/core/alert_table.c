@@ -18,6 +18,7 @@ struct membership {
 	struct alert_item *group;
 	struct list of_alert;
 	struct list of_group;
+	uint64_t incident; /* its part of that of the group */
 };
 
 /* --- items ------------------------------------------------------------------ */
@@ -162,6 +163,7 @@ static void membership_free(struct membership *membership)
 	list_unlink(&membership->of_group);
 	membership->alert->n_members--;
 	membership->group->n_members--;
+	membership->group->incident -= membership->incident;
 	mem_free(membership);
 }
 
@@ -350,6 +352,15 @@ static bool is_member(const struct alert_item *alert,
 	return false;
 }
 
+/* That this alert began to fire then. */
+static uint64_t incident_of(const struct alert_item *alert)
+{
+	uint64_t hash = map_hash(HASH_SEED, alert->key.p, alert->key.n);
+
+	return map_hash(hash, (const char *)&alert->starts_ms,
+	                sizeof(alert->starts_ms));
+}
+
 static int add_member(struct applying *applying, struct alert_item *alert)
 {
 	struct membership *membership = mem_calloc(1, sizeof(*membership));
@@ -362,6 +373,10 @@ static int add_member(struct applying *applying, struct alert_item *alert)
 	list_append(&applying->group->members, &membership->of_group);
 	alert->n_members++;
 	applying->group->n_members++;
+	membership->incident = incident_of(alert);
+	applying->group->incident += membership->incident;
+	applying->group->anew = true;
+	alert_table_touch(applying->table, applying->group);
 	applying->group->starts_ms =
 		MIN(applying->group->starts_ms, alert->starts_ms);
 	applying->news->any = true;
@@ -401,6 +416,8 @@ static int fire(struct applying *applying, const struct am_alert *said)
 	if (!alert)
 		return -ENOMEM;
 	alert->starts_ms = said->starts_ms;
+	alert->incident = incident_of(alert);
+	alert->anew = true;
 	r = add_member(applying, alert);
 	if (r < 0)
 		resolve(table, alert, applying->group);

@@ -47,6 +47,10 @@ struct alert_item {
 	struct facts facts; /* of a group what its alerts have in common */
 	struct am_labels group_labels; /* of a group: those that it is by */
 
+	uint64_t incident; /* stands for all that fires of it, and since when */
+	bool anew;         /* of it something began to fire; the caller clears
+	                       it when that was told */
+
 	/* the caller's */
 	void *user;
 

@@ -99,7 +99,8 @@ static bool is_at_rest(const struct telling *telling)
 {
 	return telling->policy->state == POLICY_COOLING &&
 	       (explain_n_rungs(telling) == 0 ||
-	        policy_cool_until(telling->policy) == POLICY_NEVER);
+	        policy_cool_until(telling->policy) == POLICY_NEVER ||
+	        policy_is_settled(telling->policy, telling->rules));
 }
 
 static void tell_state(struct telling *telling)

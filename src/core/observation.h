@@ -63,6 +63,8 @@ struct observation {
 	                        the check that failed; -1: not said */
 	bool unchecked;   /* HEALTH: only that it runs, whatever a check says */
 	bool firing;      /* ALERT; else it is resolved */
+	bool anew;        /* ALERT: something of it began to fire since it was
+	                     told of last */
 	uint64_t age_ms;  /* AGE: since the last sign of life; FAILED: since
 	                        it said so; EXITED: since it ended; HEALTH:
 	                        since it became so, as far as is known;
@@ -77,6 +79,8 @@ struct observation {
 	enum idle_reason idle; /* HEALTH, idle: why */
 	uint32_t n_streak;     /* HEALTH: checks in a row that failed */
 	double value;          /* VALUE; may be NaN or infinite */
+	uint64_t incident; /* ALERT: stands for all that fires of it, the same
+	                      after a restart; 0: not said */
 };
 
 /* "age", "missing", …: the names used in API and state. */

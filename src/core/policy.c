@@ -261,11 +261,30 @@ static bool is_other_level(const struct turn *turn)
 	       turn->policy->ladder != policy_ladder_wanted(turn);
 }
 
+/* What was acted on is let be. */
+static void still_bad_once(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+
+	if (policy_is_settled(policy, turn->rules))
+		return;
+	if (policy->state == POLICY_VERIFYING) {
+		policy->n_failed = 0;
+		want_bounce(turn, "more of it fires");
+	} else if (policy->state == POLICY_COOLING) {
+		want_bounce(turn, "cooldown is over and still bad");
+	}
+}
+
 /* Bad, in a state in which a bounce was wanted before. */
 static void still_bad(struct turn *turn, const char *reason)
 {
 	struct policy *policy = turn->policy;
 
+	if (turn->rules->once) {
+		still_bad_once(turn);
+		return;
+	}
 	/* after an order, or our own restart: `for` is not over */
 	if (turn->rules->levels && !policy_level_is_due(turn))
 		return;
@@ -300,6 +319,10 @@ static void begin_breach(struct turn *turn, const char *reason)
 {
 	struct policy *policy = turn->policy;
 
+	if (policy_is_settled(policy, turn->rules)) {
+		turn_move(turn, POLICY_COOLING, "was acted on before");
+		return;
+	}
 	if (policy_level_is_due(turn)) {
 		want_bounce(turn, reason);
 		return;
@@ -310,6 +333,20 @@ static void begin_breach(struct turn *turn, const char *reason)
 		turn->rules->levels
 			? POLICY_NEVER /* policy_level.c's */
 			: policy->bad_since_ms + turn->rules->for_ms;
+}
+
+/* Another incident is not held against what came of the one before. */
+static void release_if_new(struct turn *turn)
+{
+	struct policy *policy = turn->policy;
+
+	if (!turn->rules->once || policy_is_settled(policy, turn->rules))
+		return;
+	policy->n_bounces = 0;
+	policy->n_failed = 0;
+	policy->cool_until_ms = 0;
+	turn_move(turn, POLICY_GOOD, "more of it fires, released");
+	want_bounce(turn, "more of it fires");
 }
 
 void policy_observed_bad(struct turn *turn, const char *reason)
@@ -339,6 +376,8 @@ void policy_observed_bad(struct turn *turn, const char *reason)
 		if (is_other_level(turn) && may_renew_budget(turn) &&
 		    policy->level == POLICY_LEVEL_HARD)
 			change_ladder(turn, reason);
+		else
+			release_if_new(turn);
 		break;
 	case POLICY_UNKNOWN:
 	case POLICY_PAUSED:
@@ -443,6 +482,8 @@ static void run_step(struct turn *turn)
 	struct policy *policy = turn->policy;
 
 	cool_from_now(turn);
+	if (!policy_is_resolving(policy))
+		policy->acted_on = policy->incident;
 	policy->run_was_bad = policy_is_bad(policy);
 	policy->bounced_run_ms = policy->run_ms;
 	policy->bounced_run_ended = policy->run_ended;
@@ -612,6 +653,19 @@ static void step_cancelled(struct turn *turn)
 	turn->commands.ask_guards = policy->state == POLICY_WAITING;
 }
 
+/* What nothing came of is still to be acted on. */
+static void note_acted(struct turn *turn, enum policy_outcome outcome)
+{
+	struct policy *policy = turn->policy;
+	bool over = outcome == OUTCOME_DONE || outcome == OUTCOME_SETTLED ||
+	            outcome == OUTCOME_DRY_RUN ||
+	            policy->state == POLICY_GAVE_UP ||
+	            (outcome == OUTCOME_FAILED && turn->rules->no_retry);
+
+	if (!over && !policy_is_resolving(policy))
+		policy->acted_on = 0;
+}
+
 /* It may have done something that its end has to undo. */
 static void note_bounced(struct turn *turn, enum policy_outcome outcome)
 {
@@ -703,6 +757,7 @@ static void any_step_ended(struct turn *turn, enum policy_outcome outcome)
 		if (policy->level != POLICY_LEVEL_NONE && is_other_level(turn))
 			turn->commands.observe = true;
 	}
+	note_acted(turn, outcome);
 	policy->ordered = false;
 	/* what was said meanwhile is not said again */
 	turn->commands.observe |=

@@ -80,6 +80,11 @@
  * windows alone, and nothing is verified. A breach before the first of them
  * began takes them back; one after it is seen when the last has ended.
  *
+ * With `once`, of alerts, each incident has one bounce: the alert's beginning,
+ * or that another one of its group begins to fire. One that failed is tried
+ * again, unless `no_retry`; nothing is verified. What began while a bounce ran has its own after
+ * that. What was acted on is known after a restart.
+ *
  * An operator's order starts a bounce from any state but BOUNCING, whatever the
  * guards say, and costs no budget. In PAUSED only the first step is run, and it
  * stays paused.
@@ -186,6 +191,8 @@ struct policy_rules {
 	                                       else, with one ladder */
 	uint16_t stopping; /* steps, a bit each, that leave the container
 	                             stopped for the next one */
+	bool once;         /* of alerts: one bounce for each incident … */
+	bool no_retry;     /* … whatever comes of it */
 	bool exact;        /* the source tells of every push, and when
 	                             it is asked; nothing else looks */
 };
@@ -296,17 +303,19 @@ struct policy {
 	uint64_t hard_cool_until_ms;         /* of the hard level */
 	uint64_t beyond_ms[N_POLICY_LEVELS]; /* since when the value counts as
 	                                        beyond the limit, or NEVER */
-	double value;                        /* the last one */
-	bool has_value;                      /* there was one */
-	uint8_t level;          /* enum policy_level_name: what is active */
-	uint8_t ladder;         /* enum policy_ladder: what is, or would be,
+	uint64_t incident; /* the last one of an alert; 0: none */
+	uint64_t acted_on; /* that for which the last bounce was made, or is */
+	double value;      /* the last one */
+	bool has_value;    /* there was one */
+	uint8_t level;     /* enum policy_level_name: what is active */
+	uint8_t ladder;    /* enum policy_ladder: what is, or would be,
 	                           walked */
-	uint8_t due;            /* enum policy_ladder: walked after this one */
-	uint8_t step;           /* present place in the array of steps, in
+	uint8_t due;       /* enum policy_ladder: walked after this one */
+	uint8_t step;      /* present place in the array of steps, in
 	                           `ladder` while one is walked */
-	uint8_t n_bounces;      /* entries of `bounces`, the newest */
-	uint8_t breach;         /* enum policy_breach, of the last word */
-	bool run_ended;         /* run_ms is an end */
+	uint8_t n_bounces; /* entries of `bounces`, the newest */
+	uint8_t breach;    /* enum policy_breach, of the last word */
+	bool run_ended;    /* run_ms is an end */
 	bool bounced_run_ended; /* bounced_run_ms is one */
 	bool missing;           /* the last word was *missing* */
 	bool good_seen;         /* good, or not bad, while bouncing */
@@ -348,7 +357,8 @@ struct policy_saved {
 	                          breach lasts */
 	int64_t hard_cool_until_ms; /* likewise, of the hard level */
 	bool gave_up;
-	bool bounced; /* steps are due when it is good again */
+	bool bounced;      /* steps are due when it is good again */
+	uint64_t acted_on; /* an incident of an alert; 0: none */
 };
 
 void policy_init(struct policy *policy, uint64_t now_ms);
@@ -376,6 +386,10 @@ bool policy_is_overdue(const struct policy *policy, uint64_t now_ms);
 
 /* The last word on it was bad. */
 bool policy_is_bad(const struct policy *policy);
+
+/* What fires was acted on, and is let be. */
+bool policy_is_settled(const struct policy *policy,
+                       const struct policy_rules *rules);
 
 /* Why, in words: "job reports a failure"; "good" if it was not. */
 const char *policy_breach_words(const struct policy *policy);

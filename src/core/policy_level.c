@@ -348,6 +348,26 @@ void policy_observed_value(struct turn *turn,
 
 /* --- alerts ----------------------------------------------------------------- */
 
+/* That some of it do not fire any more is no incident. */
+static void note_incident(struct policy *policy,
+                          const struct observation *observation)
+{
+	bool known = policy->incident && !observation->anew;
+
+	if (!observation->firing)
+		policy->acted_on = 0;
+	else if (known && policy->acted_on == policy->incident)
+		policy->acted_on = observation->incident;
+	policy->incident = observation->firing ? observation->incident : 0;
+}
+
+bool policy_is_settled(const struct policy *policy,
+                       const struct policy_rules *rules)
+{
+	return rules->once && policy->incident &&
+	       policy->acted_on == policy->incident;
+}
+
 void policy_observed_alert(struct turn *turn,
                            const struct observation *observation)
 {
@@ -355,6 +375,7 @@ void policy_observed_alert(struct turn *turn,
 
 	keep_books(turn, observation);
 	policy->alert = true;
+	note_incident(policy, observation);
 	if (!observation->firing) {
 		policy_observed_good(turn);
 		return;

@@ -38,6 +38,7 @@ void policy_save(const struct policy *policy, struct policy_saved *saved)
 		.hard_cool_until_ms = save_wait(policy->hard_cool_until_ms),
 		.gave_up = state == POLICY_GAVE_UP,
 		.bounced = policy->bounced,
+		.acted_on = policy->acted_on,
 	};
 	for (uint8_t i = 0; i < policy->n_bounces; i++)
 		saved->bounces_ms[i] = (int64_t)policy->created_ms +
@@ -48,7 +49,7 @@ bool policy_saved_empty(const struct policy_saved *saved)
 {
 	return saved->n_bounces == 0 && saved->n_failed == 0 &&
 	       saved->ended_ms == INT64_MIN && !saved->gave_up &&
-	       !saved->bounced;
+	       !saved->bounced && !saved->acted_on;
 }
 
 void policy_restore(struct policy *policy, const struct policy_saved *saved,
@@ -67,6 +68,7 @@ void policy_restore(struct policy *policy, const struct policy_saved *saved,
 	policy->hard_cool_until_ms =
 		restore_wait(saved->hard_cool_until_ms, now_ms);
 	policy->bounced = saved->bounced;
+	policy->acted_on = saved->acted_on;
 	if (saved->gave_up) {
 		policy->state = POLICY_GAVE_UP;
 		policy->held = GUARD_BUDGET;

@@ -123,6 +123,10 @@ void saved_write_monitor(struct saved_writer *writer, const char *name,
 		json_write_key(json, "bounced");
 		json_write_bool(json, true);
 	}
+	if (saved->acted_on) {
+		json_write_key(json, "acted_on");
+		json_write_i64(json, (int64_t)saved->acted_on);
+	}
 	json_write_key(json, "bounces_ms");
 	json_write_array(json);
 	for (uint8_t i = 0; i < saved->n_bounces; i++)
@@ -366,6 +370,8 @@ bool saved_state_monitor(const struct saved_state *state, const char *name,
 		.hard_cool_until_ms = INT64_MIN,
 		.gave_up = json_as_bool(json_get(monitor, "gave_up"), false),
 		.bounced = json_as_bool(json_get(monitor, "bounced"), false),
+		.acted_on =
+			(uint64_t)json_as_int(json_get(monitor, "acted_on"), 0),
 	};
 	for (size_t i = 0; i < json_count(bounces); i++) {
 		int64_t at_ms = json_as_int(json_item(bounces, i), 0);

@@ -59,11 +59,19 @@ struct alerts {
 
 /* --- what is told --------------------------------------------------------------- */
 
-static const struct observation firing = { .kind = OBSERVATION_ALERT,
-	                                   .exit_code = -1,
-	                                   .firing = true };
 static const struct observation resolved = { .kind = OBSERVATION_ALERT,
 	                                     .exit_code = -1 };
+
+static struct observation firing(const struct alert_item *item)
+{
+	return (struct observation){
+		.kind = OBSERVATION_ALERT,
+		.exit_code = -1,
+		.firing = true,
+		.anew = item->anew,
+		.incident = item->incident ? item->incident : 1,
+	};
+}
 
 static bool matches(const struct subscription *subscription,
                     const struct alert_item *item)
@@ -118,6 +126,7 @@ static void tell_one(struct alerts_source *source, struct alert_item *item,
 {
 	const struct alerts_listener *listener = &source->listener;
 	struct mark *mark = find_mark(item->user, subscription);
+	struct observation observation = firing(item);
 
 	if (!mark && !matches(&source->subscriptions[subscription], item))
 		return;
@@ -128,7 +137,7 @@ static void tell_one(struct alerts_source *source, struct alert_item *item,
 		                              subscription, item);
 	if (mark && mark->mark)
 		listener->observe(listener->context, &source->base, mark->mark,
-		                  &firing, item);
+		                  &observation, item);
 	else
 		refuse(source->alerts);
 }
@@ -137,6 +146,7 @@ static void tell_firing(struct alerts_source *source, struct alert_item *item)
 {
 	for (uint32_t i = 0; i < source->n && !source->closing; i++)
 		tell_one(source, item, i);
+	item->anew &= source->closing;
 	source->alerts->stats.n_unmatched += !item->user && !item->is_group;
 }
 

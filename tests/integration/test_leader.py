@@ -32,7 +32,8 @@ def lines(path):
 def configuration(done, who, gateway, **leader):
     text = json.loads(settings(
         monitor("job", type="host", restart_type="command",
-                restart_command=["/bin/sh", "-c", f"echo {who} >>{done}"],
+                restart_command=["/bin/sh", "-c", f"echo $BOUNCER_EPOCH >>{done}.epochs;"
+                                 f"echo {who} >>{done}"],
                 cooldown="1h", max_age="500ms"),
         push_gw=gateway.url))
     text["leader"] = {**QUICK, "identity": who, **leader}
@@ -81,6 +82,10 @@ def test_one_of_two_acts(kubernetes, instance, done):
     assert kubernetes.lease["metadata"]["labels"] == {"kept": "yes"}
     wait_until(lambda: any(entry["reason"] == "we lead"
                            for entry in second.journal()), 20, "an entry")
+    # what it acts on can tell it from the first
+    assert leader_of(second)["epoch"] == 2
+    with open(done + ".epochs", encoding="ascii") as epochs:
+        assert epochs.read().split() == ["1", "2"]
 
 
 def test_the_leader_is_killed(kubernetes, instance, done):

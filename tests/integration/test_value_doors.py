@@ -127,9 +127,9 @@ global:
   storm_share: 0
   max_bounces: 0
   start_grace: 0s
+  max_parallel: 10000
   cooldown: 1s
   backoff_max: 5m
-  verify_within: 8760h
 alerts:
   paths: [/*]
   amx_metrics: true
@@ -137,6 +137,7 @@ monitors:
   - name: command-1
     watch: alert
     per: group
+    once: true
     match_labels: {"env": "testing"}
     max_parallel: 2
     on_resolved_signal: "SIGUSR1"
@@ -148,6 +149,7 @@ monitors:
   - name: command-2
     watch: alert
     per: group
+    once: true
     on_resolved_signal: "SIGKILL"
     steps:
       - type: run
