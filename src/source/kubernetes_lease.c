@@ -488,6 +488,7 @@ static void on_answered(struct http_call *call)
 	struct kubernetes_lease_source *source =
 		container_of(call, struct kubernetes_lease_source, call);
 	struct err err = { 0 };
+	bool released = source->released;
 	bool changed = false;
 	enum lease_ask what;
 
@@ -498,7 +499,10 @@ static void on_answered(struct http_call *call)
 	if (note_trouble(source, err.message))
 		changed = true;
 	tell(source, changed);
-	if (source->closing && !source->released)
+	/* closed by whom we told: what was to be asked next, is not any more */
+	if (source->released != released)
+		return;
+	if (source->closing && !released)
 		release(source);
 	else
 		carry_on(source, what);

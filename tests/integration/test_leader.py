@@ -162,3 +162,20 @@ def test_without_a_cluster(pushgateway, done, bouncer):
                "it is held")
     assert lines(done) == ["one"]
     assert "nothing is bounced" in required.log_tail()
+
+
+def test_a_change_takes_a_restart(kubernetes, pushgateway, instance, done):
+    running = instance("one")
+    wait_until(lambda: leads(running), 20, "it leads")
+    same = configuration(done, "one", pushgateway)
+    running.reload(same)
+    wait_until(lambda: running.metric("bouncer_config_reloads_total",
+                                      result="ok") == 1, 20, "a reload")
+    assert "leader changes" not in running.log_tail()
+    running.reload(configuration(done, "one", pushgateway,
+                                 kubernetes_lease="other"))
+    running.wait_log("leader changes with the next restart")
+    wait_until(lambda: running.metric("bouncer_config_reloads_total",
+                                      result="ok") == 2, 20, "another")
+    assert leads(running)
+    assert kubernetes.holder.startswith("one_")
