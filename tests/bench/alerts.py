@@ -7,6 +7,7 @@ while commands run. Run by tests/bench/run.sh.
 and told to a rule; "again" says what is known. CPU is that of the process,
 with its threads that write."""
 
+import atexit
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from kit import cpu, free_port, memory, row, wait_for_port
 
@@ -76,14 +78,19 @@ class Server:
         self._process = subprocess.Popen(
             [PROGRAM, "run", "--config", config],
             env={**os.environ, "RUNTIME_DIRECTORY": self.directory})
+        atexit.register(self._process.kill)
         wait_for_port(self.port)
 
     def sleep(self):
         """Until so many commands run."""
         subprocess.run(["curl", "-sf", "--data-binary", sleepers(),
                         f"http://127.0.0.1:{self.port}{PATH}"], check=True)
+        deadline = time.monotonic() + 20
         while self.n_children() < N_COMMANDS:
-            pass
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{self.n_children()} commands run, not "
+                                 f"{N_COMMANDS}")
+            time.sleep(0.01)
 
     def n_children(self):
         pid = self._process.pid
@@ -96,9 +103,9 @@ class Server:
         result = load(self.port, alerts=n_alerts, **options)
         used = cpu(self._process.pid) - before
         n = result["rate"] * n_alerts
-        row(what, n_alerts, f"{result['per_second']:,.0f}", f"{n:,.0f}",
+        row(what, n_alerts, f"{result['rate']:,.0f}", f"{n:,.0f}",
             f"{1e6 * used / SECONDS / n:.1f}",
-            f"{result['p50'] / 1000:.2f}", f"{result['p99'] / 1000:.2f}",
+            f"{result['p50_us'] / 1000:.2f}", f"{result['p99_us'] / 1000:.2f}",
             f"{memory(self._process.pid)['Rss'] / 1024:.1f}")
 
     def stop(self):
