@@ -425,6 +425,7 @@ static int open_parts(struct daemon *daemon)
 		.reload_ok = true,
 		.config_file = daemon->options->file,
 		.ops = &daemon->api_ops,
+		.commands = &daemon->bouncer.stats,
 	};
 	list_init(&daemon->api.answers);
 

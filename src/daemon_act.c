@@ -113,6 +113,10 @@ static int brief(struct daemon_step *step)
 		return 0;
 	daemon_notice_of(&step->told.notice, step->watched, NOTICE_STEP);
 	r = daemon_notice_keep(&step->told);
+	if (r == 0 && bounce->step->environment == STEP_ENV_AMX)
+		r = daemon_alerts_env(step->watched, &step->told.notice,
+		                      &step->env);
+	bounce->env = step->env;
 	if (r == 0)
 		bounce->notice = &step->told.notice;
 	return r;
@@ -141,6 +145,7 @@ static void step_free(struct daemon_step *step)
 	struct daemon_config *config = step->config;
 
 	mem_free(step->told.text);
+	mem_free(step->env);
 	mem_free(step);
 	daemon_config_unref(config);
 }

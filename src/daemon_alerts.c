@@ -10,8 +10,11 @@
 #include "daemon_parts.h"
 
 #include <errno.h>
+#include <string.h>
 #include "api/alerts.h"
 #include "base/mem.h"
+#include "base/text.h"
+#include "core/amx.h"
 
 static const struct observation resolved = { .kind = OBSERVATION_ALERT,
 	                                     .exit_code = -1 };
@@ -156,6 +159,60 @@ int daemon_alerts_add_rule(struct feed *feed, struct cover *cover,
 	r = alerts_source_subscribe(feed->alerts, feed->n_rules - 1, &query,
 	                            err);
 	return r < 0 ? err_wrap(err, "%s", config->name) : 0;
+}
+
+/* --- what commands are told ----------------------------------------------------- */
+
+/* It does not fire any more, or we are about to end. */
+static struct am_message last_words(const struct notice *notice,
+                                    struct am_alert *alert)
+{
+	bool firing = text_equal(notice->status, "firing");
+
+	*alert = (struct am_alert){
+		.firing = firing,
+		.labels = { notice->labels, notice->n_labels },
+		.annotations = { notice->annotations, notice->n_annotations },
+		.starts_ms = AM_NEVER,
+		.ends_ms = firing ? AM_NEVER : notice->wall_ms,
+		.fingerprint_made = true,
+	};
+	return (struct am_message){
+		.firing = firing,
+		.common_labels = alert->labels,
+		.common_annotations = alert->annotations,
+		.alerts = alert,
+		.n_alerts = 1,
+	};
+}
+
+int daemon_alerts_env(const struct watched *watched,
+                      const struct notice *notice, char **textp)
+{
+	const struct daemon_alerts *alerts = watched->daemon->alerts;
+	const struct member *member = watched->member;
+	struct arena arena = { 0 };
+	struct am_message message;
+	struct am_alert alert;
+	struct buf text;
+	int r = -ENOENT;
+
+	if (alerts && !alerts->closing && member)
+		r = alerts_message(alerts->alerts,
+		                   member->name + strlen(member->cover->name) +
+		                           1,
+		                   &arena, &message);
+	if (r == -ENOENT) {
+		message = last_words(notice, &alert);
+		r = 0;
+	}
+	buf_init(&text, BOUNCE_ENV_MAX / 2);
+	if (r == 0)
+		(void)amx_environment(&message, &text);
+	*textp = r == 0 ? buf_take(&text) : NULL;
+	buf_fini(&text);
+	arena_fini(&arena);
+	return *textp ? 0 : -ENOMEM;
 }
 
 /* --- following the configuration ------------------------------------------------- */

@@ -85,6 +85,7 @@ struct daemon_step {
 	struct watched *watched;
 	struct daemon_config *config;
 	struct daemon_notice told; /* of a step that tells somebody why */
+	char *env;                 /* of one that wants more; NULL */
 	char text[]; /* of a member: its container's name, id, project */
 };
 
@@ -683,6 +684,15 @@ int daemon_alerts_plan(struct daemon *daemon,
                        struct err *err) MUST_CHECK;
 void daemon_alerts_apply(struct daemon *daemon);
 void daemon_alerts_revert(struct daemon *daemon);
+/*
+ * daemon_alerts_env() - what prometheus-am-executor tells a command, of the
+ * alert or group that @watched is about; of one that is over what @notice says
+ *
+ * *textp (mem_free) is "NAME=value", each ended by a NUL, and an empty one. 0 or
+ * -ENOMEM.
+ */
+int daemon_alerts_env(const struct watched *watched,
+                      const struct notice *notice, char **textp) MUST_CHECK;
 void daemon_alerts_close(struct daemon *daemon);
 
 /* --- daemon_gateway.c ---------------------------------------------------- */

@@ -393,15 +393,16 @@ static bool throttle(struct bounce *bounce)
 	                                bounce->throttle_ms, now_ms);
 	if (r == 0 && wait_ms == 0)
 		r = throttle_note(&bouncer->throttle, bounce->action, now_ms);
+	bounce->noted = r == 0 && wait_ms == 0;
+	if (bounce->noted)
+		return false;
 	if (r < 0)
 		complete_with(bounce, STEP_FAILED, "out of memory");
-	else if (wait_ms > 0)
+	else
 		complete_with(bounce, STEP_THROTTLED,
 		              "the same was begun less than %s ago",
 		              duration_format(bounce->throttle_ms, span));
-	else
-		bounce->noted = true;
-	return !bounce->noted;
+	return true;
 }
 
 /* Nothing about the target speaks against it. */

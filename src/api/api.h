@@ -102,6 +102,7 @@ uint16_t api_alert_code(size_t i);
 
 struct alerts;
 struct alerts_access;
+struct bouncer_stats;
 struct builtin;
 struct config_alerts;
 struct config_gateway;
@@ -147,6 +148,7 @@ struct api {
 	struct alerts *alerts; /* NULL: no monitor watches any */
 	const struct alerts_access *alerts_access; /* who may post them */
 	uint64_t n_alert_requests[N_API_ALERT_CODES];
+	const struct bouncer_stats *commands; /* NULL: none are run here */
 };
 
 /* The routes of the built-in gateway begin to work: sets `builtin`, and tells

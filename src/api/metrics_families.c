@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include "api/routes.h"
 #include "core/exposition_writer.h"
+#include "action/bounce.h"
 #include "source/alerts.h"
 #include "source/builtin.h"
 
@@ -540,6 +541,11 @@ static void write_alert_requests(const struct api *api, const char *family,
 	}
 }
 
+static struct bouncer_stats commands_of(const struct api *api)
+{
+	return api->commands ? *api->commands : (struct bouncer_stats){ 0 };
+}
+
 /* What of ours comes nearest to those of prometheus-am-executor; a body is
  * read whole before anybody is asked, so that reading fails nowhere. */
 static void write_amx_errors(const struct api *api, const char *family,
@@ -553,6 +559,30 @@ static void write_amx_errors(const struct api *api, const char *family,
 	}
 	labelled(out, family, "stage", "read", 0);
 	labelled(out, family, "stage", "unmarshal", (double)n_bad);
+	labelled(out, family, "stage", "start",
+	         (double)commands_of(api).n_failed);
+}
+
+static void write_amx_seconds(const struct api *api, const char *family,
+                              struct buf *out)
+{
+	if (api->commands)
+		exposition_buckets(out, family, &api->commands->seconds);
+}
+
+static void write_amx_running(const struct api *api, const char *family,
+                              struct buf *out)
+{
+	plain(out, family, commands_of(api).n_running);
+}
+
+static void write_amx_signalled(const struct api *api, const char *family,
+                                struct buf *out)
+{
+	struct bouncer_stats stats = commands_of(api);
+
+	labelled(out, family, "result", "ok", (double)stats.n_interrupted);
+	labelled(out, family, "result", "fail", (double)stats.n_not_reached);
 }
 
 static void write_amx_skipped(const struct api *api, const char *family,
@@ -561,7 +591,8 @@ static void write_amx_skipped(const struct api *api, const char *family,
 	struct alerts_stats stats = alerts_stats(api->alerts);
 
 	labelled(out, family, "reason", "nomatch", (double)stats.n_unmatched);
-	labelled(out, family, "reason", "fingerover", (double)stats.n_refused);
+	labelled(out, family, "reason", "fingerover",
+	         (double)(stats.n_refused + commands_of(api).n_throttled));
 }
 
 /* --- the process -------------------------------------------------------- */
@@ -622,6 +653,13 @@ static const struct api_family families[] = {
 	{ "am_executor_errors_total", METRIC_COUNTER,
 	  "Messages that could not be used, by stage.",
 	  .amx = write_amx_errors },
+	{ "am_executor_process_duration_seconds", METRIC_HISTOGRAM,
+	  "Time that commands of the host took.", .amx = write_amx_seconds },
+	{ "am_executor_processes_current", METRIC_GAUGE,
+	  "Commands of the host that run.", .amx = write_amx_running },
+	{ "am_executor_signalled_total", METRIC_COUNTER,
+	  "Commands that were to be interrupted, by whether they were.",
+	  .amx = write_amx_signalled },
 	{ "am_executor_skipped_total", METRIC_COUNTER,
 	  "Alerts for which nothing is done, by reason.",
 	  .amx = write_amx_skipped },

@@ -2,6 +2,7 @@
 #include "core/alert_table.h"
 
 #include <errno.h>
+#include <string.h>
 #include <stdio.h>
 #include "base/json_writer.h"
 #include "base/mem.h"
@@ -29,6 +30,7 @@ struct words {
 	struct slice receiver;
 	struct am_labels labels;
 	struct am_labels annotations;
+	struct am_labels group_labels;
 };
 
 static uint64_t hash_labels(uint64_t hash, const struct am_labels *labels)
@@ -83,14 +85,16 @@ static int set_words(struct alert_item *item, const struct words *words)
 {
 	const struct am_labels *labels = &words->labels;
 	const struct am_labels *annotations = &words->annotations;
-	size_t n_labels = labels->n + annotations->n;
+	const struct am_labels *by = &words->group_labels;
+	size_t n_labels = labels->n + annotations->n + by->n;
 	struct label *rows;
 	void *before = item->text;
 	char *at;
 
 	rows = mem_alloc(n_labels * sizeof(*rows) + text_size(labels) +
-	                 text_size(annotations) + words->generator_url.n +
-	                 words->external_url.n + words->receiver.n + 1);
+	                 text_size(annotations) + text_size(by) +
+	                 words->generator_url.n + words->external_url.n +
+	                 words->receiver.n + 1);
 	if (!rows)
 		return -ENOMEM;
 	at = (char *)(rows + n_labels);
@@ -102,7 +106,13 @@ static int set_words(struct alert_item *item, const struct words *words)
 		.annotations = rows + labels->n,
 		.n_annotations = annotations->n,
 	};
-	(void)put_labels(put_labels(rows, &at, labels), &at, annotations);
+	(void)put_labels(
+		put_labels(put_labels(rows, &at, labels), &at, annotations),
+		&at, by);
+	item->group_labels = (struct am_labels){
+		rows + labels->n + annotations->n,
+		by->n,
+	};
 	item->generator_url = put(&at, words->generator_url);
 	item->external_url = put(&at, words->external_url);
 	item->receiver = put(&at, words->receiver);
@@ -342,6 +352,7 @@ static struct words group_words(const struct applying *applying)
 		.receiver = message->receiver,
 		.labels = message->common_labels,
 		.annotations = message->common_annotations,
+		.group_labels = message->group_labels,
 	};
 }
 
@@ -632,6 +643,8 @@ static void write_document(struct buf *out, const struct alert_item *group,
 	             group->facts.n_labels);
 	write_labels(&json, "commonAnnotations", group->facts.annotations,
 	             group->facts.n_annotations);
+	write_labels(&json, "groupLabels", group->group_labels.items,
+	             group->group_labels.n);
 	write_text(&json, "externalURL", group->external_url);
 	write_text(&json, "groupKey", group->key);
 	json_write_object_end(&json);
@@ -654,4 +667,88 @@ bool alert_table_write_next(struct alert_table *table, struct buf *out)
 	                        : container_of(alert->node.next,
 	                                       struct alert_item, node);
 	return true;
+}
+
+static struct am_labels labels_of(const struct label *labels, size_t n)
+{
+	return (struct am_labels){ labels, n };
+}
+
+static void describe(const struct alert_item *alert, struct am_alert *out)
+{
+	*out = (struct am_alert){
+		.firing = true,
+		.labels = labels_of(alert->facts.labels, alert->facts.n_labels),
+		.annotations = labels_of(alert->facts.annotations,
+		                         alert->facts.n_annotations),
+		.starts_ms = alert->starts_ms,
+		.ends_ms = AM_NEVER,
+		.generator_url = alert->generator_url,
+		.fingerprint = alert->key,
+	};
+}
+
+/* Of an alert the first group that tells of it. */
+static const struct alert_item *group_of(const struct alert_item *item)
+{
+	if (item->is_group || list_empty(&item->members))
+		return item;
+	return container_of(item->members.next, struct membership, of_alert)
+	        ->group;
+}
+
+const struct alert_item *alert_table_find(const struct alert_table *table,
+                                          const char *identity)
+{
+	const char *slash = strrchr(identity, '/');
+	char own[ALERT_IDENTITY_MAX];
+	const struct alert_item *alert = map_get(
+		&table->alerts, slice_from(slash ? slash + 1 : identity));
+
+	if (alert)
+		return alert;
+	LIST_FOR_EACH (node, &table->group_list) {
+		const struct alert_item *group =
+			container_of(node, struct alert_item, node);
+
+		alert_item_identity(group, own);
+		if (strcmp(own, identity) == 0)
+			return group;
+	}
+	return NULL;
+}
+
+int alert_item_message(const struct alert_item *item, struct arena *arena,
+                       struct am_message *message)
+{
+	const struct alert_item *group = group_of(item);
+	size_t n = 0;
+	struct am_alert *alerts =
+		arena_calloc(arena, group->n_members + 1, sizeof(*alerts));
+
+	if (!alerts)
+		return -ENOMEM;
+	if (!group->is_group)
+		describe(group, &alerts[n++]);
+	LIST_FOR_EACH (node, &group->members) {
+		if (group->is_group && n < group->n_members)
+			describe(container_of(node, struct membership, of_group)
+			                 ->alert,
+			         &alerts[n++]);
+	}
+	*message = (struct am_message){
+		.firing = item->firing,
+		.receiver = group->receiver,
+		.external_url = group->external_url,
+		.group_key = group->key,
+		.version = slice_from("4"),
+		.group_labels = group->group_labels,
+		.common_labels =
+			labels_of(group->facts.labels, group->facts.n_labels),
+		.common_annotations = labels_of(group->facts.annotations,
+		                                group->facts.n_annotations),
+		.alerts = alerts,
+		.n_alerts = n,
+	};
+	return 0;
 }

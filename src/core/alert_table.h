@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/arena.h"
 #include "base/list.h"
 #include "base/macros.h"
 #include "base/map.h"
@@ -44,6 +45,7 @@ struct alert_item {
 	struct slice external_url;
 	struct slice receiver;
 	struct facts facts; /* of a group what its alerts have in common */
+	struct am_labels group_labels; /* of a group: those that it is by */
 
 	/* the caller's */
 	void *user;
@@ -118,3 +120,17 @@ void alert_table_rewind(struct alert_table *table);
 /* Appends the next of them as a document that a webhook might have brought,
  * for each of its groups one, in a line each; false: there was none left. */
 bool alert_table_write_next(struct alert_table *table, struct buf *out);
+
+/* The one whose alert_item_identity() that is; NULL: none fires. */
+const struct alert_item *alert_table_find(const struct alert_table *table,
+                                          const char *identity);
+
+/*
+ * alert_item_message() - its group (of an alert the first that tells of it) as
+ * a webhook would: with the alerts of it that fire
+ *
+ * Text is borrowed from the table, the list of alerts lies in @arena. 0 or
+ * -ENOMEM.
+ */
+int alert_item_message(const struct alert_item *item, struct arena *arena,
+                       struct am_message *message) MUST_CHECK;

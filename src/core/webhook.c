@@ -14,6 +14,7 @@
  */
 #include "core/webhook.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -24,10 +25,14 @@
 #include "core/template.h"
 #include "proto/timestamp.h"
 
-#define MAX_FACT        1024 /* bytes of one, but of the output */
-#define CHAT_MAX_OUTPUT 1200 /* bytes of a check's output in a chat */
-#define NTFY_MAX_TEXT   4000 /* bytes of its message */
-#define TEXT_ROOM       16384
+#define MAX_FACT         1024 /* bytes of one, but of the output */
+#define CHAT_MAX_OUTPUT  1200 /* bytes of a check's output in a chat */
+#define NTFY_MAX_TEXT    4000 /* bytes of its message */
+#define TEXT_ROOM        16384
+#define MAX_OWN_LABELS   64    /* of an alert that we send */
+#define MAX_LABELS       8192 /* bytes of names and values */
+#define TEXT_MAX_READING 1024  /* bytes of labels and value in a text, … */
+#define CHAT_MAX_READING 150   /* … and in a chat */
 
 /* Alertmanager forgets a firing alert that nobody repeats; nobody does. */
 #define ALERT_BOUNCED_MS 3600000   /* beyond the next try */
@@ -120,6 +125,91 @@ static void write_facts(struct json_writer *json, const struct notice *notice)
 	write_output(json, notice);
 }
 
+/* --- of a series, or an alert -------------------------------------------------- */
+
+/* Where it says so. */
+static void write_given(struct json_writer *json, const char *key,
+                        const char *text)
+{
+	if (text && text[0])
+		write_text(json, key, text);
+}
+
+static void write_reading(struct json_writer *json, const struct notice *notice)
+{
+	write_given(json, "value", notice->value);
+	write_given(json, "threshold", notice->threshold);
+	write_given(json, "level", notice->level);
+	write_given(json, "status", notice->status);
+	write_given(json, "starts_at", notice->starts_at);
+	write_given(json, "generator_url", notice->generator_url);
+}
+
+static void write_label(struct json_writer *json, const struct label *label)
+{
+	json_key_slice(json, label->name);
+	json_write_slice(json, text_cut(label->value, MAX_FACT));
+}
+
+/* As many as there is room for; a label that is left out is no error. */
+static void write_label_set(struct json_writer *json, const char *key,
+                            const struct label *labels, size_t n)
+{
+	size_t room = MAX_LABELS;
+
+	if (n == 0)
+		return;
+	json_write_key(json, key);
+	json_write_object(json);
+	for (size_t i = 0; i < n; i++) {
+		size_t size =
+			labels[i].name.n + MIN(labels[i].value.n, MAX_FACT);
+
+		if (size > room)
+			continue;
+		room -= size;
+		write_label(json, &labels[i]);
+	}
+	json_write_object_end(json);
+}
+
+static bool has_reading(const struct notice *notice)
+{
+	return notice->n_labels > 0 || (notice->value && notice->value[0]) ||
+	       (notice->threshold && notice->threshold[0]);
+}
+
+/* In words: "value 104.5, limit >100, hard; instance=web-1 job=node". */
+static void reading_words(const struct notice *notice, size_t max,
+                          struct buf *out)
+{
+	struct buf words;
+	struct slice cut;
+
+	buf_init(&words, 2 * MAX_LABELS);
+	if (notice->value && notice->value[0])
+		(void)buf_printf(&words, "value %s", notice->value);
+	if (notice->threshold && notice->threshold[0])
+		(void)buf_printf(&words, "%slimit %s", words.n ? ", " : "",
+		                 notice->threshold);
+	if (notice->level && notice->level[0])
+		(void)buf_printf(&words, "%s%s", words.n ? ", " : "",
+		                 notice->level);
+	for (size_t i = 0; i < notice->n_labels && words.n < max; i++)
+		(void)buf_printf(
+			&words, "%s" SLICE_FMT "=" SLICE_FMT,
+			i         ? " "
+			: words.n ? "; "
+				  : "",
+			SLICE_ARG(notice->labels[i].name),
+			SLICE_ARG(text_cut(notice->labels[i].value, max)));
+	cut = text_cut(buf_slice(&words), max);
+	text_append_clean(out, cut, false);
+	if (words.failed == -ENOMEM)
+		out->failed = -ENOMEM;
+	buf_fini(&words);
+}
+
 static void body_json(const struct notice *notice, struct buf *out)
 {
 	char time[TIMESTAMP_TEXT_MAX];
@@ -145,6 +235,10 @@ static void body_json(const struct notice *notice, struct buf *out)
 	else
 		json_write_seconds(&json, notice->next_ms);
 	write_number(&json, "held", notice->n_held);
+	write_reading(&json, notice);
+	write_label_set(&json, "labels", notice->labels, notice->n_labels);
+	write_label_set(&json, "annotations", notice->annotations,
+	                notice->n_annotations);
 	write_text(&json, "time", timestamp_format(notice->wall_ms, time));
 	json_write_object_end(&json);
 }
@@ -171,10 +265,43 @@ static void plain_text(const struct notice *notice, struct buf *out)
 	if (notice->exit_code >= 0)
 		(void)buf_printf(out, "\nexit code %" PRId64,
 		                 notice->exit_code);
+	if (has_reading(notice)) {
+		(void)buf_putc(out, '\n');
+		reading_words(notice, TEXT_MAX_READING, out);
+	}
 	if (output.n == 0)
 		return;
 	(void)buf_putc(out, '\n');
 	text_append_clean(out, text_cut(output, TEMPLATE_MAX_VALUE), true);
+}
+
+/* Inside of a block of code, which it cannot end. */
+static void append_code(struct slice text, struct buf *out)
+{
+	for (size_t i = 0; i < text.n;) {
+		size_t n = 0;
+
+		while (i + n < text.n && text.p[i + n] != '`')
+			n++;
+		text_append_clean(out, slice_make(text.p + i, n), true);
+		i += n;
+		if (i < text.n) {
+			(void)buf_putc(out, '\'');
+			i++;
+		}
+	}
+}
+
+static void chat_reading(const struct notice *notice, struct buf *out)
+{
+	struct buf words;
+
+	buf_init(&words, 4 * CHAT_MAX_READING);
+	reading_words(notice, CHAT_MAX_READING, &words);
+	append_code(buf_slice(&words), out);
+	if (words.failed == -ENOMEM)
+		out->failed = -ENOMEM;
+	buf_fini(&words);
 }
 
 /* As Slack, Mattermost and Discord show it: a title in bold, and the output as
@@ -196,21 +323,14 @@ static void chat_text(const struct notice *notice, const char *bold,
 	if (notice->exit_code >= 0)
 		(void)buf_printf(out, " (exit code %" PRId64 ")",
 		                 notice->exit_code);
-	if (output.n == 0)
+	if (output.n == 0 && !has_reading(notice))
 		return;
 	(void)buf_puts(out, "\n```\n");
-	for (size_t i = 0; i < output.n;) {
-		size_t n = 0;
-
-		while (i + n < output.n && output.p[i + n] != '`')
-			n++;
-		text_append_clean(out, slice_make(output.p + i, n), true);
-		i += n;
-		if (i < output.n) {
-			(void)buf_putc(out, '\'');
-			i++;
-		}
-	}
+	if (has_reading(notice))
+		chat_reading(notice, out);
+	if (output.n && has_reading(notice))
+		(void)buf_putc(out, '\n');
+	append_code(output, out);
 	(void)buf_puts(out, "\n```");
 }
 
@@ -331,6 +451,37 @@ static void write_said(struct json_writer *json, const char *key,
 		write_text(json, key, text);
 }
 
+/* One that Alertmanager takes, and that is none of ours. */
+static bool is_free_name(struct slice name)
+{
+	static const char *const ours[] = { "alertname", "severity",
+		                            "instance",  "monitor",
+		                            "rule",      "container",
+		                            "runtime" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		if (slice_is(name, ours[i]))
+			return false;
+	}
+	for (size_t i = 0; i < name.n; i++) {
+		if (!isalpha((unsigned char)name.p[i]) && name.p[i] != '_' &&
+		    (i == 0 || !isdigit((unsigned char)name.p[i])))
+			return false;
+	}
+	return name.n > 0 && name.n < MAX_FACT;
+}
+
+/* Those of a series or an alert that is a member of its rule: they are what it
+ * is. Of a monitor of any series they may be others the next time. */
+static void write_own_labels(struct json_writer *json,
+                             const struct notice *notice)
+{
+	for (size_t i = 0; i < notice->n_labels && i < MAX_OWN_LABELS; i++) {
+		if (is_free_name(notice->labels[i].name))
+			write_label(json, &notice->labels[i]);
+	}
+}
+
 /* What makes it the same alert next time: nothing that may change. */
 static void write_labels(struct json_writer *json, const char *name,
                          const char *severity, const struct notice *notice)
@@ -346,6 +497,9 @@ static void write_labels(struct json_writer *json, const char *name,
 		write_said(json, "container", notice->container);
 	}
 	write_said(json, "runtime", notice->runtime);
+	if (notice->event != NOTICE_STORM &&
+	    strcmp(notice->monitor, notice->rule) != 0)
+		write_own_labels(json, notice);
 	json_write_object_end(json);
 }
 
@@ -361,6 +515,7 @@ static void write_annotations(struct json_writer *json,
 	write_said(json, "detail", notice->detail);
 	if (notice->output[0])
 		write_output(json, notice);
+	write_reading(json, notice);
 	json_write_object_end(json);
 }
 

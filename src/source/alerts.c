@@ -465,6 +465,15 @@ void alerts_source_check(struct alerts_source *source, const char *identity)
 	arm_turn(alerts);
 }
 
+int alerts_message(const struct alerts *alerts, const char *identity,
+                   struct arena *arena, struct am_message *message)
+{
+	const struct alert_item *item =
+		alert_table_find(&alerts->table, identity);
+
+	return item ? alert_item_message(item, arena, message) : -ENOENT;
+}
+
 struct source *alerts_source_base(struct alerts_source *source)
 {
 	return &source->base;

@@ -128,6 +128,11 @@ struct alerts_stats {
 };
 struct alerts_stats alerts_stats(const struct alerts *alerts);
 
+/* The one of that identity as a message: see alert_item_message(); -ENOENT: it
+ * does not fire. */
+int alerts_message(const struct alerts *alerts, const char *identity,
+                   struct arena *arena, struct am_message *message) MUST_CHECK;
+
 /* --- the source --------------------------------------------------------------- */
 
 /* What a rule asks for. */

@@ -24,7 +24,21 @@ const struct notice kit_bounced = {
 	.wall_ms = 1767323045123, /* 2026-01-02T03:04:05.123Z */
 };
 
+static const struct label hostile[] = {
+	{ { HOSTILE, sizeof(HOSTILE) - 1 }, { HOSTILE, sizeof(HOSTILE) - 1 } },
+	{ { "a", 1 }, { HOSTILE, sizeof(HOSTILE) - 1 } },
+	{ { "severity", 8 }, { "theirs", 6 } },
+};
+
 const struct notice kit_hostile = {
+	.labels = hostile,
+	.n_labels = 3,
+	.annotations = hostile,
+	.n_annotations = 3,
+	.value = HOSTILE,
+	.threshold = HOSTILE,
+	.level = HOSTILE,
+	.status = HOSTILE,
 	.event = NOTICE_BOUNCED,
 	.monitor = HOSTILE,
 	.rule = HOSTILE,

@@ -73,6 +73,61 @@ static void test_bodies(void **state)
 	        "\"format\":\"text\"}");
 }
 
+/* What a series says has its place where the format has one. */
+static void test_reading(void **state)
+{
+	static const struct label labels[] = {
+		{ { "instance", 8 }, { "web-2", 5 } },
+		{ { "path", 4 }, { "/a \"b\"", 6 } },
+		{ { "a.b", 3 }, { "`", 1 } },
+	};
+	struct notice notice = kit_bounced;
+
+	notice.output = "";
+	notice.exit_code = -1;
+	notice.labels = labels;
+	notice.n_labels = ARRAY_SIZE(labels);
+	notice.annotations = labels;
+	notice.n_annotations = 1;
+	notice.value = "104.5";
+	notice.threshold = ">100";
+	notice.level = "hard";
+	body_is(WEBHOOK_JSON, &notice,
+	        "{\"event\":\"bounced\",\"title\":\"box: web-1 bounced\","
+	        "\"message\":\"" WORDS "\","
+	        "\"monitor\":\"health/shop/web/1\",\"rule\":\"health\","
+	        "\"container\":\"web-1\",\"image\":\"nginx:1.25\","
+	        "\"runtime\":\"docker\",\"host\":\"box\","
+	        "\"reason\":\"container is unhealthy\",\"step\":\"restart\","
+	        "\"result\":\"ok\",\"detail\":\"\","
+	        "\"output\":\"\",\"exit_code\":null,"
+	        "\"age_seconds\":65,\"attempt\":2,\"max_attempts\":5,"
+	        "\"next_seconds\":30,\"held\":0,"
+	        "\"value\":\"104.5\",\"threshold\":\">100\",\"level\":"
+	        "\"hard\",\"labels\":{\"instance\":\"web-2\",\"path\":"
+	        "\"/a \\\"b\\\"\",\"a.b\":\"`\"},\"annotations\":{"
+	        "\"instance\":\"web-2\"},"
+	        "\"time\":\"2026-01-02T03:04:05.123Z\"}");
+	body_is(WEBHOOK_NTFY, &notice,
+	        WORDS "\nvalue 104.5, limit >100, hard; instance=web-2 "
+	              "path=/a \"b\" a.b=`");
+	body_is(WEBHOOK_MATTERMOST, &notice,
+	        "{\"text\":\"**box** " WORDS "\\n```\\nvalue 104.5, limit "
+	        ">100, hard; instance=web-2 path=/a \\\"b\\\" a.b='\\n```"
+	        "\"}");
+	body_is(WEBHOOK_ALERTMANAGER, &notice,
+	        "[{\"labels\":{\"alertname\":\"BouncerBounced\","
+	        "\"severity\":\"warning\",\"instance\":\"box\",\"monitor\":"
+	        "\"health/shop/web/1\",\"rule\":\"health\",\"container\":"
+	        "\"web-1\",\"runtime\":\"docker\",\"path\":\"/a "
+	        "\\\"b\\\"\"},\"annotations\":{\"summary\":\"box: web-1 "
+	        "bounced\",\"description\":\"" WORDS "\",\"image\":"
+	        "\"nginx:1.25\",\"step\":\"restart\",\"result\":\"ok\","
+	        "\"value\":\"104.5\",\"threshold\":\">100\",\"level\":"
+	        "\"hard\"},\"startsAt\":\"2026-01-02T03:04:05.123Z\","
+	        "\"endsAt\":\"2026-01-02T04:04:35.123Z\"}]");
+}
+
 #define LABELS(name, severity)                                             \
 	"{\"labels\":{\"alertname\":\"" name "\",\"severity\":\"" severity \
 	"\",\"instance\":\"box\",\"monitor\":\"health/shop/web/1\","       \
@@ -165,6 +220,7 @@ static void expect_sound(enum webhook_preset preset,
 static void test_hostile(void **state)
 {
 	static char huge[100000];
+	struct label huge_label = { { "a", 1 }, { huge, sizeof(huge) - 1 } };
 	struct notice long_one;
 
 	memset(huge, 0xff, sizeof(huge) - 1);
@@ -181,6 +237,10 @@ static void test_hostile(void **state)
 		                    .result = huge,
 		                    .detail = huge,
 		                    .output = huge,
+		                    .value = huge,
+		                    .threshold = huge,
+		                    .labels = &huge_label,
+		                    .n_labels = 1,
 		                    .exit_code = INT64_MAX };
 	for (int i = 0; i < N_WEBHOOK_PRESETS; i++) {
 		struct notice notice = kit_hostile;
@@ -275,14 +335,14 @@ static void test_url(void **state)
 	struct url url;
 
 	assert_int_equal(url_parse_target(slice_from("https://u:p@h/a?b=c"),
-	                                   &url, &target, NULL),
+	                                  &url, &target, NULL),
 	                 0);
 	assert_true(slice_is(url.host, "h") && slice_is(url.user, "u:p"));
 	assert_int_equal(url.port, 443);
 	assert_int_equal(url.scheme, URL_HTTPS);
 	assert_true(slice_is(target, "/a?b=c") && url.path.n == 0);
 	assert_int_equal(url_parse_target(slice_from("http://h:81"), &url,
-	                                   &target, NULL),
+	                                  &target, NULL),
 	                 0);
 	assert_true(slice_is(target, "/") && url.port == 81);
 	assert_int_equal(url_parse_target(slice_from(""), &url, &target, NULL),
@@ -337,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_reading),
 		cmocka_unit_test(test_alertmanager),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_headers),
