@@ -352,6 +352,7 @@ struct daemon {
 	struct list past_list;     /* the same */
 	uv_timer_t forget_timer;   /* the next member or past to be forgotten */
 	uint64_t forget_ms;        /* when; DEADLINE_NEVER */
+	uint64_t forgot_ms;        /* the last time; 0: never */
 	struct monitor **monitors; /* all, for the API: first those of pushes,
 	                              members as they come */
 	uint32_t n_monitors;
