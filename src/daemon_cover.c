@@ -14,9 +14,11 @@
 #include "base/mem.h"
 
 /* Of whom nothing is to be remembered: so long for it to come back. */
-#define FORGET_SOON_MS 60000
-#define PASTS_MAX      CONFIG_MAX_CONTAINERS
-#define NAME_SIZE      2048 /* of a rule and an identity; cut */
+#define FORGET_SOON_MS  60000
+#define FORGET_GRAIN_MS 1000 /* it is a walk over all: not more often */
+#define FORGET_SHARE    64   /* where there is no room: one in so many */
+#define PASTS_MAX       CONFIG_MAX_CONTAINERS
+#define NAME_SIZE       2048 /* of a rule and an identity; cut */
 
 static void on_forget(uv_timer_t *timer);
 
@@ -84,6 +86,8 @@ static void want_forget(struct daemon *daemon, uint64_t at_ms)
 {
 	uint64_t now_ms = uv_now(&daemon->loop);
 
+	if (daemon->forgot_ms)
+		at_ms = MAX(at_ms, daemon->forgot_ms + FORGET_GRAIN_MS);
 	if (at_ms >= daemon->forget_ms || daemon->stopping)
 		return;
 	daemon->forget_ms = at_ms;
@@ -169,6 +173,7 @@ static void on_forget(uv_timer_t *timer)
 	uint64_t now_ms = daemon_now(daemon);
 
 	daemon->forget_ms = DEADLINE_NEVER;
+	daemon->forgot_ms = now_ms;
 	if (daemon->stopping)
 		return;
 	for (uint32_t i = 0; i < daemon->n_covers; i++)
@@ -293,32 +298,37 @@ struct member *daemon_cover_find(const struct cover *cover,
 	return member && member->cover == cover ? member : NULL;
 }
 
-/* Makes room by forgetting one that is not there; false if all are. */
-static bool forget_one(struct cover *cover)
+/* Makes room by forgetting some that are not there; false if all are. Each
+ * time is a walk over all of them, which many that come must not each cost. */
+static bool forget_some(struct cover *cover)
 {
+	uint32_t n_left = MAX(cover->n_members / FORGET_SHARE, 1);
 	struct list gone = LIST_INIT(gone);
 
 	if (cover->n_gone == 0)
 		return false;
-	LIST_FOR_EACH (node, &cover->members) {
+	LIST_FOR_EACH_SAFE (node, &cover->members) {
 		struct member *member = container_of(node, struct member, node);
 
 		if (!member->gone_ms || member->watched->monitor.acting)
 			continue;
 		member_unlist(member);
 		list_append(&gone, &member->node);
-		daemon_monitors_prune(cover->daemon);
-		remove_members(cover->daemon, &gone);
-		return true;
+		if (--n_left == 0)
+			break;
 	}
-	return false;
+	if (list_empty(&gone))
+		return false;
+	daemon_monitors_prune(cover->daemon);
+	remove_members(cover->daemon, &gone);
+	return true;
 }
 
 static bool has_room(struct cover *cover)
 {
 	const struct bounds bounds = bounds_of(cover->config);
 
-	if (cover->n_members < bounds.max || forget_one(cover))
+	if (cover->n_members < bounds.max || forget_some(cover))
 		return true;
 	cover->rule.n_left_out++;
 	if (!cover->said_full)

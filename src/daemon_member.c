@@ -72,6 +72,8 @@ void daemon_member_note(struct member *member, const struct daemon_said *said,
 	else if (said->facts &&
 	         daemon_watched_note(member->watched, said->facts))
 		name_target(member);
+	else if (member->watched->monitor.target)
+		return; /* nothing that its target hangs on is new */
 	daemon_member_sync(member);
 }
 

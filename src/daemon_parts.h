@@ -352,6 +352,7 @@ struct daemon {
 	struct list past_list;     /* the same */
 	uv_timer_t forget_timer;   /* the next member or past to be forgotten */
 	uint64_t forget_ms;        /* when; DEADLINE_NEVER */
+	uint64_t forgot_ms;        /* the last time; 0: never */
 	struct monitor **monitors; /* all, for the API: first those of pushes,
 	                              members as they come */
 	uint32_t n_monitors;
@@ -736,8 +737,8 @@ void daemon_runtime_close_all(struct daemon *daemon);
 void daemon_act_init(struct daemon *daemon);
 /* Ends the steps for which there was no memory. */
 void daemon_act_starved(struct daemon *daemon);
-/* Cancels all that has not begun. */
-void daemon_act_cancel(struct daemon *daemon);
+/* Cancels all that has not begun; @ordered: also what a person ordered. */
+void daemon_act_cancel(struct daemon *daemon, bool ordered);
 
 /* --- daemon_dependents.c ------------------------------------------------- */
 

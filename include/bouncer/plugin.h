@@ -137,7 +137,7 @@ struct bouncer_context {
 	const char *value;     /* of a metric: "104.5" */
 	double number;         /* the same; NaN: there is none */
 	const char *threshold; /* ">100", of the level */
-	const char *level;     /* "soft", "hard" */
+	const char *level;     /* "soft", "hard"; empty: one threshold alone */
 	const char *status;    /* "firing", "resolved", of an alert */
 	const struct bouncer_label *labels; /* of the series or the alert */
 	size_t n_labels;

@@ -105,6 +105,31 @@ static void complete_with(struct bounce *bounce, enum step_result result,
 	complete(bounce, result);
 }
 
+/* True: it has ended, before it began to act. Asked at each stage: the lease may
+ * have run out, also while the whole machine slept. */
+static bool is_called_off(struct bounce *bounce)
+{
+	const struct bouncer *bouncer = bounce->bouncer;
+	struct promise *promise = bounce->promise;
+	const char *standby =
+		bouncer->standby && !bounce->ordered
+			? bouncer->standby(bouncer->standby_context)
+			: NULL;
+
+	if (!bounce->cancelled && !standby)
+		return false;
+	bounce->promise = NULL;
+	if (promise)
+		promise_withdraw(promise);
+	if (bounce->cancelled)
+		complete_with(bounce, STEP_CANCELLED,
+		              "cancelled before it began");
+	else
+		complete_with(bounce, STEP_CANCELLED,
+		              "not begun: we are on standby, %s", standby);
+	return true;
+}
+
 static enum step_result step_result_of(enum runtime_result result)
 {
 	static const enum step_result results[] = {
@@ -259,14 +284,8 @@ static void on_durable(void *context)
 {
 	struct bounce *bounce = context;
 
-	if (!bounce->cancelled) {
+	if (!is_called_off(bounce))
 		act(bounce);
-		return;
-	}
-	if (bounce->promise)
-		promise_withdraw(bounce->promise);
-	bounce->promise = NULL;
-	complete_with(bounce, STEP_CANCELLED, "cancelled before it began");
 }
 
 static void on_recorded(struct promise_wait *wait)
@@ -330,7 +349,9 @@ static void on_asked(struct runtime_call *call)
 	struct bounce *bounce = container_of(call, struct bounce, call);
 	char said[ERR_MESSAGE_SIZE];
 
-	if (bounce->cancelled || call->result == RUNTIME_CANCELLED) {
+	if (is_called_off(bounce))
+		return;
+	if (call->result == RUNTIME_CANCELLED) {
 		complete_with(bounce, STEP_CANCELLED,
 		              "cancelled before it began");
 	} else if (call->result != RUNTIME_OK) {
@@ -350,11 +371,8 @@ static void on_recorded_to_ask(struct promise_wait *wait)
 {
 	struct bounce *bounce = container_of(wait, struct bounce, wait);
 
-	if (bounce->cancelled) {
-		complete_with(bounce, STEP_CANCELLED,
-		              "cancelled before it began");
+	if (is_called_off(bounce))
 		return;
-	}
 	bounce->stage = BOUNCE_ASKING;
 	prepare_call(bounce);
 	if (step_begin_before(bounce, on_asked) < 0)
@@ -462,7 +480,9 @@ static void on_looked(struct runtime_call *call)
 {
 	struct bounce *bounce = container_of(call, struct bounce, call);
 
-	if (bounce->cancelled || call->result == RUNTIME_CANCELLED)
+	if (is_called_off(bounce))
+		return;
+	if (call->result == RUNTIME_CANCELLED)
 		complete_with(bounce, STEP_CANCELLED,
 		              "cancelled before it began");
 	else if (is_replaced(bounce))
@@ -512,6 +532,8 @@ static void begin(struct bounce *bounce)
 	bounce->stage = BOUNCE_LOOKING;
 	bounce->began_ms = uv_now(bouncer->loop);
 	prepare_call(bounce);
+	if (is_called_off(bounce))
+		return;
 	if (step_text_fill(bounce, &bounce->call.err) < 0)
 		complete_with(bounce, STEP_FAILED, "%s",
 		              bounce->call.err.message);

@@ -75,6 +75,7 @@ struct bounce {
 	uint64_t age_ms;
 	uint32_t attempt; /* from 1 */
 	bool dry_run;
+	bool ordered;        /* by an operator: also on standby */
 	bool stopped_before; /* an earlier step of this walk was to stop it */
 	const char *id; /* the container that is meant: one that only has the
 	                   same name is left alone; NULL: whoever has it */
@@ -163,6 +164,10 @@ struct bouncer {
 	                              they fail */
 	struct plugins *plugins;   /* do `plugin` steps; borrowed; NULL: they
 	                              fail */
+	/* NULL: we may act; else why not at this moment; asked last just before
+	 * a step acts. May be NULL. */
+	const char *(*standby)(void *context);
+	void *standby_context;
 	uint32_t max_parallel;
 
 	/* private below */

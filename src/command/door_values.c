@@ -112,7 +112,7 @@ const struct command command_metric_reader = {
 		"  LEADER_ELECTION_ENABLED, _LOCK_NAME, _LOCK_NAMESPACE\n"
 		"  LOG_LEVEL               debug, info, warn, error\n"
 		"  BOUNCER_ADDR            :8081, for probes and metrics; "
-	        "none\n"
+		"none\n"
 		"\n"
 		"  --compat                its state machine, faults "
 		"included\n",

@@ -525,47 +525,6 @@ int alert_table_apply(struct alert_table *table,
 	return r < 0 ? r : note_group(&applying);
 }
 
-/* --- what is not repeated ------------------------------------------------------- */
-
-/* The youngest word on it. */
-static uint64_t heard_of(const struct alert_item *alert)
-{
-	uint64_t heard_ms = 0;
-
-	LIST_FOR_EACH (node, &alert->members)
-		heard_ms = MAX(heard_ms,
-		               container_of(node, struct membership, of_alert)
-		                       ->group->heard_ms);
-	return heard_ms;
-}
-
-uint32_t alert_table_expire(struct alert_table *table, uint64_t before_ms)
-{
-	uint32_t n = 0;
-
-	LIST_FOR_EACH_SAFE (node, &table->alert_list) {
-		struct alert_item *alert =
-			container_of(node, struct alert_item, node);
-
-		if (heard_of(alert) >= before_ms)
-			continue;
-		resolve(table, alert, NULL);
-		n++;
-	}
-	return n;
-}
-
-uint64_t alert_table_oldest(const struct alert_table *table)
-{
-	uint64_t oldest_ms = UINT64_MAX;
-
-	LIST_FOR_EACH (node, &table->group_list)
-		oldest_ms = MIN(
-			oldest_ms,
-			container_of(node, struct alert_item, node)->heard_ms);
-	return oldest_ms;
-}
-
 /* --- as documents ---------------------------------------------------------------- */
 
 void alert_table_rewind(struct alert_table *table)
@@ -585,12 +544,12 @@ static void write_text(struct json_writer *json, const char *key,
 }
 
 static void write_alert(struct json_writer *json,
-                        const struct alert_item *alert)
+                        const struct alert_item *alert, const char *status)
 {
 	char time[TIMESTAMP_TEXT_MAX];
 
 	json_write_object(json);
-	write_text(json, "status", slice_from("firing"));
+	write_text(json, "status", slice_from(status));
 	labels_write_json(json, "labels", alert->facts.labels,
 	                  alert->facts.n_labels);
 	labels_write_json(json, "annotations", alert->facts.annotations,
@@ -615,7 +574,7 @@ static void write_document(struct buf *out, const struct alert_item *group,
 	write_text(&json, "receiver", group->receiver);
 	json_write_key(&json, "alerts");
 	json_write_array(&json);
-	write_alert(&json, alert);
+	write_alert(&json, alert, "firing");
 	json_write_array_end(&json);
 	labels_write_json(&json, "commonLabels", group->facts.labels,
 	                  group->facts.n_labels);
@@ -646,6 +605,72 @@ bool alert_table_write_next(struct alert_table *table, struct buf *out)
 	                                       struct alert_item, node);
 	return true;
 }
+
+/* --- what is not repeated ------------------------------------------------------- */
+
+/* The youngest word on it. */
+static uint64_t heard_of(const struct alert_item *alert)
+{
+	uint64_t heard_ms = 0;
+
+	LIST_FOR_EACH (node, &alert->members)
+		heard_ms = MAX(heard_ms,
+		               container_of(node, struct membership, of_alert)
+		                       ->group->heard_ms);
+	return heard_ms;
+}
+
+/* Of no group: who is resolved needs none. */
+static void begin_record(struct json_writer *json, struct buf *record)
+{
+	json_write_init(json, record);
+	json_write_object(json);
+	json_write_key(json, "alerts");
+	json_write_array(json);
+}
+
+static void end_record(struct json_writer *json)
+{
+	json_write_array_end(json);
+	json_write_object_end(json);
+}
+
+uint32_t alert_table_expire(struct alert_table *table, uint64_t before_ms,
+                            uint32_t max, struct buf *record)
+{
+	struct json_writer json;
+	uint32_t n = 0;
+
+	LIST_FOR_EACH_SAFE (node, &table->alert_list) {
+		struct alert_item *alert =
+			container_of(node, struct alert_item, node);
+
+		if (n == max || heard_of(alert) >= before_ms)
+			continue;
+		if (record && n == 0)
+			begin_record(&json, record);
+		if (record)
+			write_alert(&json, alert, "resolved");
+		resolve(table, alert, NULL);
+		n++;
+	}
+	if (record && n > 0)
+		end_record(&json);
+	return n;
+}
+
+uint64_t alert_table_oldest(const struct alert_table *table)
+{
+	uint64_t oldest_ms = UINT64_MAX;
+
+	LIST_FOR_EACH (node, &table->group_list)
+		oldest_ms = MIN(
+			oldest_ms,
+			container_of(node, struct alert_item, node)->heard_ms);
+	return oldest_ms;
+}
+
+/* --- as messages -------------------------------------------------------------------- */
 
 static struct am_labels labels_of(const struct label *labels, size_t n)
 {

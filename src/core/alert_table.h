@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/list.h"
 #include "base/macros.h"
 #include "base/map.h"
@@ -96,9 +97,17 @@ int alert_table_apply(struct alert_table *table,
                       const struct am_message *message, uint64_t now_ms,
                       struct alert_news *news) MUST_CHECK;
 
-/* Resolves the alerts whose groups were all told of before @before_ms; how
- * many. */
-uint32_t alert_table_expire(struct alert_table *table, uint64_t before_ms);
+/*
+ * alert_table_expire() - resolve alerts of which no group was told of lately
+ * @before_ms: all were told of before that
+ * @max: not more of them at once
+ * @record: NULL, or where a document is appended that says so, as a webhook
+ *          might have brought it; nothing if there are none
+ *
+ * How many there were.
+ */
+uint32_t alert_table_expire(struct alert_table *table, uint64_t before_ms,
+                            uint32_t max, struct buf *record);
 /* When the group that was not told of for longest was; UINT64_MAX: none. */
 uint64_t alert_table_oldest(const struct alert_table *table);
 

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define PIECE          (256 * 1024) /* bytes written at once */
-#define BLOCK          (32 * 1024)  /* bytes of one write() */
+#define BLOCK          (4 * 1024)   /* bytes of one write() */
 #define NAME_MAX_BYTES 100
 #define TRIES          100 /* names, when there are several in one second */
 #define DIR_MODE       0750

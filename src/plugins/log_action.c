@@ -26,8 +26,10 @@ static int start(struct bouncer_action *action)
 	char line[LINE_SIZE];
 	int n = snprintf(line, sizeof(line),
 	                 "threshold action executed: value=%s threshold=%s "
-	                 "level=%s for_ms=%llu reason=%s",
-	                 context->value, context->threshold, context->level,
+	                 "%s%s%sfor_ms=%llu reason=%s",
+	                 context->value, context->threshold,
+	                 context->level[0] ? "level=" : "", context->level,
+	                 context->level[0] ? " " : "",
 	                 (unsigned long long)context->age_ms, context->reason);
 
 	if (n > 0)

@@ -6,6 +6,9 @@
 #include "core/matcher.h"
 #include "proto/alertmanager.h"
 
+#define EXPIRY_SHARE 16 /* it may be later by this part: a walk over all */
+#define RECORD_MAX   ((size_t)64 << 20) /* bytes of those that expired */
+
 struct subscription {
 	struct matchers *labels;
 	struct matchers *annotations;
@@ -45,10 +48,16 @@ struct alerts {
 	struct am_reader *reader;
 	struct alerts_file *file;     /* NULL: in memory only */
 	struct alerts_source *source; /* that is told; NULL */
-	bool refused;                 /* an item was, by the listener */
+	bool refused;                 /* an item was, by the listener, … */
+	bool starved;      /* … or has no mark, for want of memory */
+	bool any_left;     /* in this reading */
+	bool telling;      /* between begin and end */
+	uint64_t begun_ms; /* when the last reading did; 0: none */
 	bool said_full;
-	uv_timer_t turn;   /* something is to be told */
-	uv_timer_t expiry; /* the next alert that nobody repeats */
+	uv_timer_t turn;             /* something is to be told */
+	uv_timer_t expiry;           /* the next alert that nobody repeats */
+	struct alerts_write expired; /* those that were, … */
+	bool writing_expired;        /* … as long as it is being written */
 	uint32_t n_queued;
 	struct alerts_stats stats;
 
@@ -114,9 +123,10 @@ static struct mark *add_mark(struct alert_item *item, uint32_t subscription)
 }
 
 /* There is no room for it now. */
-static void refuse(struct alerts *alerts)
+static void refuse(struct alerts *alerts, const struct mark *mark)
 {
 	alerts->refused = true;
+	alerts->starved |= !mark;
 	alerts->stats.n_refused++;
 }
 
@@ -139,7 +149,7 @@ static void tell_one(struct alerts_source *source, struct alert_item *item,
 		listener->observe(listener->context, &source->base, mark->mark,
 		                  &observation, item);
 	else
-		refuse(source->alerts);
+		refuse(source->alerts, mark);
 }
 
 static void tell_firing(struct alerts_source *source, struct alert_item *item)
@@ -173,66 +183,128 @@ static void item_free(struct alert_item *item)
 	alert_item_free(item);
 }
 
+static bool is_refused(const struct alert_item *item)
+{
+	const struct marks *marks = item->user;
+
+	for (size_t i = 0; marks && i < marks->n; i++) {
+		if (!marks->marks[i].mark)
+			return true;
+	}
+	return false;
+}
+
+static void touch_refused(struct alerts *alerts, struct list *items)
+{
+	LIST_FOR_EACH (node, items) {
+		struct alert_item *item =
+			container_of(node, struct alert_item, node);
+
+		if (is_refused(item))
+			alert_table_touch(&alerts->table, item);
+	}
+}
+
 /* Some have left: there may be room for those that were not wanted. */
 static void ask_again(struct alerts *alerts)
 {
 	if (!alerts->refused)
 		return;
 	alerts->refused = false;
-	alert_table_touch_all(&alerts->table);
+	if (alerts->starved) {
+		alerts->starved = false;
+		alert_table_touch_all(&alerts->table);
+		return;
+	}
+	touch_refused(alerts, &alerts->table.alert_list);
+	touch_refused(alerts, &alerts->table.group_list);
+}
+
+static void tell(struct alerts_source *source, struct alert_item *item)
+{
+	if (item->firing) {
+		tell_firing(source, item);
+	} else {
+		tell_resolved(source, item);
+		item_free(item);
+		source->alerts->any_left = true;
+	}
 }
 
 static void tell_some(struct alerts_source *source)
 {
-	struct alerts *alerts = source->alerts;
+	struct alert_table *table = &source->alerts->table;
+	uint64_t until_ns = uv_hrtime() + ALERTS_SLICE_US * 1000ull;
 	struct alert_item *item;
-	bool any_left = false;
 
-	for (size_t i = 0; i < ALERTS_SLICE && !source->closing; i++) {
-		item = alert_table_take(&alerts->table);
-		if (!item)
-			break;
-		if (item->firing) {
-			tell_firing(source, item);
-		} else {
-			tell_resolved(source, item);
-			item_free(item);
-			any_left = true;
-		}
-	}
-	if (any_left)
-		ask_again(alerts);
+	do {
+		item = alert_table_take(table);
+		if (item)
+			tell(source, item);
+	} while (item && !source->closing && uv_hrtime() < until_ns);
 }
 
 static void on_turn(uv_timer_t *timer);
 
+/* Within a reading at once. */
 static void arm_turn(struct alerts *alerts)
 {
+	uint64_t now_ms = uv_now(alerts->loop);
+	uint64_t next_ms = alerts->begun_ms + ALERTS_READING_MS;
+	bool waits = !alerts->telling && alerts->begun_ms && next_ms > now_ms;
+
 	if (alerts->source && !alerts->closed &&
 	    !uv_is_active((uv_handle_t *)&alerts->turn))
-		(void)uv_timer_start(&alerts->turn, on_turn, 0, 0);
+		(void)uv_timer_start(&alerts->turn, on_turn,
+		                     waits ? next_ms - now_ms : 0, 0);
+}
+
+static void begin_reading(struct alerts_source *source)
+{
+	static const struct reading whole = { .detail = "" };
+	const struct alerts_listener *listener = &source->listener;
+	struct alerts *alerts = source->alerts;
+
+	alerts->telling = true;
+	alerts->any_left = false;
+	alerts->begun_ms = uv_now(alerts->loop);
+	listener->begin(listener->context, &source->base,
+	                source->listed ? NULL : &whole);
+}
+
+static void end_reading(struct alerts_source *source)
+{
+	const struct alerts_listener *listener = &source->listener;
+	struct alerts *alerts = source->alerts;
+
+	if (!source->listed && !alert_table_has_changes(&alerts->table)) {
+		source->listed = true;
+		listener->listed(listener->context, &source->base);
+	}
+	if (source->closing)
+		return;
+	alerts->telling = false;
+	listener->end(listener->context, &source->base);
+	if (!source->closing && alerts->any_left)
+		ask_again(alerts);
 }
 
 static void on_turn(uv_timer_t *timer)
 {
-	static const struct reading whole = { .detail = "" };
 	struct alerts *alerts = container_of(timer, struct alerts, turn);
 	struct alerts_source *source = alerts->source;
-	const struct alerts_listener *listener;
 
 	if (!source)
 		return;
-	listener = &source->listener;
-	listener->begin(listener->context, &source->base,
-	                source->listed ? NULL : &whole);
-	tell_some(source);
-	if (!source->closing && !source->listed &&
-	    !alert_table_has_changes(&alerts->table)) {
-		source->listed = true;
-		listener->listed(listener->context, &source->base);
-	}
+	if (!alerts->telling)
+		begin_reading(source);
 	if (!source->closing)
-		listener->end(listener->context, &source->base);
+		tell_some(source);
+	/* it ends also where news come faster than they are told */
+	if (!source->closing &&
+	    (!alert_table_has_changes(&alerts->table) ||
+	     uv_now(alerts->loop) >= alerts->begun_ms + ALERTS_READING_MS))
+		end_reading(source);
 	if (alert_table_has_changes(&alerts->table))
 		arm_turn(alerts);
 }
@@ -241,18 +313,70 @@ static void on_turn(uv_timer_t *timer)
 
 static void on_expiry(uv_timer_t *timer);
 
-static void arm_expiry(struct alerts *alerts)
+/* When the first is due; who is told of again only makes that later. */
+static void arm_expiry(struct alerts *alerts, uint64_t rest_ms)
 {
-	uint64_t oldest_ms = alert_table_oldest(&alerts->table);
 	uint64_t after_ms = alerts->limits.resolve_after_ms;
 	uint64_t now_ms = uv_now(alerts->loop);
+	uint64_t oldest_ms;
 	uint64_t due_ms;
 
-	if (after_ms == 0 || oldest_ms == UINT64_MAX || alerts->closed)
+	if (after_ms == 0 || alerts->closed || alerts->writing_expired ||
+	    uv_is_active((uv_handle_t *)&alerts->expiry))
 		return;
-	due_ms = oldest_ms + after_ms + 1;
-	(void)uv_timer_start(&alerts->expiry, on_expiry,
-	                     due_ms > now_ms ? due_ms - now_ms : 1, 0);
+	oldest_ms = alert_table_oldest(&alerts->table);
+	if (oldest_ms == UINT64_MAX)
+		return;
+	due_ms = MAX(oldest_ms + after_ms + 1, now_ms + rest_ms);
+	(void)uv_timer_start(&alerts->expiry, on_expiry, due_ms - now_ms, 0);
+}
+
+static void on_expired_kept(struct alerts_write *write)
+{
+	struct alerts *alerts = container_of(write, struct alerts, expired);
+
+	alerts->writing_expired = false;
+	if (write->err.code < 0 && !alerts->closed)
+		alerts_file_renew(alerts->file);
+	arm_expiry(alerts, 1);
+}
+
+static void keep_expired(struct alerts *alerts, const struct buf *record)
+{
+	int r = record->failed;
+
+	if (r == 0)
+		r = alerts_file_write(alerts->file, buf_slice(record),
+		                      &alerts->expired, on_expired_kept);
+	if (r == 0)
+		alerts->writing_expired = true;
+	else
+		alerts_file_doubt(alerts->file);
+}
+
+static void expire(struct alerts *alerts, uint64_t before_ms)
+{
+	struct buf record;
+	uint32_t n;
+
+	buf_init(&record, RECORD_MAX);
+	n = alert_table_expire(&alerts->table, before_ms, ALERTS_EXPIRE,
+	                       alerts->file ? &record : NULL);
+	if (n) {
+		log_warn(alerts->log,
+		         "alerts that are not repeated are taken for resolved; "
+		         "see resolve_after",
+		         LOG_INT("alerts", n));
+		alerts->stats.n_expired += n;
+		arm_turn(alerts);
+	}
+	if (n && alerts->file)
+		keep_expired(alerts, &record);
+	buf_fini(&record);
+	arm_expiry(alerts,
+	           n == ALERTS_EXPIRE
+	                   ? 1
+	                   : alerts->limits.resolve_after_ms / EXPIRY_SHARE);
 }
 
 static void on_expiry(uv_timer_t *timer)
@@ -260,21 +384,11 @@ static void on_expiry(uv_timer_t *timer)
 	struct alerts *alerts = container_of(timer, struct alerts, expiry);
 	uint64_t after_ms = alerts->limits.resolve_after_ms;
 	uint64_t now_ms = uv_now(alerts->loop);
-	uint32_t n = 0;
 
-	if (after_ms && now_ms > after_ms)
-		n = alert_table_expire(&alerts->table, now_ms - after_ms);
-	if (n) {
-		log_warn(alerts->log,
-		         "alerts that are not repeated are taken for resolved; "
-		         "see resolve_after",
-		         LOG_INT("alerts", n));
-		alerts->stats.n_expired += n;
-		if (alerts->file)
-			alerts_file_renew(alerts->file);
-		arm_turn(alerts);
-	}
-	arm_expiry(alerts);
+	if (now_ms > after_ms)
+		expire(alerts, now_ms - after_ms);
+	else
+		arm_expiry(alerts, 1);
 }
 
 /* --- what comes in -------------------------------------------------------------------- */
@@ -361,7 +475,7 @@ int alerts_take(struct alerts *alerts, struct slice body,
 	note_news(alerts, &news);
 	if (alert_table_has_changes(&alerts->table))
 		arm_turn(alerts);
-	arm_expiry(alerts);
+	arm_expiry(alerts, 0);
 	if (r < 0) {
 		if (alerts->file)
 			alerts_file_doubt(alerts->file);
@@ -461,6 +575,9 @@ void alerts_source_start(struct alerts_source *source)
 	forget_marks(&alerts->table.alert_list);
 	forget_marks(&alerts->table.group_list);
 	alerts->refused = false;
+	alerts->starved = false;
+	alerts->telling = false;
+	alerts->begun_ms = 0;
 	alerts->source = source;
 	alert_table_touch_all(&alerts->table);
 	arm_turn(alerts);
@@ -584,7 +701,7 @@ void alerts_configure(struct alerts *alerts, const struct alerts_limits *limits)
 	alerts->limits = *limits;
 	alerts->table.max_alerts = limits->max_alerts;
 	(void)uv_timer_stop(&alerts->expiry);
-	arm_expiry(alerts);
+	arm_expiry(alerts, 0);
 }
 
 static void closed_one(struct alerts *alerts)

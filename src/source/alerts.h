@@ -8,8 +8,13 @@
  * configuration and is made anew with each.
  *
  *     POST ──▶ read whole ──▶ alert_table ──news──▶ alerts_file ──▶ 200
- *                                  │ once per turn
+ *                                  │ a slice per turn
  *                                  └──▶ begin, appear / observe / leave, end
+ *
+ * Listeners are told in slices of time, so that what they do delays no answer;
+ * a begin and its end may be turns apart, with words of other sources between
+ * them. What ends a reading costs what is bad, however little was told in it:
+ * news that follow one another closely share one.
  *
  * What is promised. A message is acknowledged when its news are written to a
  * file of the state directory, or when all of it was known and is there. They
@@ -23,8 +28,9 @@
  * An alert stays until somebody says that it is resolved; one whose sender
  * lost it (its rule was deleted while nobody looked) would stay for ever.
  * Where resolve_after_ms is given, an alert is taken for resolved when none of
- * its groups was told of for so long; that must be longer than repeat_interval
- * of Alertmanager. After our own start all count as just told of.
+ * its groups was told of for so long, or a little longer; that must be longer
+ * than repeat_interval of Alertmanager. It is written down as if Alertmanager
+ * had said so. After our own start all that fires counts as just told of.
  *
  * An object of the outside that a rule is told about is an *item*: one alert,
  * or one group of them. The listener's own mark stands for it.
@@ -45,7 +51,9 @@
 #define ALERTS_MAX_BODY   (4u << 20) /* bytes; alerts.max_body */
 #define ALERTS_MAX_ACTIVE 10000      /* alerts.max_alerts */
 #define ALERTS_MAX_QUEUE  1000       /* messages that are being written */
-#define ALERTS_SLICE      256        /* items told of in one turn */
+#define ALERTS_SLICE_US   2000       /* items are told of so long in a turn */
+#define ALERTS_READING_MS 20         /* from one begin to the next, at least */
+#define ALERTS_EXPIRE     256        /* alerts taken for resolved in a turn */
 #define ALERTS_RETRY_S    5          /* when to come again if there are more */
 
 struct alerts;
@@ -124,7 +132,7 @@ struct alerts_stats {
 	uint64_t n_dropped;   /* of them: beyond max_alerts */
 	uint64_t n_expired;   /* after resolve_after */
 	uint64_t n_unmatched; /* items that nobody asks for */
-	uint64_t n_refused;   /* items that the listener did not want */
+	uint64_t n_refused;   /* times that the listener did not want one */
 	uint64_t n_failures;  /* of writing */
 };
 struct alerts_stats alerts_stats(const struct alerts *alerts);

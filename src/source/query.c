@@ -173,6 +173,7 @@ static int make_request(struct query *query, const char *text)
 	(void)buf_puts(&query->request, PATH "?" FIELD);
 	text_escape_url(&query->request, slice_from(text));
 	query->said_query = make_said(text);
+	query->said.query = query->said_query;
 	if (query->request.failed || !query->said_query)
 		return query->request.failed ? query->request.failed : -ENOMEM;
 	query->reading.target = buf_slice(&query->request);
@@ -217,7 +218,6 @@ int query_new(const struct query_options *options,
 		return err_set_code(err, -ENOMEM, "query");
 	query->listener = *listener;
 	query->said.log = options->log;
-	query->said.query = query->said_query;
 	query->reading = (struct query_reading){
 		.client = options->client,
 		.n_servers = options->n_urls,

@@ -16,9 +16,13 @@
  *     resolve=0          group in turn; 1: and then that they are resolved
  *     seconds=5          stop then,
  *     count=0            or after so many requests, if not 0
+ *     rate=0             if not 0, so many requests a second, see below
  *
- * Requests are made before the clock runs. One thread, no queue of its own:
- * a connection sends its next request when it has the answer to the last.
+ * Requests are made before the clock runs. One thread. Closed loop: a
+ * connection sends its next request when it has the answer to the last, which
+ * says how much is taken, but nothing of how long it takes at a given load.
+ * With `rate` each request has its moment and goes out on a connection that is
+ * free; where none is it waits, and its time is counted from its moment on.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,6 +34,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/buf.h"
@@ -52,6 +57,7 @@ struct options {
 	uint64_t resolve;
 	uint64_t seconds;
 	uint64_t count;
+	uint64_t rate;
 	const char *method;
 	const char *path;
 };
@@ -70,6 +76,10 @@ struct load {
 	struct buf *requests;
 	size_t n_requests;
 	struct connection *connections;
+	struct connection **idle; /* with a rate: those that are free */
+	size_t n_idle;
+	int timer; /* the moment of the next request */
+	uint64_t start_us;
 	uint64_t n_sent;
 	uint64_t n_answered;
 	uint64_t n_bad; /* other than 200 and 202 */
@@ -271,10 +281,20 @@ static const struct http_parser_callbacks callbacks = {
 
 /* --- connections ------------------------------------------------------------ */
 
+/* With a rate: the moment of the next request. */
+static uint64_t due_us(const struct load *load)
+{
+	return load->start_us + load->n_sent * 1000000 / load->options.rate;
+}
+
+/* What has its moment within the time is sent, however late. */
 static bool wants_more(const struct load *load)
 {
-	return load->options.count ? load->n_sent < load->options.count
-	                           : now_us() < load->end_us;
+	const struct options *options = &load->options;
+
+	if (options->count)
+		return load->n_sent < options->count;
+	return (options->rate ? due_us(load) : now_us()) < load->end_us;
 }
 
 /* What the socket does not take goes out when it can; requests are small, so
@@ -293,7 +313,7 @@ static void connection_send(struct connection *connection)
 	}
 }
 
-static void connection_ask(struct connection *connection)
+static void connection_ask(struct connection *connection, uint64_t began_us)
 {
 	struct load *load = connection->load;
 	size_t i = load->n_sent++ % load->n_requests;
@@ -301,9 +321,48 @@ static void connection_ask(struct connection *connection)
 	connection->whole = false;
 	http_parser_reset(connection->parser, false, UINT64_MAX);
 	connection->left = buf_slice(&load->requests[i]);
-	connection->began_us = now_us();
+	connection->began_us = began_us;
 	connection_send(connection);
 }
+
+/* --- a fixed rate ------------------------------------------------------------ */
+
+static void arm(struct load *load)
+{
+	uint64_t us = due_us(load);
+	struct itimerspec at = {
+		.it_value = { .tv_sec = (time_t)(us / 1000000),
+		              .tv_nsec = (long)(us % 1000000 * 1000) },
+	};
+
+	if (timerfd_settime(load->timer, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+		die("timer");
+}
+
+/* All whose moment has come. */
+static void ask_due(struct load *load)
+{
+	while (load->n_idle > 0 && wants_more(load) &&
+	       due_us(load) <= now_us()) {
+		struct connection *connection = load->idle[--load->n_idle];
+
+		connection_ask(connection, due_us(load));
+	}
+	if (load->n_idle > 0 && wants_more(load))
+		arm(load);
+}
+
+static void open_timer(struct load *load, int poll)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	load->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	if (load->timer < 0 ||
+	    epoll_ctl(poll, EPOLL_CTL_ADD, load->timer, &event) < 0)
+		die("timer");
+}
+
+/* --- answers, again ------------------------------------------------------------ */
 
 static void connection_answered(struct connection *connection)
 {
@@ -313,8 +372,10 @@ static void connection_answered(struct connection *connection)
 	load->n_answered++;
 	load->latencies[slot_of(us)]++;
 	load->longest_us = MAX(load->longest_us, us);
-	if (wants_more(load))
-		connection_ask(connection);
+	if (load->options.rate)
+		load->idle[load->n_idle++] = connection;
+	else if (wants_more(load))
+		connection_ask(connection, now_us());
 }
 
 static void connection_receive(struct connection *connection)
@@ -368,34 +429,67 @@ static void connection_open(struct load *load, struct connection *connection,
 
 /* --- the run ---------------------------------------------------------------- */
 
-static void run(struct load *load)
+static void begin(struct load *load)
 {
 	size_t n = load->options.connections;
-	struct epoll_event events[256];
-	int poll = epoll_create1(EPOLL_CLOEXEC);
 
-	load->connections = calloc(n, sizeof(*load->connections));
-	if (poll < 0 || !load->connections)
-		die("connections");
-	for (size_t i = 0; i < n; i++)
-		connection_open(load, &load->connections[i], poll);
-	load->end_us = now_us() + load->options.seconds * 1000000;
-	for (size_t i = 0; i < n && wants_more(load); i++)
-		connection_ask(&load->connections[i]);
-	while (load->n_answered < load->n_sent) {
+	load->start_us = now_us();
+	load->end_us = load->start_us + load->options.seconds * 1000000;
+	for (size_t i = 0; i < n && load->options.rate; i++)
+		load->idle[load->n_idle++] = &load->connections[i];
+	for (size_t i = 0; i < n && !load->options.rate && wants_more(load);
+	     i++)
+		connection_ask(&load->connections[i], now_us());
+	if (load->options.rate)
+		ask_due(load);
+}
+
+static bool is_over(const struct load *load)
+{
+	return load->n_answered == load->n_sent &&
+	       (!load->options.rate || !wants_more(load));
+}
+
+static void run_loop(struct load *load, int poll)
+{
+	struct epoll_event events[256];
+
+	while (!is_over(load)) {
 		int n_events = epoll_wait(poll, events, 256, STALLED_MS);
 
 		if (n_events == 0)
 			break; /* the server hangs: what there is, is it */
-		for (int i = 0; i < n_events; i++)
-			connection_receive(events[i].data.ptr);
+		for (int i = 0; i < n_events; i++) {
+			if (events[i].data.ptr)
+				connection_receive(events[i].data.ptr);
+		}
+		if (load->options.rate)
+			ask_due(load);
 	}
+}
+
+static void run(struct load *load)
+{
+	size_t n = load->options.connections;
+	int poll = epoll_create1(EPOLL_CLOEXEC);
+
+	load->connections = calloc(n, sizeof(*load->connections));
+	load->idle = calloc(n, sizeof(struct connection *));
+	if (poll < 0 || !load->connections || !load->idle)
+		die("connections");
+	open_timer(load, poll);
+	for (size_t i = 0; i < n; i++)
+		connection_open(load, &load->connections[i], poll);
+	begin(load);
+	run_loop(load, poll);
 	for (size_t i = 0; i < n; i++) {
 		http_parser_free(load->connections[i].parser);
 		(void)close(load->connections[i].fd);
 	}
+	(void)close(load->timer);
 	(void)close(poll);
 	free(load->connections);
+	free(load->idle);
 }
 
 static void read_option(struct options *options, const char *argument)
@@ -412,6 +506,7 @@ static void read_option(struct options *options, const char *argument)
 		{ "resolve=", &options->resolve },
 		{ "seconds=", &options->seconds },
 		{ "count=", &options->count },
+		{ "rate=", &options->rate },
 	};
 	struct slice text = slice_from(argument);
 

@@ -32,7 +32,8 @@ def lines(path):
 def configuration(done, who, gateway, **leader):
     text = json.loads(settings(
         monitor("job", type="host", restart_type="command",
-                restart_command=["/bin/sh", "-c", f"echo {who} >>{done}"],
+                restart_command=["/bin/sh", "-c", f"echo $BOUNCER_EPOCH >>{done}.epochs;"
+                                 f"echo {who} >>{done}"],
                 cooldown="1h", max_age="500ms"),
         push_gw=gateway.url))
     text["leader"] = {**QUICK, "identity": who, **leader}
@@ -81,6 +82,10 @@ def test_one_of_two_acts(kubernetes, instance, done):
     assert kubernetes.lease["metadata"]["labels"] == {"kept": "yes"}
     wait_until(lambda: any(entry["reason"] == "we lead"
                            for entry in second.journal()), 20, "an entry")
+    # what it acts on can tell it from the first
+    assert leader_of(second)["epoch"] == 2
+    with open(done + ".epochs", encoding="ascii") as epochs:
+        assert epochs.read().split() == ["1", "2"]
 
 
 def test_the_leader_is_killed(kubernetes, instance, done):
@@ -157,3 +162,20 @@ def test_without_a_cluster(pushgateway, done, bouncer):
                "it is held")
     assert lines(done) == ["one"]
     assert "nothing is bounced" in required.log_tail()
+
+
+def test_a_change_takes_a_restart(kubernetes, pushgateway, instance, done):
+    running = instance("one")
+    wait_until(lambda: leads(running), 20, "it leads")
+    same = configuration(done, "one", pushgateway)
+    running.reload(same)
+    wait_until(lambda: running.metric("bouncer_config_reloads_total",
+                                      result="ok") == 1, 20, "a reload")
+    assert "leader changes" not in running.log_tail()
+    running.reload(configuration(done, "one", pushgateway,
+                                 kubernetes_lease="other"))
+    running.wait_log("leader changes with the next restart")
+    wait_until(lambda: running.metric("bouncer_config_reloads_total",
+                                      result="ok") == 2, 20, "another")
+    assert leads(running)
+    assert kubernetes.holder.startswith("one_")

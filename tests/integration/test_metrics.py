@@ -101,12 +101,12 @@ def test_a_value_that_stays_above(bouncer, watched, notes):
     running = start(bouncer, watched, metric(
         "load", query="load", for_="1s",
         steps=[notes.step("{{ labels.disk }}", "{{ value }}",
-                          "{{ threshold }}", "{{ level }}")]))
+                          "{{ threshold }}")]))
     running.wait_state("load", "good")
     show(watched, "load", 104.5, disk="b")
     running.wait_state("load", "breached", "waiting", "bouncing", "verifying",
                        "cooling")
-    notes.wait("b 104.5 >100 soft")
+    notes.wait("b 104.5 >100")
     assert running.monitors()["load"]["labels"]["disk"] == "b"
     show(watched, "load", 99, disk="b")
     running.wait_state("load", "good")
@@ -393,7 +393,7 @@ def test_what_is_told_to_people(bouncer, watched, notes, receiver):
     running.wait_state("load", "good")
     receiver.wait_told(2)
     assert [told.json() for told in receiver.told()] == [
-        "bounced a 110 >100 soft", "recovered a 10 >100 "]
+        "bounced a 110 >100 ", "recovered a 10 >100 "]
 
 
 # --- an exporter, without any server --------------------------------------------

@@ -239,12 +239,46 @@ static void test_expiry(void **state)
 	assert_int_equal(alert_table_oldest(&world->table), UINT64_MAX);
 	PLAY(rows);
 	assert_int_equal(alert_table_oldest(&world->table), 2000);
-	assert_int_equal(alert_table_expire(&world->table, 2000), 0);
-	assert_int_equal(alert_table_expire(&world->table, 2500), 1);
+	assert_int_equal(alert_table_expire(&world->table, 2000, 9, NULL), 0);
+	assert_int_equal(alert_table_expire(&world->table, 2500, 9, NULL), 1);
 	assert_string_equal(changes(world), "-b");
-	assert_int_equal(alert_table_expire(&world->table, 3500), 1);
+	assert_int_equal(alert_table_expire(&world->table, 3500, 9, NULL), 1);
 	assert_string_equal(changes(world), "-[g] -[h] -a");
 	assert_int_equal(alert_table_oldest(&world->table), UINT64_MAX);
+}
+
+/* Some at a time; what is written down does the same to another table. */
+static void test_expiry_record(void **state)
+{
+	static const struct row rows[] = {
+		{ "g", "+a1 +b1 +c1", "+[g] +a +b +c", true },
+	};
+	struct world *world = *state;
+	struct am_message message;
+	struct buf record;
+
+	buf_init(&record, 65536);
+	PLAY(rows);
+	assert_int_equal(alert_table_expire(&world->table, 0, 9, &record), 0);
+	assert_int_equal(record.n, 0);
+	assert_int_equal(alert_table_expire(&world->table, 9999, 2, &record),
+	                 2);
+	assert_string_equal(changes(world), "-a -b");
+
+	alert_table_fini(&world->table);
+	alert_table_init(&world->table, 1, MAX_ALERTS);
+	assert_int_equal(try_message(world, "g", "+a1 +b1 +c1"), 0);
+	(void)changes(world);
+	assert_int_equal(
+		am_read(world->reader, buf_slice(&record), &message, NULL), 0);
+	assert_int_equal(alert_table_apply(&world->table, &message,
+	                                   world->now_ms, &world->news),
+	                 0);
+	assert_true(world->news.any);
+	assert_string_equal(changes(world), "-a -b");
+	assert_int_equal(world->table.n_alerts, 1);
+	assert_int_equal(world->table.n_groups, 1);
+	buf_fini(&record);
 }
 
 static void test_touch(void **state)
@@ -355,19 +389,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(test_life),
-		TEST(test_cut_list),
-		TEST(test_starts),
-		TEST(test_group_stays),
-		TEST(test_two_groups),
-		TEST(test_annotations),
-		TEST(test_no_room),
-		TEST(test_expiry),
-		TEST(test_touch),
-		TEST(test_identity),
-		TEST(test_no_key),
-		TEST(test_documents),
-		cmocka_unit_test(test_no_memory),
+		TEST(test_life),          TEST(test_cut_list),
+		TEST(test_starts),        TEST(test_group_stays),
+		TEST(test_two_groups),    TEST(test_annotations),
+		TEST(test_no_room),       TEST(test_expiry),
+		TEST(test_expiry_record), TEST(test_touch),
+		TEST(test_identity),      TEST(test_no_key),
+		TEST(test_documents),     cmocka_unit_test(test_no_memory),
 	};
 
 	faults_install_mem();
