@@ -32,7 +32,8 @@ def lines(path):
 def configuration(done, who, gateway, **leader):
     text = json.loads(settings(
         monitor("job", type="host", restart_type="command",
-                restart_command=["/bin/sh", "-c", f"echo $BOUNCER_EPOCH >>{done}.epochs;"
+                restart_command=["/bin/sh", "-c",
+                                 f"echo $BOUNCER_EPOCH >>{done}.epochs;"
                                  f"echo {who} >>{done}"],
                 cooldown="1h", max_age="500ms"),
         push_gw=gateway.url))

@@ -229,7 +229,8 @@ static void say(struct world *world, unsigned status, const char *body)
 static void say_nothing(struct world *world)
 {
 	assert_true(world->n_steps < MAX_STEPS);
-	world->steps[world->n_steps++] = (struct tls_peer_step){ NULL };
+	world->steps[world->n_steps++] =
+		(struct tls_peer_step){ .answer = NULL };
 	world->peer.n_steps++;
 }
 
