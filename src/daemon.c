@@ -335,7 +335,7 @@ static void daemon_stop(struct daemon *daemon, const char *why)
 	daemon->supervisor.stopping = true;
 	record(daemon, LOG_LEVEL_INFO, "stopping", why);
 	daemon_watch_close_sources(daemon);
-	daemon_act_cancel(daemon);
+	daemon_act_cancel(daemon, true);
 	daemon_dependents_cancel(daemon);
 	(void)uv_timer_start(&daemon->stop_timer, on_stop_timeout, limit_ms, 0);
 	daemon_drained(daemon);

@@ -176,6 +176,7 @@ static struct daemon_step *step_new(struct watched *watched,
 		                     daemon_now(watched->daemon)),
 		.attempt = monitor->policy.n_failed + 1,
 		.dry_run = monitor->dry_run,
+		.ordered = monitor->policy.ordered,
 		.stopped_before = stopped_before(monitor),
 		.before = begins_bounce(monitor) ? config->before : NULL,
 		.before_timeout_ms = config->before_timeout_ms,
@@ -320,12 +321,13 @@ void daemon_act_starved(struct daemon *daemon)
 	}
 }
 
-void daemon_act_cancel(struct daemon *daemon)
+void daemon_act_cancel(struct daemon *daemon, bool ordered)
 {
 	LIST_FOR_EACH (node, &daemon->supervisor.monitors) {
 		struct watched *watched = watched_of(node);
 
-		if (watched->step)
+		if (watched->step &&
+		    (ordered || !watched->step->bounce.ordered))
 			bounce_cancel(&watched->step->bounce);
 	}
 }

@@ -155,6 +155,7 @@ static void feed_free(struct feed *feed)
 	mem_free(feed->rules);
 	daemon_config_unref(feed->config);
 	mem_free(feed->watched);
+	facts_unref(feed->facts);
 	daemon_samples_free(feed);
 	mem_free(feed);
 }

@@ -93,7 +93,7 @@ static void tell_leading(struct daemon *daemon, bool leads)
 	} else {
 		record(daemon, LOG_LEVEL_WARN, "we do not lead any more",
 		       kubernetes_lease_trouble(leader->lease));
-		daemon_act_cancel(daemon);
+		daemon_act_cancel(daemon, false);
 	}
 }
 
@@ -164,6 +164,8 @@ int daemon_leader_open(struct daemon *daemon, const struct config *config,
 	int r;
 
 	daemon->supervisor_ops.standby = standby;
+	daemon->bouncer.standby = standby;
+	daemon->bouncer.standby_context = daemon;
 	daemon->api_ops.leader = tell;
 	if (!wanted->enabled)
 		return 0;

@@ -14,18 +14,33 @@
 
 /* --- what is known of it ----------------------------------------------------- */
 
-bool daemon_watched_note(struct watched *watched, const struct facts *facts)
+/* Of the monitors of one query most take the same series. */
+static struct facts *take_facts(struct feed *feed, const struct facts *facts)
 {
 	struct facts *copy;
 
+	if (feed && feed->facts && facts_equal(feed->facts, facts))
+		return facts_ref(feed->facts);
+	copy = facts_copy(facts);
+	if (copy && feed) {
+		facts_unref(feed->facts);
+		feed->facts = facts_ref(copy);
+	}
+	return copy;
+}
+
+bool daemon_watched_note(struct watched *watched, const struct facts *facts)
+{
+	struct facts *taken;
+
 	if (watched->facts && facts_equal(watched->facts, facts))
 		return false;
-	copy = facts_copy(facts);
-	if (!copy)
+	taken = take_facts(watched->feed, facts);
+	if (!taken)
 		return false;
-	mem_free(watched->facts);
-	watched->facts = copy;
-	watched->monitor.facts = copy;
+	facts_unref(watched->facts);
+	watched->facts = taken;
+	watched->monitor.facts = taken;
 	return true;
 }
 

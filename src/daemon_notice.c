@@ -121,8 +121,7 @@ static void say_value(struct notice *notice, const struct watched *watched)
 	notice->threshold = threshold_format(
 		&policy_level_now(policy, monitor->rules)->limit,
 		numbers->threshold);
-	notice->level =
-		policy_level_word((enum policy_level_name)policy->level);
+	notice->level = policy_level_said(policy, monitor->rules);
 }
 
 /* What a series or an alert says. */
@@ -276,44 +275,18 @@ static void texts_of(struct notice *notice, const char **texts[static N_TEXTS])
 	memcpy(texts, all, sizeof(all));
 }
 
-static size_t labels_size(const struct label *labels, size_t n)
-{
-	size_t size = n * sizeof(*labels);
-
-	for (size_t i = 0; i < n; i++)
-		size += labels[i].name.n + labels[i].value.n;
-	return size;
-}
-
-static struct slice put_slice(char **at, struct slice slice)
-{
-	struct slice copy = { *at, slice.n };
-
-	if (slice.n)
-		memcpy(*at, slice.p, slice.n);
-	*at += slice.n;
-	return copy;
-}
-
-/* The array stands at @out, its text goes to *@at. */
-static const struct label *put_labels(struct label *out, char **at,
-                                      const struct label *labels, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		out[i] = (struct label){ put_slice(at, labels[i].name),
-			                 put_slice(at, labels[i].value) };
-	return out;
-}
-
 /* The arrays of labels stand first, then all text. */
 int daemon_notice_keep(struct daemon_notice *kept)
 {
 	struct notice *notice = &kept->notice;
 	size_t n_labels = notice->n_labels + notice->n_annotations;
-	size_t size = labels_size(notice->labels, notice->n_labels) +
-	              labels_size(notice->annotations, notice->n_annotations);
+	size_t size =
+		n_labels * sizeof(struct label) +
+		labels_text_size(notice->labels, notice->n_labels) +
+		labels_text_size(notice->annotations, notice->n_annotations);
 	const char **texts[N_TEXTS];
 	struct label *labels;
+	struct label *rest;
 	char *at;
 
 	texts_of(notice, texts);
@@ -328,11 +301,10 @@ int daemon_notice_keep(struct daemon_notice *kept)
 		if (*texts[i])
 			*texts[i] = text_put(&at, *texts[i]);
 	}
-	notice->labels =
-		put_labels(labels, &at, notice->labels, notice->n_labels);
-	notice->annotations =
-		put_labels(labels + notice->n_labels, &at, notice->annotations,
-	                   notice->n_annotations);
+	rest = labels_put(labels, &at, notice->labels, notice->n_labels);
+	(void)labels_put(rest, &at, notice->annotations, notice->n_annotations);
+	notice->labels = labels;
+	notice->annotations = rest;
 	return 0;
 }
 

@@ -96,7 +96,8 @@ struct watched {
 	struct feed *feed;         /* where its observations come from */
 	uint32_t subscription;     /* its number there */
 	struct member *member;     /* of a rule; NULL: the monitor is one */
-	struct facts *facts;       /* of the series or the alert; NULL: none */
+	struct facts *facts;       /* of the series or the alert, maybe shared;
+	                              NULL: none */
 	struct daemon_step *step;  /* at work, or NULL */
 	const struct notice *told; /* of the step that has just ended; NULL */
 	struct list node;          /* in daemon.removed */
@@ -231,6 +232,7 @@ struct feed {
 	struct sampled *sampled; /* of values, by subscription; of a query all
 	                            have the same one */
 	uint32_t n_sampled;
+	struct facts *facts; /* that were noted last; NULL: none */
 	const struct config_metric *metric; /* until it is opened */
 	struct source_credentials *credentials;
 	char *key; /* of values: what tells it from others of its kind; may
@@ -370,6 +372,7 @@ struct daemon {
 	int state_lock;                 /* its descriptor; -1: none */
 	struct atomic_file *state_file; /* NULL: none is kept */
 	struct list state_waits;        /* promise_wait, not yet written */
+	uint64_t state_cost_ms; /* of the last document, in our time */
 	uv_timer_t state_timer;         /* the next write */
 	uint64_t state_hash;            /* of what was written last */
 	bool state_failing;
@@ -735,8 +738,8 @@ void daemon_runtime_close_all(struct daemon *daemon);
 void daemon_act_init(struct daemon *daemon);
 /* Ends the steps for which there was no memory. */
 void daemon_act_starved(struct daemon *daemon);
-/* Cancels all that has not begun. */
-void daemon_act_cancel(struct daemon *daemon);
+/* Cancels all that has not begun; @ordered: also what a person ordered. */
+void daemon_act_cancel(struct daemon *daemon, bool ordered);
 
 /* --- daemon_dependents.c ------------------------------------------------- */
 

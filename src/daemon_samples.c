@@ -47,10 +47,9 @@ static struct observation value_of(double value)
 /* Of the lowest level: it says which of several values is worse. */
 static const struct threshold *lowest_limit(const struct policy_rules *rules)
 {
-	const struct policy_level *level = rules->levels->level;
+	const struct policy_levels *levels = rules->levels;
 
-	return level[POLICY_LEVEL_SOFT].given ? &level[POLICY_LEVEL_SOFT].limit
-	                                      : &level[POLICY_LEVEL_HARD].limit;
+	return &levels->level[policy_level_lowest(levels)].limit;
 }
 
 /* Whose value it is. While one is being dealt with, those that are good are no

@@ -141,7 +141,7 @@ void daemon_watched_free(struct watched *watched)
 	mem_free(watched->monitor.pause);
 	if (watched->member)
 		daemon_member_free(watched->member);
-	mem_free(watched->facts);
+	facts_unref(watched->facts);
 	mem_free(watched);
 }
 
@@ -692,6 +692,8 @@ int daemon_watch_apply(struct daemon *daemon, struct config *config,
 			(void)err_set(err, r, "out of memory");
 	}
 	refresh_api(daemon);
+	/* what the plan took, and on a reload all that was before */
+	mem_trim();
 	return r;
 }
 

@@ -342,8 +342,12 @@ struct bouncer_plugin {
 };
 
 /* What is looked for in the shared object. (In C++ the type is called `struct
- * bouncer_plugin`, because the object has the same name.) */
-extern BOUNCER_EXPORT const struct bouncer_plugin bouncer_plugin;
+ * bouncer_plugin`, because the object has the same name.) Only where plugins
+ * are linked into the program itself, each has another name. */
+#ifndef BOUNCER_PLUGIN_OBJECT
+#define BOUNCER_PLUGIN_OBJECT bouncer_plugin
+#endif
+extern BOUNCER_EXPORT const struct bouncer_plugin BOUNCER_PLUGIN_OBJECT;
 
 #ifdef __cplusplus
 }

@@ -15,6 +15,8 @@
 
 #define OUTPUT_IN_DETAIL 200 /* bytes of a command's last words */
 
+#define TURN_US 2000 /* steps are begun so long in a turn */
+
 static void bouncer_maybe_closed(struct bouncer *bouncer);
 static void on_turn(uv_timer_t *timer);
 
@@ -103,6 +105,31 @@ static void complete_with(struct bounce *bounce, enum step_result result,
 	(void)vsnprintf(bounce->detail, sizeof(bounce->detail), format, args);
 	va_end(args);
 	complete(bounce, result);
+}
+
+/* True: it has ended, before it began to act. Asked at each stage: the lease may
+ * have run out, also while the whole machine slept. */
+static bool is_called_off(struct bounce *bounce)
+{
+	const struct bouncer *bouncer = bounce->bouncer;
+	struct promise *promise = bounce->promise;
+	const char *standby =
+		bouncer->standby && !bounce->ordered
+			? bouncer->standby(bouncer->standby_context)
+			: NULL;
+
+	if (!bounce->cancelled && !standby)
+		return false;
+	bounce->promise = NULL;
+	if (promise)
+		promise_withdraw(promise);
+	if (bounce->cancelled)
+		complete_with(bounce, STEP_CANCELLED,
+		              "cancelled before it began");
+	else
+		complete_with(bounce, STEP_CANCELLED,
+		              "not begun: we are on standby, %s", standby);
+	return true;
 }
 
 static enum step_result step_result_of(enum runtime_result result)
@@ -259,14 +286,8 @@ static void on_durable(void *context)
 {
 	struct bounce *bounce = context;
 
-	if (!bounce->cancelled) {
+	if (!is_called_off(bounce))
 		act(bounce);
-		return;
-	}
-	if (bounce->promise)
-		promise_withdraw(bounce->promise);
-	bounce->promise = NULL;
-	complete_with(bounce, STEP_CANCELLED, "cancelled before it began");
 }
 
 static void on_recorded(struct promise_wait *wait)
@@ -330,7 +351,9 @@ static void on_asked(struct runtime_call *call)
 	struct bounce *bounce = container_of(call, struct bounce, call);
 	char said[ERR_MESSAGE_SIZE];
 
-	if (bounce->cancelled || call->result == RUNTIME_CANCELLED) {
+	if (is_called_off(bounce))
+		return;
+	if (call->result == RUNTIME_CANCELLED) {
 		complete_with(bounce, STEP_CANCELLED,
 		              "cancelled before it began");
 	} else if (call->result != RUNTIME_OK) {
@@ -350,11 +373,8 @@ static void on_recorded_to_ask(struct promise_wait *wait)
 {
 	struct bounce *bounce = container_of(wait, struct bounce, wait);
 
-	if (bounce->cancelled) {
-		complete_with(bounce, STEP_CANCELLED,
-		              "cancelled before it began");
+	if (is_called_off(bounce))
 		return;
-	}
 	bounce->stage = BOUNCE_ASKING;
 	prepare_call(bounce);
 	if (step_begin_before(bounce, on_asked) < 0)
@@ -367,11 +387,13 @@ static void write_log(struct bounce *bounce)
 {
 	const char *message =
 		bounce->message ? bounce->message : bounce->step->message;
+	const char *value = bounce->notice ? bounce->notice->value : NULL;
 
 	log_warn(bounce->bouncer->log, message ? message : "log step",
 	         LOG_STR("monitor", bounce->monitor),
 	         LOG_STR("reason", bounce->reason),
-	         LOG_MS("age", bounce->age_ms));
+	         value ? LOG_STR("value", value)
+	               : LOG_MS("age", bounce->age_ms));
 	complete_with(bounce, STEP_OK, "%s", message ? message : "");
 }
 
@@ -460,7 +482,9 @@ static void on_looked(struct runtime_call *call)
 {
 	struct bounce *bounce = container_of(call, struct bounce, call);
 
-	if (bounce->cancelled || call->result == RUNTIME_CANCELLED)
+	if (is_called_off(bounce))
+		return;
+	if (call->result == RUNTIME_CANCELLED)
 		complete_with(bounce, STEP_CANCELLED,
 		              "cancelled before it began");
 	else if (is_replaced(bounce))
@@ -510,6 +534,8 @@ static void begin(struct bounce *bounce)
 	bounce->stage = BOUNCE_LOOKING;
 	bounce->began_ms = uv_now(bouncer->loop);
 	prepare_call(bounce);
+	if (is_called_off(bounce))
+		return;
 	if (step_text_fill(bounce, &bounce->call.err) < 0)
 		complete_with(bounce, STEP_FAILED, "%s",
 		              bounce->call.err.message);
@@ -519,15 +545,13 @@ static void begin(struct bounce *bounce)
 
 /* --- the line ----------------------------------------------------------- */
 
-static void cancel_marked(struct list *line)
+static void finish_cancelled(struct bouncer *bouncer)
 {
-	LIST_FOR_EACH_SAFE (node, line) {
-		struct bounce *bounce = container_of(node, struct bounce, node);
-
-		if (bounce->cancelled)
-			complete_with(bounce, STEP_CANCELLED,
-			              "cancelled while it waited in line");
-	}
+	while (!list_empty(&bouncer->cancelled))
+		complete_with(container_of(bouncer->cancelled.next,
+		                           struct bounce, node),
+		              STEP_CANCELLED,
+		              "cancelled while it waited in line");
 }
 
 static bool lane_is_full(const struct bounce_lane *lane)
@@ -555,10 +579,10 @@ static void hold(struct bounce *bounce)
 static void on_turn(uv_timer_t *timer)
 {
 	struct bouncer *bouncer = container_of(timer, struct bouncer, turn);
+	uint64_t until_ns = uv_hrtime() + TURN_US * 1000ull;
 
 	uv_update_time(bouncer->loop);
-	cancel_marked(&bouncer->queue);
-	cancel_marked(&bouncer->held);
+	finish_cancelled(bouncer);
 	while (!bouncer->closing &&
 	       bouncer->n_running < bouncer->max_parallel &&
 	       !list_empty(&bouncer->queue)) {
@@ -569,6 +593,11 @@ static void on_turn(uv_timer_t *timer)
 			hold(first);
 		else
 			begin(first);
+		/* to start a process takes a while: others are served, too */
+		if (uv_hrtime() >= until_ns) {
+			want_turn(bouncer);
+			break;
+		}
 	}
 	bouncer_maybe_closed(bouncer);
 }
@@ -595,11 +624,21 @@ void bounce_start(struct bouncer *bouncer, struct bounce *bounce,
 	want_turn(bouncer);
 }
 
+/* Of the line, however long that is: its end is told in the next turn. */
+static void take_out(struct bounce *bounce)
+{
+	list_unlink(&bounce->node);
+	list_unlink(&bounce->lane_node);
+	list_append(&bounce->bouncer->cancelled, &bounce->node);
+}
+
 void bounce_cancel(struct bounce *bounce)
 {
 	if (bounce->stage == BOUNCE_IDLE || bounce->stage == BOUNCE_ACTING)
 		return;
 	bounce->cancelled = true;
+	if (bounce->stage == BOUNCE_QUEUED)
+		take_out(bounce);
 	want_turn(bounce->bouncer);
 }
 
@@ -638,6 +677,7 @@ int bouncer_init(struct bouncer *bouncer)
 	bouncer->n_arrived = 0;
 	list_init(&bouncer->queue);
 	list_init(&bouncer->held);
+	list_init(&bouncer->cancelled);
 	list_init(&bouncer->running);
 	bouncer->n_running = 0;
 	bouncer->closing = false;
@@ -658,16 +698,16 @@ static void bouncer_maybe_closed(struct bouncer *bouncer)
 	if (!bouncer->closing || bouncer->turn_closed)
 		return;
 	if (!list_empty(&bouncer->queue) || !list_empty(&bouncer->held) ||
-	    !list_empty(&bouncer->running))
+	    !list_empty(&bouncer->cancelled) || !list_empty(&bouncer->running))
 		return;
 	bouncer->turn_closed = true;
 	uv_close((uv_handle_t *)&bouncer->turn, on_turn_closed);
 }
 
-static void mark_cancelled(struct list *line)
+static void cancel_all(struct list *line)
 {
-	LIST_FOR_EACH (node, line)
-		container_of(node, struct bounce, node)->cancelled = true;
+	LIST_FOR_EACH_SAFE (node, line)
+		bounce_cancel(container_of(node, struct bounce, node));
 }
 
 void bouncer_close(struct bouncer *bouncer, bouncer_closed_cb closed,
@@ -676,8 +716,8 @@ void bouncer_close(struct bouncer *bouncer, bouncer_closed_cb closed,
 	bouncer->closing = true;
 	bouncer->closed = closed;
 	bouncer->closed_context = context;
-	mark_cancelled(&bouncer->queue);
-	mark_cancelled(&bouncer->held);
+	cancel_all(&bouncer->queue);
+	cancel_all(&bouncer->held);
 	LIST_FOR_EACH (node, &bouncer->running) {
 		struct bounce *bounce = container_of(node, struct bounce, node);
 

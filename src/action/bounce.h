@@ -75,6 +75,7 @@ struct bounce {
 	uint64_t age_ms;
 	uint32_t attempt; /* from 1 */
 	bool dry_run;
+	bool ordered;        /* by an operator: also on standby */
 	bool stopped_before; /* an earlier step of this walk was to stop it */
 	const char *id; /* the container that is meant: one that only has the
 	                   same name is left alone; NULL: whoever has it */
@@ -163,12 +164,17 @@ struct bouncer {
 	                              they fail */
 	struct plugins *plugins;   /* do `plugin` steps; borrowed; NULL: they
 	                              fail */
+	/* NULL: we may act; else why not at this moment; asked last just before
+	 * a step acts. May be NULL. */
+	const char *(*standby)(void *context);
+	void *standby_context;
 	uint32_t max_parallel;
 
 	/* private below */
-	uv_timer_t turn;   /* things happen from the loop only */
-	struct list queue; /* in order of arrival */
-	struct list held;  /* whose lane is full */
+	uv_timer_t turn;       /* things happen from the loop only */
+	struct list queue;     /* in order of arrival */
+	struct list held;      /* whose lane is full */
+	struct list cancelled; /* in line, and not to begin */
 	struct throttle throttle;
 	uint64_t n_arrived;
 	struct bouncer_stats stats; /* may be read */

@@ -51,8 +51,11 @@ static int check_same_file(const struct plugin_loaded *loaded, const char *dir,
                            struct err *err)
 {
 	char *path = NULL;
-	int r = plugin_find_file(dir, loaded->plugin.name, &path, err);
+	int r;
 
+	if (!loaded->path)
+		return 0;
+	r = plugin_find_file(dir, loaded->plugin.name, &path, err);
 	if (r == 0 && strcmp(path, loaded->path) != 0)
 		r = err_set(err, -EBUSY,
 		            "%s is loaded from %s already: another one needs a "
@@ -77,7 +80,7 @@ static int load_once(struct plugins *plugins, const char *dir, const char *name,
 	list_append(&plugins->loaded, &(*loadedp)->node);
 	version = (*loadedp)->plugin.version;
 	log_info(plugins->options.log, "plugin loaded", LOG_STR("plugin", name),
-	         LOG_STR("file", (*loadedp)->path),
+	         LOG_STR("file", (*loadedp)->path ? (*loadedp)->path : "-"),
 	         LOG_STR("version", version ? version : ""));
 	return 0;
 }

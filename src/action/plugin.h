@@ -84,6 +84,8 @@ struct plugin_call {
 	const struct step_plugin *step; /* borrowed until completion */
 	const struct notice *notice;    /* borrowed for the start */
 	uint64_t timeout_ms;            /* not 0 */
+	int cancel_signal; /* of a program: what a cancel sends; 0: TERM … */
+	uint64_t cancel_grace_ms; /* … and so much later KILL; 0: a default */
 
 	/* valid in the completion */
 	enum runtime_result result;

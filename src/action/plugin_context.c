@@ -92,18 +92,6 @@ static void put_number(struct json_writer *json, const char *key,
 	json_write_u64(json, value);
 }
 
-static void put_labels(struct json_writer *json, const char *key,
-                       const struct label *labels, size_t n)
-{
-	json_write_key(json, key);
-	json_write_object(json);
-	for (size_t i = 0; i < n; i++) {
-		json_key_slice(json, labels[i].name);
-		json_write_slice(json, labels[i].value);
-	}
-	json_write_object_end(json);
-}
-
 static void put_parameters(struct json_writer *json,
                            const struct step_plugin *step,
                            const struct notice *notice)
@@ -145,9 +133,9 @@ void plugin_context_json(struct buf *out, const struct plugin_call *call)
 	put(&json, "threshold", notice->threshold);
 	put(&json, "level", notice->level);
 	put(&json, "status", notice->status);
-	put_labels(&json, "labels", notice->labels, notice->n_labels);
-	put_labels(&json, "annotations", notice->annotations,
-	           notice->n_annotations);
+	labels_write_json(&json, "labels", notice->labels, notice->n_labels);
+	labels_write_json(&json, "annotations", notice->annotations,
+	                  notice->n_annotations);
 	put_number(&json, "age_ms", notice->age_ms);
 	put_number(&json, "attempt", notice->attempt);
 	put_number(&json, "timeout_ms", call->timeout_ms);

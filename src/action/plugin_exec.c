@@ -207,6 +207,8 @@ static int exec_spawn(struct plugin_exec *exec)
 	exec->process = (struct process_call){
 		.argv = exec->argv,
 		.timeout_ms = exec->call->timeout_ms,
+		.cancel_signal = exec->call->cancel_signal,
+		.cancel_grace_ms = exec->call->cancel_grace_ms,
 		.max_output = PLUGIN_MAX_ANSWER,
 		.max_errors = ERRORS_MAX,
 		.input = buf_slice(&exec->input),

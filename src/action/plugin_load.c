@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "core/plugin_parameters.h"
+#include "plugins/linked.h"
 
 #define SYMBOL "bouncer_plugin"
 
@@ -122,14 +123,19 @@ int plugin_find_file(const char *dir, const char *name, char **pathp,
 
 #if BOUNCER_STATIC
 
-static int open_library(struct plugin_loaded *loaded, const char *name,
-                        struct err *err)
+static int open_library(struct plugin_loaded *loaded, const char *dir,
+                        const char *name, struct err *err)
 {
-	(void)loaded;
-	return err_set(err, -ENOTSUP,
-	               "%s: this program is linked statically and can load no "
-	               "plugins; write it as a program: plugin: exec:/path",
-	               name);
+	const struct bouncer_plugin *linked = plugin_linked(name);
+
+	(void)dir;
+	if (!linked)
+		return err_set(err, -ENOTSUP,
+		               "%s: this program is linked statically and has "
+		               "no plugins but " PLUGINS_LINKED
+		               "; write it as a program: plugin: exec:/path",
+		               name);
+	return plugin_describe(linked, name, &loaded->plugin, err);
 }
 
 static void close_library(struct plugin_loaded *loaded)
@@ -139,11 +145,14 @@ static void close_library(struct plugin_loaded *loaded)
 
 #else
 
-static int open_library(struct plugin_loaded *loaded, const char *name,
-                        struct err *err)
+static int open_library(struct plugin_loaded *loaded, const char *dir,
+                        const char *name, struct err *err)
 {
 	void *said = NULL;
+	int r = plugin_find_file(dir, name, &loaded->path, err);
 
+	if (r < 0)
+		return r;
 	if (uv_dlopen(loaded->path, &loaded->library) < 0)
 		return err_set(err, -EINVAL, "cannot be loaded: %s",
 		               uv_dlerror(&loaded->library));
@@ -173,9 +182,7 @@ int plugin_load(const char *dir, const char *name,
 	if (!loaded)
 		return err_set(err, -ENOMEM, "out of memory");
 	list_init(&loaded->node);
-	r = plugin_find_file(dir, name, &loaded->path, err);
-	if (r == 0)
-		r = open_library(loaded, name, err);
+	r = open_library(loaded, dir, name, err);
 	if (r < 0)
 		plugin_unload(loaded);
 	else

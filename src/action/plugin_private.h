@@ -38,7 +38,7 @@ struct plugin_loaded {
 	struct list node;
 	struct bouncer_plugin plugin;
 	uv_lib_t library;
-	char *path; /* after all links */
+	char *path; /* after all links; NULL: it is part of the program */
 	uint32_t n_given_up;
 };
 

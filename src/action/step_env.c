@@ -177,6 +177,9 @@ int step_env_fill(struct bounce *bounce, const char *const **envp)
 	add(&env, "BOUNCER_TARGET", bounce->target);
 	add_number(&env, "BOUNCER_ATTEMPT", bounce->attempt);
 	add_container(&env, bounce);
+	if (bounce->notice && bounce->notice->epoch)
+		add_number(&env, "BOUNCER_EPOCH",
+		           (int64_t)bounce->notice->epoch);
 	if (bounce->notice)
 		add_facts(&env, bounce->notice);
 	add_given(&env, bounce->env);

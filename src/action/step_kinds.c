@@ -152,6 +152,8 @@ static int begin_plugin(struct bounce *bounce, runtime_done_cb done)
 		.step = bounce->step->plugin,
 		.notice = &notice,
 		.timeout_ms = bounce->call.timeout_ms,
+		.cancel_signal = bounce->call.cancel_signal,
+		.cancel_grace_ms = bounce->call.cancel_grace_ms,
 	};
 	r = plugin_call_start(bounce->bouncer->plugins, &bounce->plugin,
 	                      on_plugin_done);

@@ -219,15 +219,6 @@ bool auth_admits(const struct auth *auth, const struct http_message *message)
 	return slice_is_nocase(scheme, "Basic") && is_known_user(auth, header);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
-
 static bool read_code(struct slice text, uint8_t code[SHA256_SIZE])
 {
 	text = slice_trim(text);
@@ -236,8 +227,8 @@ static bool read_code(struct slice text, uint8_t code[SHA256_SIZE])
 	if (text.n != (size_t)2 * SHA256_SIZE)
 		return false;
 	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		int high = hex_digit(text.p[2 * i]);
-		int low = hex_digit(text.p[2 * i + 1]);
+		int high = text_hex_digit(text.p[2 * i]);
+		int low = text_hex_digit(text.p[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;

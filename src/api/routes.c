@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include "base/mem.h"
+#include "base/text.h"
 
 #define PATH_MAX_DECODED 1024
 #define REFUSED_LOG_MS   10000 /* a line about refusals, at most */
@@ -352,15 +353,6 @@ void api_error(struct http_exchange *exchange, uint16_t status,
 
 /* --- paths and queries -------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
-
 /* In a query, unlike in a path, a plus is a space. */
 static int decode(struct slice text, bool in_query, char *out, size_t size)
 {
@@ -373,8 +365,8 @@ static int decode(struct slice text, bool in_query, char *out, size_t size)
 			return -EINVAL;
 		if (c == '%') {
 			bool whole = i + 2 < text.n;
-			int high = whole ? hex_digit(text.p[i + 1]) : -1;
-			int low = whole ? hex_digit(text.p[i + 2]) : -1;
+			int high = whole ? text_hex_digit(text.p[i + 1]) : -1;
+			int low = whole ? text_hex_digit(text.p[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return -EINVAL;

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
+#include "base/number.h"
 
 #define DURATION_MAX_MS 9007199254740992.0 /* 2^53 */
 
@@ -87,7 +87,7 @@ int duration_parse(struct slice text, uint64_t *msp)
 	if (total > DURATION_MAX_MS)
 		return -ERANGE;
 	/* forgive what binary fractions add: 0.1s is 100 ms, not 101 */
-	*msp = (uint64_t)ceil(total - 1e-7);
+	*msp = (uint64_t)number_ceil(total - 1e-7);
 	return 0;
 }
 

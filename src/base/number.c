@@ -88,6 +88,28 @@ int number_parse_double(struct slice text, double *valuep)
 	return 0;
 }
 
+int64_t number_round(double value)
+{
+	int64_t whole = (int64_t)value;
+	double rest = value - (double)whole;
+
+	return whole + (rest >= 0.5) - (rest <= -0.5);
+}
+
+int64_t number_ceil(double value)
+{
+	int64_t whole = (int64_t)value;
+
+	return whole + (value > (double)whole);
+}
+
+bool number_is_whole(double value)
+{
+	/* 2^63 itself is a double, INT64_MAX is none */
+	return value >= -0x1p63 && value < 0x1p63 &&
+	       value == (double)(int64_t)value;
+}
+
 size_t number_format_double(double value, char *out)
 {
 	int n = 0;
@@ -96,7 +118,7 @@ size_t number_format_double(double value, char *out)
 		n = snprintf(out, NUMBER_TEXT_MAX, "NaN");
 	else if (isinf(value))
 		n = snprintf(out, NUMBER_TEXT_MAX, value > 0 ? "+Inf" : "-Inf");
-	else if (value == floor(value) && fabs(value) < 1e15)
+	else if (fabs(value) < 1e15 && number_is_whole(value))
 		n = snprintf(out, NUMBER_TEXT_MAX, "%.0f", value);
 	else {
 		for (int precision = 15; precision <= 17; precision++) {

@@ -22,6 +22,15 @@ int number_parse_size(struct slice text, uint64_t *bytesp) MUST_CHECK;
  * +Inf, -Inf in any case; no hexadecimal, no underscores. */
 int number_parse_double(struct slice text, double *valuep) MUST_CHECK;
 
+/* The nearest whole number, halves away from zero; the least that is not below.
+ * Both of numbers that an int64_t holds. Ours and not libm's, whose pages
+ * would be a tenth of our memory. */
+int64_t number_round(double value);
+int64_t number_ceil(double value);
+
+/* It has no fraction, and an int64_t holds it. NaN has neither. */
+bool number_is_whole(double value);
+
 /* Shortest decimal text that reads back as the same double, in exposition
  * form (NaN, +Inf, -Inf). @out must hold NUMBER_TEXT_MAX. Returns its
  * length. */

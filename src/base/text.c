@@ -311,3 +311,22 @@ bool text_list_equal(const char *const *a, const char *const *b)
 	}
 	return !*a && !*b;
 }
+
+struct slice text_put_slice(char **at, struct slice text)
+{
+	struct slice copy = slice_make(*at, text.n);
+
+	if (text.n)
+		memcpy(*at, text.p, text.n);
+	*at += text.n;
+	return copy;
+}
+
+int text_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+		return (c | 0x20) - 'a' + 10;
+	return -1;
+}

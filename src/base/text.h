@@ -59,8 +59,13 @@ static inline const char *text_or_empty(const char *text)
 /* Copies @text with its NUL to *@at, which moves on: several texts in one block
  * of memory. Returns the copy. */
 char *text_put(char **at, const char *text);
+/* The same of text that has no NUL, and gets none. */
+struct slice text_put_slice(char **at, struct slice text);
 
 /* Either may be NULL, which equals only itself. */
 bool text_equal(const char *a, const char *b);
 /* The same for lists that end with NULL. */
 bool text_list_equal(const char *const *a, const char *const *b);
+
+/* 0 to 15; -1: it is none. */
+int text_hex_digit(char c);

@@ -30,26 +30,38 @@ static void warn_file(const struct command_io *io)
 	}
 }
 
+static int check_plugin(const struct door_plugin *plugin, const char *dir,
+                        struct err *err)
+{
+	struct slice name = slice_from(plugin->name);
+	char path[PATH_MAX];
+
+	if (slice_starts(name, DOOR_EXEC)) {
+		if (access(plugin->name + strlen(DOOR_EXEC), X_OK) == 0)
+			return 0;
+		return err_set(err, -EINVAL, "%s: %.128s cannot be run: %s",
+		               plugin->variable, plugin->name,
+		               err_text(-errno));
+	}
+	(void)snprintf(path, sizeof(path), "%s/%s.so", dir, plugin->name);
+	if (access(path, R_OK) == 0)
+		return 0;
+	return err_set(err, -EINVAL,
+	               "%s: there is no plugin %.64s in PLUGIN_DIR: %s",
+	               plugin->variable, plugin->name, err_text(-errno));
+}
+
 /* A plugin that is not there is a mistake now, not when it is needed. */
 static int check_plugins(const struct door *door, struct err *err)
 {
-	char path[PATH_MAX];
+	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(door->plugins); i++) {
-		const struct door_plugin *plugin = &door->plugins[i];
-
-		if (!plugin->name)
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/%s.so", door->plugin_dir,
-		               plugin->name);
-		if (access(path, R_OK) < 0)
-			return err_set(err, -EINVAL,
-			               "%s: there is no plugin %.64s in "
-			               "PLUGIN_DIR: %s",
-			               plugin->variable, plugin->name,
-			               err_text(-errno));
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(door->plugins); i++) {
+		if (door->plugins[i].name)
+			r = check_plugin(&door->plugins[i], door->plugin_dir,
+			                 err);
 	}
-	return 0;
+	return r;
 }
 
 static int run_metric_reader(const struct command_io *io, int argc,
@@ -99,6 +111,8 @@ const struct command command_metric_reader = {
 		"AWS_REGION\n"
 		"  LEADER_ELECTION_ENABLED, _LOCK_NAME, _LOCK_NAMESPACE\n"
 		"  LOG_LEVEL               debug, info, warn, error\n"
+		"  BOUNCER_ADDR            :8081, for probes and metrics; "
+		"none\n"
 		"\n"
 		"  --compat                its state machine, faults "
 		"included\n",

@@ -12,7 +12,10 @@
 #define CELL_MAX   512 /* bytes of a cell; what is longer is cut */
 #define OTHER_ROWS 3   /* of a screen: the table's head, "and more", the end */
 
-static const struct table_column columns[] = {
+#define N_COLUMNS 6
+#define SEEN      2 /* the column of what was seen last */
+
+static const struct table_column columns[N_COLUMNS] = {
 	{ "MONITOR", true },      { "STATE", false }, { "AGE / LIMIT", false },
 	{ "LAST BOUNCE", false }, { "NEXT", false },  { "HELD BY", true },
 };
@@ -255,6 +258,19 @@ static void add_monitors(struct table *table, const struct status *status,
 	}
 }
 
+/* Ages, values, or some of each. */
+static const char *title_of_seen(const struct status *status)
+{
+	size_t n_values = 0;
+
+	for (size_t i = 0; i < status->n_monitors; i++)
+		n_values += text_of(status->monitors[i], "threshold")[0] != 0;
+	if (n_values == 0)
+		return columns[SEEN].title;
+	return n_values == status->n_monitors ? "VALUE / LIMIT"
+	                                      : "SEEN / LIMIT";
+}
+
 /* Rules that cover nothing now: nothing else tells of them. */
 static void add_empty_rules(struct table *table, const struct status *status,
                             int64_t now_ms)
@@ -392,9 +408,12 @@ int status_show(const struct status *status, const struct screen *screen,
 {
 	int64_t now_ms = when_now_ms();
 	size_t max_rows = 0;
+	struct table_column titles[N_COLUMNS];
 	struct table table;
 	int r;
 
+	memcpy(titles, columns, sizeof(titles));
+	titles[SEEN].title = title_of_seen(status);
 	show_daemon(status->daemon.root, screen, now_ms, out);
 	(void)buf_putc(out, '\n');
 	if (out->failed)
@@ -407,7 +426,7 @@ int status_show(const struct status *status, const struct screen *screen,
 		max_rows =
 			screen->height > n_lines ? screen->height - n_lines : 1;
 	}
-	table_init(&table, columns, ARRAY_SIZE(columns));
+	table_init(&table, titles, N_COLUMNS);
 	add_monitors(&table, status, now_ms);
 	add_empty_rules(&table, status, now_ms);
 	r = table_write(&table, screen, max_rows, out);

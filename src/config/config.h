@@ -155,6 +155,10 @@ struct config_alert {
 struct config_monitor {
 	const char *name;
 	enum config_watch watch;
+	bool dry_run; /* global.dry_run included */
+	bool paused;  /* global.paused included */
+	uint8_t n_quiet;
+	uint8_t n_labels; /* at least one, of a push */
 	const struct config_containers *containers; /* NULL: watches no
 	                                               containers */
 	const struct config_metric *metric; /* NULL: watches no metric */
@@ -168,20 +172,21 @@ struct config_monitor {
 	enum config_match match;
 	uint64_t check_interval_ms;        /* 0: CONFIG_BUILTIN needs none */
 	const struct config_label *labels; /* sorted by name */
-	uint8_t n_labels;                  /* at least one, of a push */
 
 	/* what to act on */
-	enum config_target_type type;
 	const char *container_name; /* NULL for CONFIG_TARGET_HOST, and for a
 	                               rule of many */
 	const char *project;        /* LXD, Incus; NULL: default */
+	enum config_target_type type;
+	uint32_t max_parallel; /* bounces of this rule at once; 0: no limit but
+	                          that of all */
+	uint8_t n_steps;       /* at least one; of all ladders */
 
 	/* when, and what to do */
 	struct policy_rules rules;
 	const struct step *steps;  /* all ladders, one after another: the one
 	                              there is, or of soft, then hard; behind
 	                              them that of on_resolved */
-	uint8_t n_steps;           /* at least one; of all ladders */
 	const char *const *before; /* a command of the host that may veto the
 	                               bounce by failing; NULL: none */
 	uint64_t before_timeout_ms;
@@ -190,15 +195,10 @@ struct config_monitor {
 	                             argument is a plain template; what comes
 	                             of it changes nothing; NULL: none */
 	uint64_t after_timeout_ms;
-	uint32_t max_parallel; /* bounces of this rule at once; 0: no limit but
-	                          that of all */
-	uint64_t throttle_ms;  /* the same command, as rendered, or the same
+	uint64_t throttle_ms; /* the same command, as rendered, or the same
 	                          step for the same target, not again within
 	                          this; 0: off */
-	bool dry_run;          /* global.dry_run included */
-	bool paused;           /* global.paused included */
 	const struct quiet_window *quiet;
-	uint8_t n_quiet;
 };
 
 struct config_global {

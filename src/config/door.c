@@ -2,7 +2,6 @@
 #include "config/door_options.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -240,7 +239,7 @@ int door_time(const struct door_value *value, uint32_t unit_ms, uint64_t *msp,
 		               value->flag ? "-" : "", value->origin,
 		               value->text,
 		               unit_ms == 1 ? "milliseconds" : "seconds");
-	*msp = (uint64_t)llround(number * unit_ms);
+	*msp = (uint64_t)number_round(number * unit_ms);
 	return 0;
 }
 

@@ -30,13 +30,16 @@
 #include "base/macros.h"
 #include "base/slice.h"
 
+#define DOOR_EXEC "exec:" /* before the path of a program: a plugin, too */
+
 struct door {
 	struct buf text;     /* the configuration, YAML */
 	struct buf warnings; /* lines */
 	bool print;          /* --print-config */
 	bool help;           /* --help; then there is no text */
 	int n_flags;         /* arguments that were flags */
-	/* metric-reader: plugins that must be there, and who names them */
+	/* metric-reader: plugins that must be there, and who names them: files
+	 * of plugin_dir, or programs behind DOOR_EXEC */
 	struct door_plugin {
 		const char *variable;
 		const char *name;

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "core/threshold.h"
+#include "plugins/linked.h"
 #include "proto/url.h"
 
 #define INTERVAL_MS 1000
@@ -181,7 +182,11 @@ static int read_plugin(struct door *door, const struct door_value *values,
 	const struct door_value *value = &values[form->plugin];
 
 	level->plugin = value->text;
-	if (!value->text || strncmp(value->text, "exec:", 5) == 0)
+	if (!value->text || plugin_linked(value->text))
+		return 0;
+	door->plugins[i] = (struct door_plugin){ .variable = value->origin,
+		                                 .name = value->text };
+	if (strncmp(value->text, DOOR_EXEC, strlen(DOOR_EXEC)) == 0)
 		return 0;
 	if (strchr(value->text, '/') || strchr(value->text, '.'))
 		return door_refuse(
@@ -189,14 +194,19 @@ static int read_plugin(struct door *door, const struct door_value *values,
 			"\"%.40s\" is not the name of a plugin: that "
 			"of its file without .so",
 			value->text);
+	if (BOUNCER_STATIC)
+		return door_refuse(
+			value, err,
+			"\"%.40s\" is not one of " PLUGINS_LINKED
+			", which this program has; it is linked statically and "
+			"loads none, but runs programs: exec:/path",
+			value->text);
 	if (!values[PLUGIN_DIR].text)
 		return door_refuse(
 			value, err,
 			"\"%.40s\" is looked for in PLUGIN_DIR, which "
 			"is not set",
 			value->text);
-	door->plugins[i].variable = value->origin;
-	door->plugins[i].name = value->text;
 	return 0;
 }
 

@@ -107,7 +107,8 @@ static bool levels_equal(const struct policy_levels *a,
 		if (!level_equal(&a->level[i], &b->level[i]))
 			return false;
 	}
-	return a->missing == b->missing && a->compat == b->compat;
+	return a->plain == b->plain && a->missing == b->missing &&
+	       a->compat == b->compat;
 }
 
 static bool rules_equal(const struct policy_rules *a,

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include "base/duration.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -157,7 +156,7 @@ bool read_percent(const struct reader *reader, const char *key,
 		return false;
 	if (number_parse_double(slice_from(text), &factor) == 0 &&
 	    factor >= 1 && factor * 100 <= max) {
-		*percentp = (uint32_t)lround(factor * 100);
+		*percentp = (uint32_t)number_round(factor * 100);
 		return true;
 	}
 	reader_value(reader, key, text,

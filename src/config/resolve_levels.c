@@ -221,6 +221,7 @@ static void read_plain(const struct raw_monitor *raw,
 	const struct limits limits = { reader, &plain };
 	struct place threshold = reader_place(reader, "threshold");
 
+	levels->plain = true;
 	if (!raw->metric.threshold && !place_find(&threshold))
 		problem_at(reader->problems, reader->place,
 		           "needs threshold, or soft and hard: which value is "

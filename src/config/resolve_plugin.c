@@ -26,7 +26,7 @@ static void read_plugin(struct resolve *resolve, const struct reader *reader,
 		reader_value(reader, "plugin", text,
 		             "is not the name of a plugin; write that of its "
 		             "file in plugin_dir without .so, or exec:/path");
-	else if (!resolve->global.plugin_dir)
+	else if (!BOUNCER_STATIC && !resolve->global.plugin_dir)
 		reader_value(reader, "plugin", text,
 		             "is looked for in global.plugin_dir, which is not "
 		             "given");

@@ -148,7 +148,15 @@ static void read_templates(struct resolve *resolve, const struct reader *reader,
 		if (!strstr(step->argv[i], "{{") || place_left_out(&at))
 			continue;
 		step->templated = true;
-		(void)resolve_template(resolve, monitor, &at, step->argv[i]);
+		/* whoever sends the alert would choose what is run */
+		if (i == 0)
+			problem_value(resolve->problems, &at,
+			              slice_from(step->argv[i]),
+			              "the program itself may not have "
+			              "{{ names }}, only its arguments");
+		else
+			(void)resolve_template(resolve, monitor, &at,
+			                       step->argv[i]);
 	}
 }
 

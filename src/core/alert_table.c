@@ -50,36 +50,6 @@ static uint64_t hash_words(const struct words *words)
 	                   &words->annotations);
 }
 
-static size_t text_size(const struct am_labels *labels)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < labels->n; i++)
-		n += labels->items[i].name.n + labels->items[i].value.n;
-	return n;
-}
-
-static struct slice put(char **at, struct slice text)
-{
-	struct slice copy = slice_make(*at, text.n);
-
-	if (text.n)
-		memcpy(*at, text.p, text.n);
-	*at += text.n;
-	return copy;
-}
-
-static struct label *put_labels(struct label *out, char **at,
-                                const struct am_labels *labels)
-{
-	for (size_t i = 0; i < labels->n; i++)
-		*out++ = (struct label){
-			put(at, labels->items[i].name),
-			put(at, labels->items[i].value),
-		};
-	return out;
-}
-
 /* Copies all of it into one block; the one before goes. */
 static int set_words(struct alert_item *item, const struct words *words)
 {
@@ -88,11 +58,14 @@ static int set_words(struct alert_item *item, const struct words *words)
 	const struct am_labels *by = &words->group_labels;
 	size_t n_labels = labels->n + annotations->n + by->n;
 	struct label *rows;
+	struct label *rest;
 	void *before = item->text;
 	char *at;
 
-	rows = mem_alloc(n_labels * sizeof(*rows) + text_size(labels) +
-	                 text_size(annotations) + text_size(by) +
+	rows = mem_alloc(n_labels * sizeof(*rows) +
+	                 labels_text_size(labels->items, labels->n) +
+	                 labels_text_size(annotations->items, annotations->n) +
+	                 labels_text_size(by->items, by->n) +
 	                 words->generator_url.n + words->external_url.n +
 	                 words->receiver.n + 1);
 	if (!rows)
@@ -106,16 +79,13 @@ static int set_words(struct alert_item *item, const struct words *words)
 		.annotations = rows + labels->n,
 		.n_annotations = annotations->n,
 	};
-	(void)put_labels(
-		put_labels(put_labels(rows, &at, labels), &at, annotations),
-		&at, by);
-	item->group_labels = (struct am_labels){
-		rows + labels->n + annotations->n,
-		by->n,
-	};
-	item->generator_url = put(&at, words->generator_url);
-	item->external_url = put(&at, words->external_url);
-	item->receiver = put(&at, words->receiver);
+	rest = labels_put(rows, &at, labels->items, labels->n);
+	rest = labels_put(rest, &at, annotations->items, annotations->n);
+	item->group_labels = (struct am_labels){ rest, by->n };
+	(void)labels_put(rest, &at, by->items, by->n);
+	item->generator_url = text_put_slice(&at, words->generator_url);
+	item->external_url = text_put_slice(&at, words->external_url);
+	item->receiver = text_put_slice(&at, words->receiver);
 	item->facts.value = am_label(
 		&(struct am_labels){ item->facts.annotations, annotations->n },
 		"value");
@@ -131,7 +101,7 @@ static struct alert_item *item_new(bool is_group, const struct words *words)
 
 	if (!item)
 		return NULL;
-	item->key = put(&at, words->key);
+	item->key = text_put_slice(&at, words->key);
 	item->is_group = is_group;
 	item->firing = true;
 	list_init(&item->node);
@@ -547,18 +517,6 @@ void alert_table_rewind(struct alert_table *table)
 	                        : container_of(first, struct alert_item, node);
 }
 
-static void write_labels(struct json_writer *json, const char *key,
-                         const struct label *labels, size_t n)
-{
-	json_write_key(json, key);
-	json_write_object(json);
-	for (size_t i = 0; i < n; i++) {
-		json_key_slice(json, labels[i].name);
-		json_write_slice(json, labels[i].value);
-	}
-	json_write_object_end(json);
-}
-
 static void write_text(struct json_writer *json, const char *key,
                        struct slice text)
 {
@@ -573,10 +531,10 @@ static void write_alert(struct json_writer *json,
 
 	json_write_object(json);
 	write_text(json, "status", slice_from(status));
-	write_labels(json, "labels", alert->facts.labels,
-	             alert->facts.n_labels);
-	write_labels(json, "annotations", alert->facts.annotations,
-	             alert->facts.n_annotations);
+	labels_write_json(json, "labels", alert->facts.labels,
+	                  alert->facts.n_labels);
+	labels_write_json(json, "annotations", alert->facts.annotations,
+	                  alert->facts.n_annotations);
 	if (alert->starts_ms != AM_NEVER)
 		write_text(
 			json, "startsAt",
@@ -598,12 +556,12 @@ static void write_document(struct buf *out, const struct alert_item *group,
 	json_write_array(&json);
 	write_alert(&json, alert, "firing");
 	json_write_array_end(&json);
-	write_labels(&json, "commonLabels", group->facts.labels,
-	             group->facts.n_labels);
-	write_labels(&json, "commonAnnotations", group->facts.annotations,
-	             group->facts.n_annotations);
-	write_labels(&json, "groupLabels", group->group_labels.items,
-	             group->group_labels.n);
+	labels_write_json(&json, "commonLabels", group->facts.labels,
+	                  group->facts.n_labels);
+	labels_write_json(&json, "commonAnnotations", group->facts.annotations,
+	                  group->facts.n_annotations);
+	labels_write_json(&json, "groupLabels", group->group_labels.items,
+	                  group->group_labels.n);
 	write_text(&json, "externalURL", group->external_url);
 	write_text(&json, "groupKey", group->key);
 	json_write_object_end(&json);

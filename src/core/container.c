@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/container.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -30,7 +29,7 @@ bool container_label_time(const struct container *container, const char *name,
 	    number_parse_double(slice_trim(slice_from(text)), &number) < 0 ||
 	    !(number >= 0 && number * unit_ms <= LABEL_TIME_MAX_MS))
 		return false;
-	*msp = (uint64_t)llround(number * unit_ms);
+	*msp = (uint64_t)number_round(number * unit_ms);
 	return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/explain.h"
+#include "core/explain_private.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,16 +12,6 @@
 #define WHOM_SIZE      192
 #define CODE_SIZE      32
 #define SAID_MAX       200 /* bytes of what a check said */
-
-/* What one explanation works with. */
-struct telling {
-	const struct supervisor *supervisor;
-	const struct monitor *monitor;
-	const struct policy *policy;
-	const struct policy_rules *rules;
-	uint64_t now_ms;
-	struct explain *out;
-};
 
 /* --- words --------------------------------------------------------------- */
 
@@ -62,8 +52,7 @@ static const char *at(const struct telling *telling, uint64_t at_ms,
 	return out;
 }
 
-/* Whole seconds: nobody waits for less. */
-static const char *span(uint64_t ms, char out[static DURATION_TEXT_MAX])
+const char *explain_span(uint64_t ms, char out[static DURATION_TEXT_MAX])
 {
 	return duration_format(ms < 1000 ? ms : ms / 1000 * 1000, out);
 }
@@ -89,243 +78,12 @@ const char *explain_step(const struct step *step, const char *target, char *out)
 	return out;
 }
 
-/* --- guards -------------------------------------------------------------- */
-
-static struct explain_guard *guard(struct telling *telling, uint32_t bit)
-{
-	unsigned i = 0;
-
-	while ((1u << i) != bit)
-		i++;
-	return &telling->out->guards[i];
-}
-
-static void holds(struct telling *telling, uint32_t bit, bool held,
-                  uint64_t until_ms, const char *format, ...) PRINTF_LIKE(5, 6);
-
-static void holds(struct telling *telling, uint32_t bit, bool held,
-                  uint64_t until_ms, const char *format, ...)
-{
-	struct explain_guard *found = guard(telling, bit);
-	va_list args;
-
-	found->guard = bit;
-	found->holds = held;
-	found->until_ms = held ? until_ms : POLICY_NEVER;
-	va_start(args, format);
-	(void)vsnprintf(found->why, sizeof(found->why), format, args);
-	va_end(args);
-}
-
-/* In the middle of a bounce: its later steps ask fewer guards. */
-static bool walks_on(const struct telling *telling)
-{
-	const struct policy *policy = telling->policy;
-
-	return policy->state == POLICY_WAITING &&
-	       !policy_at_first_step(policy, telling->rules);
-}
-
-/* Its place on its ladder, from 1. */
-static unsigned rung(const struct telling *telling)
-{
-	struct policy_ladder_range range =
-		policy_ladder_of(telling->rules, telling->policy->ladder);
-
-	return telling->policy->step - range.first + 1u;
-}
-
-static unsigned n_rungs(const struct telling *telling)
-{
-	return policy_ladder_of(telling->rules, telling->policy->ladder).n;
-}
+/* --- sentences ----------------------------------------------------------- */
 
 static const char *level_word(const struct telling *telling)
 {
-	return policy_level_word(
-		(enum policy_level_name)telling->policy->level);
+	return policy_level_said(telling->policy, telling->rules);
 }
-
-static void judge_time(struct telling *telling)
-{
-	const struct policy *policy = telling->policy;
-	uint64_t grace_ms = telling->rules->start_grace_ms;
-	uint64_t grace_end_ms = policy->created_ms + grace_ms;
-	char text[DURATION_TEXT_MAX];
-
-	if (telling->now_ms < grace_end_ms)
-		holds(telling, GUARD_GRACE, true, grace_end_ms,
-		      "watched for less than start_grace, %s",
-		      span(grace_ms, text));
-	else
-		holds(telling, GUARD_GRACE, false, 0,
-		      "start_grace of %s is over", span(grace_ms, text));
-	if (walks_on(telling))
-		holds(telling, GUARD_COOLDOWN, false, 0,
-		      "the next step of a bounce does not wait for it");
-	else if (policy_cool_until(policy) == POLICY_NEVER)
-		holds(telling, GUARD_COOLDOWN, true, POLICY_NEVER,
-		      "one bounce as long as the breach lasts, and it had "
-		      "that");
-	else if (telling->now_ms < policy_cool_until(policy))
-		holds(telling, GUARD_COOLDOWN, true, policy_cool_until(policy),
-		      "wait after the last bounce, %u failed in a row",
-		      policy->n_failed);
-	else
-		holds(telling, GUARD_COOLDOWN, false, 0,
-		      "cooldown of %s is over",
-		      span(policy_cooldown(policy, telling->rules), text));
-}
-
-static void judge_budget(struct telling *telling)
-{
-	const struct policy *policy = telling->policy;
-	const struct policy_rules *rules = telling->rules;
-	uint64_t window_ms = rules->window_ms;
-	uint64_t until_ms = POLICY_NEVER;
-	char text[DURATION_TEXT_MAX];
-	unsigned n = 0;
-
-	for (uint8_t i = 0; i < policy->n_bounces; i++) {
-		int64_t end_ms = (int64_t)policy->created_ms +
-		                 (int64_t)policy->bounces[i] * 1000 +
-		                 (int64_t)window_ms;
-
-		if (end_ms <= (int64_t)telling->now_ms)
-			continue;
-		n++;
-		until_ms = MIN(until_ms, (uint64_t)end_ms);
-	}
-	if (rules->max_bounces == 0) {
-		holds(telling, GUARD_BUDGET, policy->state == POLICY_GAVE_UP,
-		      POLICY_NEVER, "no limit, %u bounces in %s", n,
-		      span(window_ms, text));
-		return;
-	}
-	/* then only being good again releases it */
-	if (policy->state == POLICY_GAVE_UP)
-		until_ms = POLICY_NEVER;
-	holds(telling, GUARD_BUDGET,
-	      (n >= rules->max_bounces && !walks_on(telling)) ||
-	              policy->state == POLICY_GAVE_UP,
-	      until_ms, "%u of %u bounces in %s", n, rules->max_bounces,
-	      span(window_ms, text));
-}
-
-static void judge_world(struct telling *telling)
-{
-	char fault[READER_FAULT_MAX];
-	const struct monitor *monitor = telling->monitor;
-	const struct group *group = monitor->group;
-	const struct target *target = monitor->target;
-	const char *standby = supervisor_standby(telling->supervisor);
-	uint64_t rest_ms = supervisor_target_rest_ms(monitor);
-	bool busy = monitor->acting || target->owner;
-
-	holds(telling, GUARD_STORM, group->storm, POLICY_NEVER,
-	      group->storm ? "too many monitors of %s went bad together"
-	                   : "no storm at %s",
-	      group->name);
-	if (busy || !target_free(target, monitor, rest_ms, telling->now_ms))
-		holds(telling, GUARD_TARGET, true,
-		      busy ? POLICY_NEVER : target->ended_ms + rest_ms,
-		      busy ? "a step is at work on it"
-		           : "another monitor has just bounced it");
-	else
-		holds(telling, GUARD_TARGET, false, 0,
-		      "nobody else acts on it");
-	if (telling->policy->held & GUARD_PERSON)
-		holds(telling, GUARD_PERSON, true, telling->policy->deadline_ms,
-		      "the target was paused or stopped by a person");
-	else
-		holds(telling, GUARD_PERSON, false, 0,
-		      "looked at when a step begins");
-	if (telling->policy->held & GUARD_HOOK)
-		holds(telling, GUARD_HOOK, true, telling->policy->deadline_ms,
-		      "the command before the bounce said no");
-	else
-		holds(telling, GUARD_HOOK, false, 0,
-		      "asked when a bounce begins, if there is one");
-	if (telling->policy->held & GUARD_THROTTLE)
-		holds(telling, GUARD_THROTTLE, true,
-		      telling->policy->deadline_ms,
-		      "the same was begun lately, of this or another monitor "
-		      "of its rule");
-	if (telling->policy->state == POLICY_UNKNOWN)
-		holds(telling, GUARD_UNKNOWN, true, POLICY_NEVER,
-		      "%s cannot be read (%s)", group->name,
-		      supervisor_fault(telling->monitor, fault)
-		              ? fault
-		              : reading_result_name(group->result));
-	else
-		holds(telling, GUARD_UNKNOWN, false, 0, "the source is known");
-	if (standby)
-		holds(telling, GUARD_LEADER, true, POLICY_NEVER, "%s", standby);
-	else
-		holds(telling, GUARD_LEADER, false, 0, "we act");
-	holds(telling, GUARD_DRY_RUN, monitor->dry_run, POLICY_NEVER,
-	      monitor->dry_run ? "dry run: a bounce is only said"
-	                       : "it is no dry run");
-}
-
-static void judge_people(struct telling *telling)
-{
-	const struct monitor *monitor = telling->monitor;
-	const struct supervisor *supervisor = telling->supervisor;
-	const struct pause *pause = supervisor_pause_of(supervisor, monitor);
-	uint64_t quiet_ms =
-		supervisor_quiet_until(supervisor, monitor, telling->now_ms);
-	int64_t wall_s =
-		((int64_t)telling->now_ms + supervisor->wall_offset_ms) / 1000;
-	struct quiet_local local = supervisor->local(wall_s);
-	const struct quiet_window *window =
-		quiet_at(monitor->quiet, monitor->n_quiet, &local);
-	char text[QUIET_TEXT_MAX];
-
-	if (monitor->paused)
-		holds(telling, GUARD_PAUSE, true, POLICY_NEVER,
-		      "paused by the configuration");
-	else if (pause && monitor->rule && pause == monitor->rule->pause)
-		holds(telling, GUARD_PAUSE, true, pause->until_ms,
-		      "all of %.80s are paused by an operator%s%s",
-		      monitor->rule->name, pause->reason[0] ? ": " : "",
-		      pause->reason);
-	else if (pause)
-		holds(telling, GUARD_PAUSE, true, pause->until_ms,
-		      "%s by an operator%s%s",
-		      pause == monitor->pause ? "paused"
-		                              : "all monitors are paused",
-		      pause->reason[0] ? ": " : "", pause->reason);
-	else
-		holds(telling, GUARD_PAUSE, false, 0, "not paused");
-
-	if (quiet_ms && window)
-		holds(telling, GUARD_QUIET, true, quiet_ms, "quiet window %s",
-		      quiet_format(window, text));
-	else
-		holds(telling, GUARD_QUIET, false, 0,
-		      monitor->n_quiet ? "outside the quiet windows"
-		                       : "no quiet windows");
-}
-
-/* What follows on the end of a breach is no bounce: little is in its way. */
-static void judge_resolving(struct telling *telling)
-{
-	const uint32_t asked = GUARD_TARGET | GUARD_QUIET | GUARD_PERSON |
-	                       GUARD_LEADER | GUARD_PAUSE | GUARD_UNKNOWN |
-	                       GUARD_DRY_RUN;
-
-	if (!policy_is_resolving(telling->policy))
-		return;
-	for (unsigned i = 0; i < N_POLICY_GUARDS; i++) {
-		if (!((1u << i) & asked))
-			holds(telling, 1u << i, false, 0,
-			      "does not hold what follows on the end of a "
-			      "breach");
-	}
-}
-
-/* --- sentences ----------------------------------------------------------- */
 
 /* How long it must be bad before it counts. */
 static uint64_t for_of(const struct telling *telling)
@@ -340,14 +98,15 @@ static uint64_t for_of(const struct telling *telling)
 static bool is_at_rest(const struct telling *telling)
 {
 	return telling->policy->state == POLICY_COOLING &&
-	       (n_rungs(telling) == 0 ||
+	       (explain_n_rungs(telling) == 0 ||
 	        policy_cool_until(telling->policy) == POLICY_NEVER);
 }
 
 static void tell_state(struct telling *telling)
 {
 	const struct policy *policy = telling->policy;
-	const struct explain_guard *pause = guard(telling, GUARD_PAUSE);
+	const struct explain_guard *pause =
+		explain_guard_of(telling, GUARD_PAUSE);
 	bool resolving = policy_is_resolving(policy);
 	char since[TIME_TEXT_SIZE];
 	char text[DURATION_TEXT_MAX];
@@ -362,7 +121,7 @@ static void tell_state(struct telling *telling)
 		break;
 	case POLICY_BREACHED:
 		say(telling, "Bad since %s, but not for %s yet.", since,
-		    span(for_of(telling), text));
+		    explain_span(for_of(telling), text));
 		break;
 	case POLICY_WAITING:
 		say(telling,
@@ -375,11 +134,11 @@ static void tell_state(struct telling *telling)
 		    resolving ? "Good again; a step for that is at work since "
 		                "%s, %u of %u."
 		              : "Is being bounced since %s, step %u of %u.",
-		    since, rung(telling), n_rungs(telling));
+		    since, explain_rung(telling), explain_n_rungs(telling));
 		break;
 	case POLICY_VERIFYING:
 		say(telling, "Step %u of %u was done at %s; does it help?",
-		    rung(telling), n_rungs(telling), since);
+		    explain_rung(telling), explain_n_rungs(telling), since);
 		break;
 	case POLICY_COOLING:
 		say(telling,
@@ -393,7 +152,7 @@ static void tell_state(struct telling *telling)
 		break;
 	case POLICY_UNKNOWN:
 		say(telling, "Unknown since %s: %s.", since,
-		    guard(telling, GUARD_UNKNOWN)->why);
+		    explain_guard_of(telling, GUARD_UNKNOWN)->why);
 		break;
 	case POLICY_PAUSED:
 	case N_POLICY_STATES:
@@ -414,7 +173,7 @@ static void tell_excuse(struct telling *telling)
 		say(telling,
 		    "Of that time %s do not count: the source could not be "
 		    "read or was away.",
-		    span(excuse_ms, text));
+		    explain_span(excuse_ms, text));
 }
 
 /* "container web-1 (rule health)": of whom the sentence is. */
@@ -466,13 +225,13 @@ static void tell_health(struct telling *telling)
 		    !run_ms           ? ""
 		    : last->unchecked ? ", for "
 		                      : ", it runs for ",
-		    run_ms ? span(run_ms, run) : "");
+		    run_ms ? explain_span(run_ms, run) : "");
 		break;
 	case HEALTH_STARTING:
 		say(telling,
 		    "%s is starting%s%s; its check has not decided yet.",
 		    whom(telling, name), run_ms ? ", it runs for " : "",
-		    run_ms ? span(run_ms, run) : "");
+		    run_ms ? explain_span(run_ms, run) : "");
 		break;
 	case HEALTH_BAD:
 		if (last->exit_code >= 0)
@@ -486,7 +245,8 @@ static void tell_health(struct telling *telling)
 			say(telling,
 			    "It runs for %s only, grace is %s: that does not "
 			    "count yet.",
-			    span(run_ms, run), span(grace_ms, text));
+			    explain_span(run_ms, run),
+			    explain_span(grace_ms, text));
 		break;
 	case HEALTH_IDLE:
 	default:
@@ -512,9 +272,9 @@ static void tell_exit(struct telling *telling)
 		(void)snprintf(code, sizeof(code), " with exit code %d",
 		               last->exit_code);
 	if (telling->rules->max_age_ms)
-		(void)span(telling->rules->max_age_ms, limit);
+		(void)explain_span(telling->rules->max_age_ms, limit);
 	say(telling, "%s has exited%s %s ago%s%s: %s.", whom(telling, name),
-	    code, span(last->age_ms + since_ms, age),
+	    code, explain_span(last->age_ms + since_ms, age),
 	    limit[0] ? ", limit " : "", limit,
 	    policy_is_bad(telling->policy) ? "bad" : "not bad yet");
 }
@@ -606,7 +366,7 @@ static void tell_observation(struct telling *telling)
 	char age[DURATION_TEXT_MAX];
 	char limit[DURATION_TEXT_MAX];
 
-	(void)span(telling->rules->max_age_ms, limit);
+	(void)explain_span(telling->rules->max_age_ms, limit);
 	if (telling->rules->levels && (last->kind == OBSERVATION_VALUE ||
 	                               last->kind == OBSERVATION_MISSING)) {
 		tell_value(telling);
@@ -615,7 +375,7 @@ static void tell_observation(struct telling *telling)
 	switch (last->kind) {
 	case OBSERVATION_AGE:
 		say(telling, "Last push %s ago, limit %s: %s.",
-		    span(last->age_ms + since_ms, age), limit,
+		    explain_span(last->age_ms + since_ms, age), limit,
 		    telling->policy->breach == POLICY_BREACH_RUNTIME
 		            ? policy_breach_words(telling->policy)
 		            : verdict);
@@ -627,7 +387,7 @@ static void tell_observation(struct telling *telling)
 		tell_exit(telling);
 		return;
 	case OBSERVATION_FAILED:
-		(void)span(last->age_ms + since_ms, age);
+		(void)explain_span(last->age_ms + since_ms, age);
 		if (last->exit_code >= 0)
 			say(telling,
 			    "The job reported a failure %s ago, exit code %d.",
@@ -637,7 +397,8 @@ static void tell_observation(struct telling *telling)
 		break;
 	case OBSERVATION_MISSING:
 		say(telling, "Missing at the source for %s, limit %s: %s.",
-		    span(policy_age(telling->policy, telling->now_ms), age),
+		    explain_span(policy_age(telling->policy, telling->now_ms),
+		                 age),
 		    limit,
 		    policy_is_bad(telling->policy) ? "too long"
 		                                   : "not bad yet");
@@ -657,10 +418,11 @@ static void tell_observation(struct telling *telling)
 	}
 	if (last->running_ms) {
 		say(telling, "It runs for %s%s%s.",
-		    span(last->running_ms + since_ms, age),
+		    explain_span(last->running_ms + since_ms, age),
 		    telling->rules->max_runtime_ms ? ", limit " : "",
 		    telling->rules->max_runtime_ms
-		            ? span(telling->rules->max_runtime_ms, limit)
+		            ? explain_span(telling->rules->max_runtime_ms,
+		                           limit)
 		            : "");
 	}
 	tell_excuse(telling);
@@ -781,7 +543,8 @@ static void next_of_waiting(struct telling *telling)
 
 static void next_of_pause(struct telling *telling)
 {
-	const struct explain_guard *pause = guard(telling, GUARD_PAUSE);
+	const struct explain_guard *pause =
+		explain_guard_of(telling, GUARD_PAUSE);
 	char when[TIME_TEXT_SIZE];
 
 	if (pause->until_ms == POLICY_NEVER)
@@ -839,7 +602,7 @@ static void next_of_cooling(struct telling *telling)
 	uint64_t until_ms = policy_cool_until(policy);
 	char when[TIME_TEXT_SIZE];
 
-	if (n_rungs(telling) == 0)
+	if (explain_n_rungs(telling) == 0)
 		next(telling, POLICY_NEVER, "nothing: this level has no steps");
 	else if (until_ms == POLICY_NEVER)
 		next(telling, POLICY_NEVER,
@@ -879,7 +642,7 @@ static void tell_next(struct telling *telling)
 			break;
 		}
 		next(telling, verify_ms, "%s at %s if it is not good before",
-		     rung(telling) < n_rungs(telling)
+		     explain_rung(telling) < explain_n_rungs(telling)
 		             ? "the next step"
 		             : "the bounce did not help",
 		     at(telling, verify_ms, when));
@@ -945,11 +708,7 @@ void explain(const struct supervisor *supervisor, const struct monitor *monitor,
 	char text[EXPLAIN_LINE_SIZE];
 
 	out->n_lines = 0;
-	judge_time(&telling);
-	judge_budget(&telling);
-	judge_world(&telling);
-	judge_people(&telling);
-	judge_resolving(&telling);
+	explain_judge(&telling);
 	tell_state(&telling);
 	tell_observation(&telling);
 	tell_guards(&telling);
@@ -958,7 +717,7 @@ void explain(const struct supervisor *supervisor, const struct monitor *monitor,
 	if (monitor->rules->n_steps == 0 || is_at_rest(&telling))
 		return;
 	if (monitor->policy.state == POLICY_VERIFYING &&
-	    rung(&telling) < n_rungs(&telling))
+	    explain_rung(&telling) < explain_n_rungs(&telling))
 		step++;
 	say(&telling, "%s: %.300s.",
 	    monitor->policy.state == POLICY_BOUNCING ? "At work"

@@ -41,32 +41,38 @@ static struct extent extent_of(const struct label *labels, size_t n, size_t max)
 	return extent;
 }
 
-static struct slice put(char **at, struct slice text)
-{
-	struct slice copy = slice_make(*at, text.n);
-
-	if (text.n)
-		memcpy(*at, text.p, text.n);
-	*at += text.n;
-	return copy;
-}
-
 static void put_labels(char **at, struct label *out, const struct label *labels,
                        size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		out[i].name = put(at, labels[i].name);
-		out[i].value = put(at, cut(labels[i].value));
+		out[i].name = text_put_slice(at, labels[i].name);
+		out[i].value = text_put_slice(at, cut(labels[i].value));
 	}
+}
+
+/* What of facts is kept. */
+struct kept {
+	struct extent labels;
+	struct extent annotations;
+};
+
+static struct kept kept_of(const struct facts *facts)
+{
+	size_t left = FACTS_MAX_TEXT - cut(facts->value).n;
+	struct kept kept;
+
+	kept.labels = extent_of(facts->labels, facts->n_labels, left);
+	kept.annotations = extent_of(facts->annotations, facts->n_annotations,
+	                             left - kept.labels.n_text);
+	return kept;
 }
 
 struct facts *facts_copy(const struct facts *facts)
 {
 	struct slice value = cut(facts->value);
-	size_t left = FACTS_MAX_TEXT - value.n;
-	struct extent labels = extent_of(facts->labels, facts->n_labels, left);
-	struct extent annotations = extent_of(
-		facts->annotations, facts->n_annotations, left - labels.n_text);
+	struct kept kept = kept_of(facts);
+	struct extent labels = kept.labels;
+	struct extent annotations = kept.annotations;
 	size_t n = labels.n_labels + annotations.n_labels;
 	struct facts *copy =
 		mem_alloc(sizeof(*copy) + n * sizeof(struct label) +
@@ -86,20 +92,30 @@ struct facts *facts_copy(const struct facts *facts)
 		.n_labels = labels.n_labels,
 		.annotations = rows + labels.n_labels,
 		.n_annotations = annotations.n_labels,
-		.value = put(&at, value),
+		.value = text_put_slice(&at, value),
+		.n_refs = 1,
 	};
 	*at = '\0';
 	return copy;
 }
 
-static bool labels_equal(const struct label *a, size_t n_a,
-                         const struct label *b, size_t n_b)
+struct facts *facts_ref(struct facts *facts)
 {
-	if (n_a != n_b)
-		return false;
-	for (size_t i = 0; i < n_a; i++) {
+	facts->n_refs++;
+	return facts;
+}
+
+void facts_unref(struct facts *facts)
+{
+	if (facts && --facts->n_refs == 0)
+		mem_free(facts);
+}
+
+static bool labels_equal(const struct label *a, const struct label *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
 		if (!slice_equal(a[i].name, b[i].name) ||
-		    !slice_equal(a[i].value, b[i].value))
+		    !slice_equal(cut(a[i].value), cut(b[i].value)))
 			return false;
 	}
 	return true;
@@ -107,10 +123,15 @@ static bool labels_equal(const struct label *a, size_t n_a,
 
 bool facts_equal(const struct facts *a, const struct facts *b)
 {
-	return labels_equal(a->labels, a->n_labels, b->labels, b->n_labels) &&
-	       labels_equal(a->annotations, a->n_annotations, b->annotations,
-	                    b->n_annotations) &&
-	       slice_equal(a->value, b->value);
+	struct kept kept_a = kept_of(a);
+	struct kept kept_b = kept_of(b);
+
+	return kept_a.labels.n_labels == kept_b.labels.n_labels &&
+	       kept_a.annotations.n_labels == kept_b.annotations.n_labels &&
+	       labels_equal(a->labels, b->labels, kept_a.labels.n_labels) &&
+	       labels_equal(a->annotations, b->annotations,
+	                    kept_a.annotations.n_labels) &&
+	       slice_equal(cut(a->value), cut(b->value));
 }
 
 /* --- identities -------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/macros.h"
 #include "base/slice.h"
 #include "proto/label.h"
@@ -23,11 +24,16 @@ struct facts {
 	const struct label *annotations; /* of an alert */
 	size_t n_annotations;
 	struct slice value; /* of an alert, in words; empty: it has none */
+	uint32_t n_refs;    /* of a copy; private */
 };
 
-/* One block of memory (mem_free), in which `value` ends with a NUL. NULL: out of
- * memory. */
+/* One block of memory, in which `value` ends with a NUL, with one reference.
+ * NULL: out of memory. */
 struct facts *facts_copy(const struct facts *facts) MUST_CHECK;
+
+/* Of a copy: those who know the same share it. */
+struct facts *facts_ref(struct facts *facts);
+void facts_unref(struct facts *facts); /* NULL is fine */
 
 /* Would a copy of one be as good as one of the other? */
 bool facts_equal(const struct facts *a, const struct facts *b);

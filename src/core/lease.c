@@ -90,7 +90,10 @@ enum lease_ask lease_got(struct lease *lease, const struct lease_record *record,
 	if (lease->releasing)
 		return got_for_release(lease, ours, now_ms);
 	if (!record)
-		return take(lease, LEASE_CREATE, 0, now_ms);
+		return take(lease, LEASE_CREATE,
+		            lease->seen ? lease->seen_transitions + 1 : 0,
+		            now_ms);
+	lease->seen_transitions = record->transitions;
 	if (!lease->seen || record->hash != lease->seen_hash) {
 		lease->seen = true;
 		lease->seen_hash = record->hash;
@@ -118,6 +121,7 @@ void lease_written(struct lease *lease, uint64_t hash, uint64_t now_ms)
 	}
 	lease->seen = true;
 	lease->seen_hash = hash;
+	lease->seen_transitions = lease->transitions;
 	lease->seen_ms = now_ms;
 	lease->valid_until_ms = lease->sent_ms + lease->rules->renew_ms;
 	/* an answer that took too long is no lease */

@@ -56,7 +56,8 @@ struct lease {
 	bool leading; /* as far as was known at the last call; see leads() */
 	bool taking;  /* the present write makes us the holder: the time of
 	                 acquisition is now, the count of changes … */
-	uint64_t transitions; /* … is this, which is our epoch, too */
+	uint64_t transitions; /* … is this; our epoch is one more, and grows
+	                         also where somebody deletes the record */
 
 	/* private below */
 	const struct lease_rules *rules;
@@ -69,6 +70,7 @@ struct lease {
 	uint64_t try_ms;
 	bool seen; /* the record, at least once */
 	uint64_t seen_hash;
+	uint64_t seen_transitions;
 	uint64_t seen_ms; /* when it had changed */
 };
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/pattern.h"
 
 struct matcher {
@@ -51,15 +52,6 @@ static bool take(struct reader *reader, const char *token)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
-
 /* @n digits in base 8 or 16 from @at on; -1 if they are not there. */
 static int64_t digits(struct slice at, size_t n, int base)
 {
@@ -68,7 +60,7 @@ static int64_t digits(struct slice at, size_t n, int base)
 	if (at.n < n)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		int digit = hex_digit(at.p[i]);
+		int digit = text_hex_digit(at.p[i]);
 
 		if (digit < 0 || digit >= base)
 			return -1;

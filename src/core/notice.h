@@ -52,7 +52,8 @@ struct notice {
 	const char *value;     /* "104.5", of a metric or in words of the alert;
 	                          NULL: none */
 	const char *threshold; /* ">100", of the level; NULL: none */
-	const char *level;     /* "soft", "hard"; NULL: none */
+	const char *level;     /* "soft", "hard"; NULL: none, or one limit without
+	                          a name */
 	const char *status;    /* "firing", "resolved", of an alert; NULL */
 	const char *starts_at; /* of an alert, RFC 3339; NULL */
 	const char *generator_url; /* what says more about it; NULL */

@@ -59,6 +59,10 @@ enum idle_reason {
 /* Times end at the observation and go by the source's own clock. */
 struct observation {
 	enum observation_kind kind;
+	int16_t exit_code; /* FAILED, EXITED: what it ended with; HEALTH: of
+	                        the check that failed; -1: not said */
+	bool unchecked;   /* HEALTH: only that it runs, whatever a check says */
+	bool firing;      /* ALERT; else it is resolved */
 	uint64_t age_ms;  /* AGE: since the last sign of life; FAILED: since
 	                        it said so; EXITED: since it ended; HEALTH:
 	                        since it became so, as far as is known;
@@ -71,12 +75,8 @@ struct observation {
 	                        runs; HEALTH: since the container started */
 	enum health health; /* HEALTH */
 	enum idle_reason idle; /* HEALTH, idle: why */
-	bool unchecked; /* HEALTH: only that it runs, whatever a check says */
-	uint32_t n_streak; /* HEALTH: checks in a row that failed */
-	int16_t exit_code; /* FAILED, EXITED: what it ended with; HEALTH: of
-	                        the check that failed; -1: not said */
-	double value;      /* VALUE; may be NaN or infinite */
-	bool firing;       /* ALERT; else it is resolved */
+	uint32_t n_streak;     /* HEALTH: checks in a row that failed */
+	double value;          /* VALUE; may be NaN or infinite */
 };
 
 /* "age", "missing", …: the names used in API and state. */

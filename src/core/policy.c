@@ -36,7 +36,9 @@ static const uint16_t edges[N_POLICY_STATES] = {
 	                   BIT(COOLING) | BIT(GAVE_UP) | BIT(UNKNOWN) |
 	                   BIT(PAUSED),
 	[POLICY_GAVE_UP] =
-		BIT(BOUNCING) | BIT(GOOD) | BIT(UNKNOWN) | BIT(PAUSED),
+		/* at the hard level, that has a budget of its own */
+	BIT(WAITING) | BIT(COOLING) | BIT(BOUNCING) | BIT(GOOD) | BIT(UNKNOWN) |
+	BIT(PAUSED),
 	[POLICY_UNKNOWN] = BIT(BOUNCING) | BIT(STARTING) | BIT(GOOD) |
 	                   BIT(BREACHED) | BIT(WAITING) | BIT(VERIFYING) |
 	                   BIT(COOLING) | BIT(GAVE_UP) | BIT(PAUSED),
@@ -180,7 +182,7 @@ static void bounce_failed(struct turn *turn, bool acted, const char *reason)
 	wake_at(turn, policy_cool_until(policy));
 }
 
-static bool next_step(struct turn *turn, const char *reason)
+bool turn_next_step(struct turn *turn, const char *reason)
 {
 	if (!policy_has_next_step(turn))
 		return false;
@@ -209,7 +211,7 @@ static bool verify_is_over(struct turn *turn)
 		wake_at(turn, policy->ended_ms + turn->rules->verify_ms);
 		return false;
 	}
-	if (next_step(turn, "step did not help, next one"))
+	if (turn_next_step(turn, "step did not help, next one"))
 		return false;
 	turn->commands.useless = true;
 	bounce_failed(turn, true, "bounce did not help");
@@ -225,6 +227,13 @@ static void verify_bad(struct turn *turn)
 		want_bounce(turn, "still bad after the bounce");
 }
 
+/* What soft has spent does not leave hard without any: once for a breach. */
+static bool may_renew_budget(struct turn *turn)
+{
+	return !turn->policy->renewed && policy_budget_spent(turn) &&
+	       policy_ladder_of(turn->rules, POLICY_LADDER_HARD).n > 0;
+}
+
 /* What was begun of the other level's ladder is over: the step up says that it
  * did not help, the step down that it did, as far as it could. */
 static void change_ladder(struct turn *turn, const char *reason)
@@ -238,6 +247,10 @@ static void change_ladder(struct turn *turn, const char *reason)
 	turn->commands.useless = begun && up;
 	turn->commands.recovered = begun && !up;
 	policy->n_failed = 0;
+	if (up && may_renew_budget(turn)) {
+		policy->renewed = true;
+		policy->n_bounces = 0;
+	}
 	want_bounce(turn, reason);
 }
 
@@ -323,6 +336,10 @@ void policy_observed_bad(struct turn *turn, const char *reason)
 		policy->good_seen = false;
 		break;
 	case POLICY_GAVE_UP:
+		if (is_other_level(turn) && may_renew_budget(turn) &&
+		    policy->level == POLICY_LEVEL_HARD)
+			change_ladder(turn, reason);
+		break;
 	case POLICY_UNKNOWN:
 	case POLICY_PAUSED:
 	case N_POLICY_STATES:
@@ -404,190 +421,6 @@ static void follow_due(struct turn *turn)
 	policy->due = POLICY_LADDER_NONE;
 	turn->commands.useless |= policy->state == POLICY_VERIFYING;
 	begin_due(turn, due, "the other level is due, too");
-}
-
-/* --- where good leads --------------------------------------------------- */
-
-/* Good again after a bounce: are there steps for that? */
-static void begin_resolved(struct turn *turn)
-{
-	struct policy *policy = turn->policy;
-
-	if (!policy->bounced || policy->state != POLICY_GOOD)
-		return;
-	if (turn->rules->n_resolved == 0) { /* any more */
-		policy->bounced = false;
-		return;
-	}
-	policy_ladder_enter(turn, POLICY_LADDER_RESOLVED);
-	turn_move(turn, POLICY_WAITING, "good again, there are steps for that");
-	turn->commands.ask_guards = true;
-}
-
-static void not_bad(struct turn *turn)
-{
-	struct policy *policy = turn->policy;
-
-	policy->bad_since_ms = POLICY_NEVER;
-	policy->breach = POLICY_BREACH_NONE;
-	if (!turn_is_compat(turn))
-		policy_level_reset(policy);
-	policy_level_release(policy, POLICY_LEVEL_SOFT);
-	policy_level_release(policy, POLICY_LEVEL_HARD);
-}
-
-void policy_observed_good(struct turn *turn)
-{
-	struct policy *policy = turn->policy;
-	const char *reason = "good again";
-
-	not_bad(turn);
-	switch (policy->state) {
-	case POLICY_GOOD:
-		policy->n_failed = 0; /* a bounce's end may have been quiet */
-		begin_resolved(turn);
-		return;
-	case POLICY_PAUSED:
-	case POLICY_UNKNOWN:
-	case N_POLICY_STATES:
-		return;
-	case POLICY_BOUNCING:
-		policy->good_seen = true;
-		turn->commands.cancel =
-			!policy->ordered && !policy_is_resolving(policy);
-		return;
-	case POLICY_VERIFYING:
-		turn->commands.recovered = true;
-		reason = "recovered";
-		break;
-	case POLICY_GAVE_UP:
-		policy->n_bounces = 0;
-		policy->cool_until_ms = 0;
-		policy->hard_cool_until_ms = 0;
-		reason = "good again, released";
-		break;
-	case POLICY_STARTING:
-		reason = "good";
-		break;
-	case POLICY_WAITING: /* for the next step: the one before helped */
-		if (policy_is_resolving(policy)) {
-			turn->commands.ask_guards = true;
-			return;
-		}
-		turn->commands.recovered = !turn_at_first_step(turn);
-		break;
-	case POLICY_BREACHED:
-	case POLICY_COOLING:
-		break;
-	}
-	policy->n_failed = 0;
-	policy_ladder_leave(turn);
-	turn_move(turn, POLICY_GOOD, reason);
-	begin_resolved(turn);
-}
-
-void policy_observed_missing(struct turn *turn)
-{
-	struct policy *policy = turn->policy;
-
-	if (policy->state != POLICY_BREACHED && policy->state != POLICY_WAITING)
-		return;
-	policy->bad_since_ms = POLICY_NEVER;
-	policy_ladder_leave(turn);
-	turn_move(turn, POLICY_GOOD, "missing, but not for long yet");
-}
-
-static void quiet_end(struct turn *turn, const char *reason)
-{
-	not_bad(turn);
-	if (turn_is_compat(turn))
-		policy_level_reset(turn->policy);
-	policy_ladder_leave(turn);
-	turn_move(turn, POLICY_GOOD, reason);
-}
-
-/* Is step @step one after which it does not run? */
-static bool stops(const struct turn *turn, unsigned step)
-{
-	return turn->rules->stopping & 1u << step;
-}
-
-/* Is the present step there for what the one before it has stopped? */
-static bool is_for_stopped(const struct turn *turn)
-{
-	return !turn_at_first_step(turn) &&
-	       stops(turn, turn->policy->step - 1u);
-}
-
-/* What a step has stopped says nothing any more: the next one is for it. */
-static bool next_of_stopped(struct turn *turn, bool is_over)
-{
-	if (!stops(turn, turn->policy->step) || !(turn->stopped || is_over) ||
-	    !next_step(turn, "stopped by the step, next one"))
-		return false;
-	turn->commands.ask_guards = true;
-	return true;
-}
-
-static void verify_nothing(struct turn *turn, bool starting)
-{
-	struct policy *policy = turn->policy;
-	uint64_t until_ms = policy->ended_ms + turn->rules->verify_ms;
-
-	if (!starting && next_of_stopped(turn, turn->now_ms >= until_ms))
-		return;
-	if (turn->now_ms < until_ms) {
-		turn_look_by(turn, until_ms);
-	} else if (!starting) { /* its check will decide, however late */
-		turn->commands.useless = true;
-		quiet_end(turn, "nothing to judge after the bounce");
-	}
-}
-
-void policy_observed_nothing(struct turn *turn, bool starting)
-{
-	struct policy *policy = turn->policy;
-
-	/* who was good again, and is gone: the steps for that go on */
-	if (policy_is_resolving(policy)) {
-		turn->commands.ask_guards = policy->state == POLICY_WAITING;
-		return;
-	}
-	switch (policy->state) {
-	case POLICY_STARTING:
-		if (!starting)
-			quiet_end(turn, "nothing to judge");
-		break;
-	case POLICY_WAITING:
-	case POLICY_BREACHED:
-		if (!starting && is_for_stopped(turn)) {
-			turn->commands.ask_guards = true;
-			break;
-		}
-		turn->commands.useless = !turn_at_first_step(turn);
-		quiet_end(turn, starting ? "started anew, not bad yet"
-		                         : "nothing to judge any more");
-		break;
-	case POLICY_BOUNCING: /* our own step, or somebody was faster */
-		if (!starting && is_for_stopped(turn))
-			break;
-		policy->good_seen = true;
-		turn->commands.cancel = !policy->ordered;
-		break;
-	case POLICY_VERIFYING:
-		verify_nothing(turn, starting);
-		break;
-	case POLICY_GOOD:
-	case POLICY_COOLING:
-	case POLICY_GAVE_UP:
-		if (!starting)
-			not_bad(turn);
-		break;
-	case POLICY_UNKNOWN:
-	case POLICY_PAUSED:
-	case N_POLICY_STATES:
-		break;
-	}
 }
 
 /* --- the other events --------------------------------------------------- */
@@ -750,7 +583,7 @@ static void bounce_never_began(struct turn *turn)
 static void resolved_step_ended(struct turn *turn, enum policy_outcome outcome)
 {
 	if (outcome != OUTCOME_CANCELLED &&
-	    next_step(turn, "next step for the end of the breach")) {
+	    turn_next_step(turn, "next step for the end of the breach")) {
 		turn->commands.ask_guards = true;
 		return;
 	}
@@ -770,8 +603,9 @@ static void step_cancelled(struct turn *turn)
 
 	bounce_never_began(turn);
 	if (policy->good_seen || !wanted) {
-		quiet_end(turn, policy_is_bad(policy) ? "bounce was cancelled"
-		                                      : "good again");
+		turn_end_quietly(turn, policy_is_bad(policy)
+		                               ? "bounce was cancelled"
+		                               : "good again");
 		return;
 	}
 	want_bounce(turn, "bounce was cancelled");
@@ -804,10 +638,10 @@ static void step_ended(struct turn *turn, enum policy_outcome outcome)
 		policy_cool_down(turn, true);
 		turn->commands.recovered = true;
 		policy->n_failed = 0;
-		quiet_end(turn, "nothing is left to heal");
+		turn_end_quietly(turn, "nothing is left to heal");
 		break;
 	case OUTCOME_FAILED:
-		if (next_step(turn, "step failed, next one"))
+		if (turn_next_step(turn, "step failed, next one"))
 			turn->commands.observe = true;
 		else
 			bounce_failed(turn, false, "bounce failed");

@@ -65,6 +65,8 @@
  *   - A repeat comes strictly after the level's cooldown. A cooldown of 0 is
  *     one bounce as long as the breach of the level lasts; one that failed is
  *     tried again, later each time.
+ *   - The budget is that of all levels, but what soft has spent does not keep
+ *     hard from acting: once in a breach it is renewed on the way up.
  *   - A breach ends when the limit is not crossed any more, or, with `clear`,
  *     when that is. NaN is never a breach.
  *   - A reading without series is what `missing` says; one that failed is
@@ -143,18 +145,19 @@ struct policy_ladder_range {
 /* One limit of a value, and what is done beyond it. */
 struct policy_level {
 	bool given;
-	struct threshold limit;
 	bool has_clear;
+	uint8_t first_step; /* its ladder: a part of the monitor's steps */
+	uint8_t n_steps;    /* 0: the level is only told of */
+	struct threshold limit;
 	struct threshold clear; /* a breach ends when this is crossed, not when
 	                           the limit is not crossed any more */
 	uint64_t for_ms;        /* instead of policy_rules.for_ms */
 	uint64_t cooldown_ms; /* likewise; 0: one bounce as long as it lasts */
-	uint8_t first_step;   /* its ladder: a part of the monitor's steps */
-	uint8_t n_steps;      /* 0: the level is only told of */
 };
 
 struct policy_levels {
 	struct policy_level level[N_POLICY_LEVELS]; /* at least one is given */
+	bool plain; /* one limit without a name: soft only to us */
 	enum policy_missing missing;
 	enum policy_compat compat;
 };
@@ -311,6 +314,7 @@ struct policy {
 	bool run_was_bad;       /* when the last step began */
 	bool bounced;           /* in this breach; steps for its end are due */
 	bool alert;             /* the last word was of an alert */
+	bool renewed;           /* the budget, in this breach, for hard */
 	int32_t bounces[POLICY_MAX_BOUNCES]; /* starts; s after created_ms */
 };
 
@@ -378,8 +382,14 @@ const char *policy_breach_words(const struct policy *policy);
 
 /* "soft", "hard"; NULL: none is active. */
 const char *policy_level_word(enum policy_level_name level);
+/* The active one as people are told of it; NULL: none is, or it has no name. */
+const char *policy_level_said(const struct policy *policy,
+                              const struct policy_rules *rules);
 /* "hold", "zero", "last_value", "breach". */
 const char *policy_missing_name(enum policy_missing missing);
+
+/* The lowest that is given. */
+enum policy_level_name policy_level_lowest(const struct policy_levels *levels);
 
 /* The limit that the value is judged by now: that of the active level, else of
  * the lowest. Only with levels. */

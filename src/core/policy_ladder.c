@@ -4,21 +4,13 @@
 
 #include "base/macros.h"
 
-/* The lowest level that is given. */
-static enum policy_level_name lowest(const struct policy_rules *rules)
-{
-	return rules->levels->level[POLICY_LEVEL_SOFT].given
-	               ? POLICY_LEVEL_SOFT
-	               : POLICY_LEVEL_HARD;
-}
-
 static enum policy_ladder ladder_of_level(const struct policy_rules *rules,
                                           enum policy_level_name level)
 {
 	if (!rules->levels)
 		return POLICY_LADDER_SOFT;
 	if (level == POLICY_LEVEL_NONE)
-		level = lowest(rules);
+		level = policy_level_lowest(rules->levels);
 	return level == POLICY_LEVEL_HARD ? POLICY_LADDER_HARD
 	                                  : POLICY_LADDER_SOFT;
 }

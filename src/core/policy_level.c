@@ -67,6 +67,14 @@ const char *policy_level_word(enum policy_level_name level)
 	return words[MIN(level, NONE)];
 }
 
+const char *policy_level_said(const struct policy *policy,
+                              const struct policy_rules *rules)
+{
+	if (!rules->levels || rules->levels->plain)
+		return NULL;
+	return policy_level_word((enum policy_level_name)policy->level);
+}
+
 const char *policy_missing_name(enum policy_missing missing)
 {
 	static const char *const names[N_POLICY_MISSING] = {
@@ -79,7 +87,7 @@ const char *policy_missing_name(enum policy_missing missing)
 	return names[missing];
 }
 
-static enum policy_level_name lowest(const struct policy_levels *levels)
+enum policy_level_name policy_level_lowest(const struct policy_levels *levels)
 {
 	return levels->level[SOFT].given ? SOFT : HARD;
 }
@@ -88,7 +96,7 @@ static enum policy_level_name level_now(const struct policy *policy,
                                         const struct policy_rules *rules)
 {
 	return policy->level < NONE ? (enum policy_level_name)policy->level
-	                            : lowest(rules->levels);
+	                            : policy_level_lowest(rules->levels);
 }
 
 const struct policy_level *policy_level_now(const struct policy *policy,
@@ -102,7 +110,7 @@ uint64_t policy_level_due(const struct policy *policy,
 {
 	const struct policy_levels *levels = rules->levels;
 	enum policy_level_name next =
-		policy->level == NONE ? lowest(levels) : HARD;
+		policy->level == NONE ? policy_level_lowest(levels) : HARD;
 
 	if (levels->compat || policy->level == HARD ||
 	    policy->beyond_ms[next] == POLICY_NEVER)
@@ -247,7 +255,7 @@ static void count(struct turn *turn, const struct policy_crossing *crossing)
 {
 	struct policy *policy = turn->policy;
 	const struct policy_levels *levels = turn->rules->levels;
-	enum policy_level_name base = lowest(levels);
+	enum policy_level_name base = policy_level_lowest(levels);
 
 	if (!crossing->beyond[base]) {
 		policy_level_reset(policy);
@@ -283,7 +291,7 @@ static void observed_levels(struct turn *turn,
 	struct policy *policy = turn->policy;
 
 	count(turn, crossing);
-	if (!crossing->beyond[lowest(turn->rules->levels)]) {
+	if (!crossing->beyond[policy_level_lowest(turn->rules->levels)]) {
 		policy_observed_good(turn);
 		return;
 	}

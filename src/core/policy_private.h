@@ -2,7 +2,8 @@
 /*
  * policy_private: what the files policy*.c share.
  *
- *     policy.c           the states, their edges, the events
+ *     policy.c           the states, their edges, the events, where bad leads
+ *     policy_good.c      where good leads
  *     policy_observed.c  what an observation means
  *     policy_container.c … of a container
  *     policy_level.c     … of a value, and of an alert
@@ -37,7 +38,10 @@ void turn_look_by(struct turn *turn, uint64_t at_ms);
 void turn_move(struct turn *turn, enum policy_state to, const char *reason);
 void turn_hold(struct turn *turn, uint32_t held);
 
-/* --- policy.c: where an observation leads --------------------------------- */
+/* The next rung of the ladder, if there is one: WAITING. */
+bool turn_next_step(struct turn *turn, const char *reason);
+
+/* --- policy.c, policy_good.c: where an observation leads ------------------- */
 
 void policy_observed_bad(struct turn *turn, const char *reason);
 void policy_observed_good(struct turn *turn);
@@ -47,6 +51,9 @@ void policy_observed_missing(struct turn *turn);
 /* Of a container there is nothing to judge, or (@starting) its check has not
  * decided yet. What was bad of a run before is over, and nobody recovered. */
 void policy_observed_nothing(struct turn *turn, bool starting);
+
+/* GOOD, and nobody recovered. */
+void turn_end_quietly(struct turn *turn, const char *reason);
 
 /* Other ladders than before are due: @first, then @policy->due. */
 void policy_observed_due(struct turn *turn, enum policy_ladder first,

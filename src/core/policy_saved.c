@@ -70,5 +70,6 @@ void policy_restore(struct policy *policy, const struct policy_saved *saved,
 	if (saved->gave_up) {
 		policy->state = POLICY_GAVE_UP;
 		policy->held = GUARD_BUDGET;
+		policy->renewed = true; /* maybe: nobody knows */
 	}
 }

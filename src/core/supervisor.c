@@ -212,20 +212,25 @@ static void tell(struct supervisor *supervisor, struct monitor *monitor,
 		ops->notice(ops->context, monitor, event);
 }
 
-/* A guard, or giving up: each is told once. */
+/* A storm, or giving up: each is told once, by who leads. */
 static void tell_troubles(struct supervisor *supervisor,
-                          struct monitor *monitor,
-                          const struct policy_commands *commands)
+                          struct monitor *monitor)
 {
+	const struct policy *policy = &monitor->policy;
 	struct group *group = monitor->group;
+	bool gave_up =
+		policy->state == POLICY_GAVE_UP && !monitor->told_gave_up;
+	bool storm = group->storm && (policy->held & GUARD_STORM) &&
+	             !group->storm_told;
 
-	if (monitor->policy.state == POLICY_GAVE_UP && commands->n_moves &&
-	    !monitor->told_gave_up) {
+	if ((!gave_up && !storm) || supervisor_standby(supervisor))
+		return;
+	if (gave_up) {
 		monitor->told = true;
 		monitor->told_gave_up = true;
 		tell(supervisor, monitor, NOTICE_GAVE_UP);
 	}
-	if ((commands->newly_held & GUARD_STORM) && !group->storm_told) {
+	if (storm) {
 		group->storm_told = true;
 		tell(supervisor, monitor, NOTICE_STORM);
 	}
@@ -300,7 +305,7 @@ static void carry_out(struct supervisor *supervisor, struct monitor *monitor,
 		ops->observe(ops->context, monitor);
 	if (commands->cancel && monitor->acting)
 		ops->cancel_step(ops->context, monitor);
-	tell_troubles(supervisor, monitor, commands);
+	tell_troubles(supervisor, monitor);
 	if (commands->run_step)
 		begin_step(supervisor, monitor, now_ms);
 }
@@ -385,6 +390,7 @@ void supervisor_may_act(struct supervisor *supervisor, uint64_t now_ms)
 
 		if (!monitor->group->reading)
 			ask_guards(supervisor, monitor, now_ms);
+		tell_troubles(supervisor, monitor);
 	}
 }
 
@@ -582,11 +588,13 @@ static struct storm_count count_storm(struct group *group, uint64_t window_ms,
 static void judge_storm(struct supervisor *supervisor, struct group *group,
                         uint64_t now_ms)
 {
-	struct storm_count count =
-		count_storm(group, supervisor->storm_rules.window_ms, now_ms);
 	bool before = group->storm;
+	struct storm_count count;
 	char detail[DETAIL_SIZE];
 
+	if (!before && supervisor->storm_rules.share_percent == 0)
+		return; /* nothing hangs on a walk over all that are bad */
+	count = count_storm(group, supervisor->storm_rules.window_ms, now_ms);
 	group->storm = storm_judge(&supervisor->storm_rules, &count, before);
 	if (!group->storm) {
 		group->silent_ms = 0;

@@ -137,10 +137,10 @@ struct monitor {
 	const char *output;    /* last words of its check that fails; NULL */
 	const struct facts *facts; /* of the series that counts, or the alert;
 	                              NULL: there are none */
-	bool dry_run;
-	bool paused;                      /* by the configuration */
 	const struct quiet_window *quiet; /* windows, NULL if none */
 	uint8_t n_quiet;
+	bool dry_run;
+	bool paused;         /* by the configuration */
 	struct pause *pause; /* by an operator; NULL: not; owned */
 
 	const struct step_report *report; /* in NOTICE_BOUNCED: how the step
@@ -193,7 +193,8 @@ struct supervisor_ops {
 	 * no other follows; monitor->report says how it ended. GAVE_UP: once,
 	 * until it is good again. RECOVERED: good again, after one of these.
 	 * Of a storm @monitor is the first that it
-	 * holds, and n_waiting of its group says how many more.
+	 * holds, and n_waiting of its group says how many more. Neither that
+	 * nor GAVE_UP while another of us acts; when we do, what is so still.
 	 * The policy is as it is after the event. May be NULL.
 	 */
 	void (*notice)(void *context, struct monitor *monitor,
@@ -287,7 +288,8 @@ uint64_t supervisor_target_rest_ms(const struct monitor *monitor);
 /* Why another acts, or nobody, in words; NULL: we do. */
 const char *supervisor_standby(const struct supervisor *supervisor);
 
-/* We may act from now on: asks the guards again for all that wait. */
+/* We may act from now on: asks the guards again for all that wait, and tells
+ * of the troubles that there are. */
 void supervisor_may_act(struct supervisor *supervisor, uint64_t now_ms);
 
 /* --- what an operator orders ---------------------------------------------- */

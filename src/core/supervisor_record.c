@@ -134,8 +134,7 @@ static int describe_value(const struct monitor *monitor, char *out)
 {
 	const struct policy *policy = &monitor->policy;
 	const struct policy_levels *levels = monitor->rules->levels;
-	const char *level =
-		policy_level_word((enum policy_level_name)policy->level);
+	const char *level = policy_level_said(policy, monitor->rules);
 	char value[VALUE_TEXT_MAX] = "none";
 	char limit[THRESHOLD_TEXT_MAX];
 	int n;

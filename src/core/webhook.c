@@ -29,10 +29,10 @@
 #define CHAT_MAX_OUTPUT  1200 /* bytes of a check's output in a chat */
 #define NTFY_MAX_TEXT    4000 /* bytes of its message */
 #define TEXT_ROOM        16384
-#define MAX_OWN_LABELS   64    /* of an alert that we send */
+#define MAX_OWN_LABELS   64   /* of an alert that we send */
 #define MAX_LABELS       8192 /* bytes of names and values */
-#define TEXT_MAX_READING 1024  /* bytes of labels and value in a text, … */
-#define CHAT_MAX_READING 150   /* … and in a chat */
+#define TEXT_MAX_READING 1024 /* bytes of labels and value in a text, … */
+#define CHAT_MAX_READING 150  /* … and in a chat */
 
 /* Alertmanager forgets a firing alert that nobody repeats; nobody does. */
 #define ALERT_BOUNCED_MS 3600000   /* beyond the next try */

@@ -2,7 +2,9 @@
 #include "io/http_server.h"
 #include "io/http_server_private.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/mem.h"
 
 static uint64_t or_default(uint64_t value, uint64_t by_default)
@@ -30,10 +32,12 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct log *log,
                                     const struct http_server_options *options,
                                     http_handler_cb handler, void *context)
 {
-	struct http_server *server = mem_calloc(1, sizeof(*server));
+	struct http_server *server = mem_alloc(sizeof(*server));
 
 	if (!server)
 		return NULL;
+	/* what peers read into takes its pages when they are needed */
+	memset(server, 0, offsetof(struct http_server, bytes));
 	server->loop = loop;
 	server->log = log;
 	server->options = *options;

@@ -399,7 +399,7 @@ static const struct bouncer_parameter parameters[N_VALUES] = {
 	              .help = "a section of that file" },
 };
 
-BOUNCER_EXPORT const struct bouncer_plugin bouncer_plugin = {
+BOUNCER_EXPORT const struct bouncer_plugin BOUNCER_PLUGIN_OBJECT = {
 	.abi = BOUNCER_PLUGIN_ABI,
 	.size = sizeof(struct bouncer_plugin),
 	.name = "efs_emergency",

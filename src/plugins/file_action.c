@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define PIECE          (256 * 1024) /* bytes written at once */
-#define BLOCK          (32 * 1024)  /* bytes of one write() */
+#define BLOCK          (4 * 1024)   /* bytes of one write() */
 #define NAME_MAX_BYTES 100
 #define TRIES          100 /* names, when there are several in one second */
 #define DIR_MODE       0750
@@ -219,7 +219,7 @@ static const struct bouncer_parameter parameters[N_VALUES] = {
 	                 .help = "write real data instead of a hole" },
 };
 
-BOUNCER_EXPORT const struct bouncer_plugin bouncer_plugin = {
+BOUNCER_EXPORT const struct bouncer_plugin BOUNCER_PLUGIN_OBJECT = {
 	.abi = BOUNCER_PLUGIN_ABI,
 	.size = sizeof(struct bouncer_plugin),
 	.name = "file_action",

@@ -37,7 +37,7 @@ static int start(struct bouncer_action *action)
 	return 0;
 }
 
-BOUNCER_EXPORT const struct bouncer_plugin bouncer_plugin = {
+BOUNCER_EXPORT const struct bouncer_plugin BOUNCER_PLUGIN_OBJECT = {
 	.abi = BOUNCER_PLUGIN_ABI,
 	.size = sizeof(struct bouncer_plugin),
 	.name = "log_action",

@@ -42,7 +42,7 @@ struct am_alert {
 	int64_t ends_ms;   /* AM_NEVER: it has not ended */
 	struct slice generator_url;
 	struct slice fingerprint; /* never empty: … */
-	bool fingerprint_made; /* … if the document has none, by us */
+	bool fingerprint_made;    /* … if the document has none, by us */
 };
 
 /* Text is "" where the document says nothing. */

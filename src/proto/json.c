@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <setjmp.h>
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/number.h"
 
 /*
  * jansson 2.14 does not survive a failed allocation in the middle of a string:
@@ -174,10 +174,7 @@ int64_t json_as_int(const struct json_t *value, int64_t fallback)
 	if (!json_is_real(value))
 		return fallback;
 	real = json_real_value(value);
-	/* 2^63 itself is a double, INT64_MAX is none */
-	if (real != trunc(real) || real < -0x1p63 || real >= 0x1p63)
-		return fallback;
-	return (int64_t)real;
+	return number_is_whole(real) ? (int64_t)real : fallback;
 }
 
 uint64_t json_as_ms(const struct json_t *value, uint64_t fallback)

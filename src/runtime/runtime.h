@@ -75,7 +75,7 @@ struct runtime_call {
 	bool quiet;              /* exec: only how it ends is of interest */
 	int cancel_signal; /* exec, of the host: what a cancel sends; 0: TERM … */
 	uint64_t cancel_grace_ms; /* … and so much later KILL; 0: a default */
-	bool volumes;            /* remove: its anonymous volumes, too */
+	bool volumes;             /* remove: its anonymous volumes, too */
 	/* restart, stop, start, kill, exec: what an inspection has just found,
 	 * of the container whose id it holds. A runtime that can do without a
 	 * look of its own then does; paused is left alone all the same. NULL:

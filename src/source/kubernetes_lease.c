@@ -68,6 +68,7 @@ struct kubernetes_lease_source {
 
 	/* what was last said */
 	bool led;
+	uint64_t epoch;
 	char holder[MAX_NAMESPACE];
 	char trouble[ERR_MESSAGE_SIZE];
 
@@ -121,7 +122,7 @@ bool kubernetes_lease_leads(const struct kubernetes_lease_source *source)
 
 uint64_t kubernetes_lease_epoch(const struct kubernetes_lease_source *source)
 {
-	return source->lease.transitions;
+	return source->epoch;
 }
 
 const char *kubernetes_lease_holder(
@@ -404,6 +405,8 @@ static enum lease_ask understood(struct kubernetes_lease_source *source,
 	if (source->asked == LEASE_GET)
 		return got(source, &lease);
 	lease_written(&source->lease, lease.hash, now_ms());
+	if (kubernetes_lease_leads(source))
+		source->epoch = source->lease.transitions + 1;
 	return LEASE_WAIT;
 }
 

@@ -57,7 +57,7 @@ int kubernetes_lease_new(const struct kubernetes_lease_options *options,
 /* May we act, at this moment? */
 bool kubernetes_lease_leads(const struct kubernetes_lease_source *source);
 
-/* How often the holder has changed: grows with each that leads; 0: unknown. */
+/* Of our last leadership: grows with each new leader; 0: we never led. */
 uint64_t kubernetes_lease_epoch(const struct kubernetes_lease_source *source);
 
 /* Who holds it, as far as known: "" for nobody. Borrowed until the next

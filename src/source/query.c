@@ -217,6 +217,7 @@ int query_new(const struct query_options *options,
 		return err_set_code(err, -ENOMEM, "query");
 	query->listener = *listener;
 	query->said.log = options->log;
+	query->said.query = query->said_query;
 	query->reading = (struct query_reading){
 		.client = options->client,
 		.n_servers = options->n_urls,

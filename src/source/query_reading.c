@@ -157,6 +157,16 @@ static enum verdict wrong_type(struct query_reading *reading)
 	return AT_FAULT;
 }
 
+static enum verdict too_many(struct query_reading *reading)
+{
+	note_words(reading, READING_TOO_LARGE, "the result has more than");
+	(void)buf_printf(&reading->words,
+	                 " %d series; aggregate them, or ask for fewer",
+	                 SAMPLE_MAX_SERIES);
+	reading->result = READING_TOO_LARGE;
+	return AT_FAULT;
+}
+
 static enum verdict judge_body(struct query_reading *reading, int r)
 {
 	if (r == 0)
@@ -172,9 +182,7 @@ static enum verdict judge_body(struct query_reading *reading, int r)
 		                "no numbers; use histogram_quantile(), "
 		                "histogram_sum() or the like");
 	case SAMPLE_E_TOO_MANY:
-		return at_fault(reading, READING_TOO_LARGE,
-		                "the result has more than 10000 series; "
-		                "aggregate them, or ask for fewer");
+		return too_many(reading);
 	case SAMPLE_E_TOO_LARGE:
 	case PROMETHEUS_E_TOO_LARGE:
 		return at_fault(reading, READING_TOO_LARGE,

@@ -223,10 +223,13 @@ static enum reading_result judge_body(struct scrape *scrape)
 		r = exposition_finish(&scrape->text);
 	if (r == 0)
 		r = series_table_failed(&scrape->table);
-	if (r == -E2BIG)
-		return refuse(scrape, READING_TOO_LARGE, r,
-		              "the series that are asked for have more than "
-		              "16 MiB of labels; ask for fewer");
+	if (r == -E2BIG) {
+		(void)err_set(&scrape->err, r,
+		              "%s: the series that are asked for have more "
+		              "than %u MiB of labels; ask for fewer",
+		              scrape->name, SAMPLE_MAX_TEXT >> 20);
+		return READING_TOO_LARGE;
+	}
 	if (r < 0)
 		return refuse(scrape, READING_ERROR, r, err_text(r));
 	if (r == EXPOSITION_E_NOT_EXPOSITION && scrape->err.code)

@@ -54,6 +54,8 @@ void source_log_reading(struct source_log *log, const struct source *source,
                         const struct reading *reading)
 {
 	bool changed = !log->has_read || log->last != reading->result;
+	const struct log_field query =
+		log->query ? LOG_STR("query", log->query) : LOG_END;
 
 	log->has_read = true;
 	log->last = reading->result;
@@ -63,7 +65,7 @@ void source_log_reading(struct source_log *log, const struct source *source,
 		log_info(log->log, "source can be read",
 		         LOG_STR("source", source->name),
 		         LOG_INT("bytes", reading->n_bytes),
-		         LOG_MS("took", reading->duration_ms));
+		         LOG_MS("took", reading->duration_ms), query);
 	else
 		log_warn(
 			log->log, "source cannot be read",

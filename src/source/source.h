@@ -64,6 +64,7 @@ enum reading_result source_result_of(int code, unsigned status);
 /* One line for each change of how readings go, whatever their number. */
 struct source_log {
 	const struct log *log; /* borrowed; may be NULL */
+	const char *query;     /* what is asked of it, borrowed; NULL: all */
 
 	/* private below */
 	bool has_read;

@@ -21,6 +21,7 @@ from daemons import bouncer as bouncer_module    # noqa: E402
 from daemons.alertmanager import Alertmanager    # noqa: E402
 from daemons.bouncer import Bouncer    # noqa: E402
 from daemons.docker import Docker    # noqa: E402
+from daemons.kubernetes import Kubernetes    # noqa: E402
 from daemons.lxd import Incus, Lxd    # noqa: E402
 from daemons.machine import Here, Trixie    # noqa: E402
 from daemons.podman import Podman    # noqa: E402
@@ -30,6 +31,7 @@ from daemons.pushgateway import Pushgateway    # noqa: E402
 from daemons.receiver import Receiver    # noqa: E402
 from daemons.scripted import ScriptedGateway    # noqa: E402
 from daemons.scripted_exporter import ScriptedExporter    # noqa: E402
+from daemons.tls import Authority    # noqa: E402
 
 _missing = {}   # peer: why it cannot run
 
@@ -132,6 +134,20 @@ def alertmanager(directory):
     path = tempfile.mkdtemp(prefix="alertmanager-", dir=directory)
     peer = _start("alertmanager", lambda: Alertmanager(path),
                   lambda server: server.start())
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def kubernetes(directory):
+    """An API server that knows Leases."""
+    def make():
+        place = tempfile.mkdtemp(prefix="kubernetes-", dir=directory)
+        authority = Authority(place)
+        return Kubernetes(place, *authority.issue("api"),
+                          authority.certificate)
+
+    peer = _start("openssl", make, lambda _: None)
     yield peer
     peer.stop()
 

@@ -2,6 +2,7 @@
 """Every example runs as its README says, against the real peers; only images,
 addresses and times are those of a test."""
 
+import datetime
 import os
 import re
 import shutil
@@ -374,3 +375,39 @@ def test_quickstart_with_docker(dockerd):
     assert_in_order(ended_story("--docker"), "the exporter is a container",
                     "-> good", "the exporter hangs", "(restart ok)",
                     "recovered", "pushes again", "everything is stopped")
+
+
+def test_alerts(directory, alertmanager, tmp_path):
+    """As its README says, with an Alertmanager of the test's."""
+    place = copied("alerts", str(tmp_path))
+    port = free_port()
+    with open(os.path.join(place, "bouncer.yml"), encoding="utf-8") as text:
+        config = text.read().replace("9094", str(port))
+    with open(os.path.join(place, "bouncer.yml"), "w",
+              encoding="utf-8") as text:
+        text.write(config)
+    with open(os.path.join(place, "alertmanager.yml"),
+              encoding="utf-8") as text:
+        receivers = yaml.safe_load(text)["receivers"]
+    hook, = receivers[0]["webhook_configs"]
+    alertmanager.tell(hook.pop("url").replace("9094", str(port)), **hook)
+    process = Process([program(), "run", "-config", "bouncer.yml"],
+                      os.path.join(place, "log"), cwd=place)
+    client = Client(f"http://127.0.0.1:{port}")
+    cleaned = os.path.join(place, "cleaned")
+    try:
+        process.wait_ready(lambda: client.answers("/-/ready"), RUN_SECONDS)
+        labels = {"alertname": "DiskFull", "severity": "critical",
+                  "instance": "web-1", "mountpoint": "/srv"}
+        alertmanager.post({"labels": labels,
+                           "annotations": {"summary": "95 % used"}})
+        wait_until(lambda: os.path.exists(cleaned), RUN_SECONDS,
+                   "the disk is cleaned")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        alertmanager.post({"labels": labels, "endsAt": now.isoformat()})
+        wait_until(lambda: "/srv of web-1 has room again"
+                   in process.log_tail(), RUN_SECONDS, "it is over")
+        with open(cleaned, encoding="utf-8") as lines:
+            assert lines.read() == "web-1 /srv\n"
+    finally:
+        process.stop()

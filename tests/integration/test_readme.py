@@ -76,7 +76,7 @@ def test_keys():
     told = "".join(section(title) for title in
                    ("`global`", "`monitors`", "Monitors of metrics",
                     "Monitors of alerts", "`notifications`", "`auth`",
-                    "`gateway`"))
+                    "`gateway`", "`leader`"))
     words = set(re.findall(r"\w+", told))
     assert keys - words == set()
 

@@ -80,6 +80,8 @@ monitors:
     ("POLLING_INTERVAL", "0s", "POLLING_INTERVAL: must be more than 0"),
     ("POLLING_INTERVAL", "-1s", 'POLLING_INTERVAL: "-1s" is not a duration'),
     ("ACTION_PLUGIN", "nothing", "ACTION_PLUGIN: there is no plugin nothing"),
+    ("ACTION_PLUGIN", "exec:/nowhere",
+     "ACTION_PLUGIN: exec:/nowhere cannot be run: No such file"),
     ("LOG_LEVEL", "loud", 'LOG_LEVEL: "loud" is not one of'),
 ])
 def test_reader_names_what_is_wrong(directory, variable, value, words):

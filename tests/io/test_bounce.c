@@ -288,6 +288,78 @@ static void test_cancelled_over_an_owed_promise(void **state)
 	world_fini(&world);
 }
 
+/* --- one of several acts ---------------------------------------------------- */
+
+static const char *standby(void *context)
+{
+	return *(const bool *)context ? "other_1 leads" : NULL;
+}
+
+/* Lost as soon as that one acts. */
+static const char *standby_from(void *context)
+{
+	const struct job *first = context;
+
+	return first->done || first->bounce.stage == BOUNCE_ACTING
+	               ? "other_1 leads"
+	               : NULL;
+}
+
+/* Who loses the lease while a bounce waits does not begin it; what acts by then
+ * goes on, and so does what a person ordered. */
+static void test_standby_in_line(void **state)
+{
+	struct job first;
+	struct job second;
+	struct job ordered;
+	struct world world;
+
+	world_init(&world, 1);
+	world.bouncer.standby = standby_from;
+	world.bouncer.standby_context = &first;
+	add_target(&world, "a", RUNTIME_STATUS_RUNNING);
+	add_target(&world, "b", RUNTIME_STATUS_RUNNING);
+	add_target(&world, "c", RUNTIME_STATUS_RUNNING);
+	start(&world, &first, &restart_step, "a");
+	start(&world, &second, &restart_step, "b");
+	start(&world, &ordered, &restart_step, "c");
+	ordered.bounce.ordered = true;
+	test_loop_until(&world.loop, &ordered.done);
+	assert_int_equal(first.bounce.result, STEP_OK);
+	assert_true(second.done);
+	assert_int_equal(second.bounce.result, STEP_CANCELLED);
+	assert_string_equal(second.bounce.detail,
+	                    "not begun: we are on standby, other_1 leads");
+	assert_int_equal(world.fake.targets[1].n_inspects, 0);
+	assert_int_equal(world.fake.targets[1].n_restarts, 0);
+	assert_int_equal(ordered.bounce.result, STEP_OK);
+	world_fini(&world);
+}
+
+/* The same at its last moment: all is looked at, and promised. */
+static void test_standby_while_promising(void **state)
+{
+	struct world world;
+	struct job job;
+	bool lost = false;
+
+	world_init(&world, 1);
+	world.bouncer.standby = standby;
+	world.bouncer.standby_context = &lost;
+	world.slow_disk = true;
+	add_target(&world, "a", RUNTIME_STATUS_RUNNING);
+	start(&world, &job, &restart_step, "a");
+	while (list_empty(&world.waits))
+		test_loop_for(&world.loop, 1);
+	lost = true;
+	on_disk(&world.disk);
+	test_loop_until(&world.loop, &job.done);
+	assert_int_equal(job.bounce.result, STEP_CANCELLED);
+	assert_int_equal(world.fake.targets[0].n_restarts, 0);
+	assert_true(list_empty(promises_list(world.promises)));
+	world_fini(&world);
+}
+
 static void test_close_while_acting(void **state)
 {
 	struct world world;
@@ -407,6 +479,8 @@ int main(void)
 		cmocka_unit_test(test_cancel_in_line),
 		cmocka_unit_test(test_cancel_while_promising),
 		cmocka_unit_test(test_cancelled_over_an_owed_promise),
+		cmocka_unit_test(test_standby_in_line),
+		cmocka_unit_test(test_standby_while_promising),
 		cmocka_unit_test(test_close_while_acting),
 		cmocka_unit_test(test_owed_is_brought_back),
 		cmocka_unit_test(test_restored_promises),

@@ -156,6 +156,38 @@ static void test_number_format(void **state)
 	}
 }
 
+static void test_number_whole(void **state)
+{
+	static const struct {
+		double value;
+		int64_t rounded;
+		int64_t ceiling;
+		bool whole;
+	} rows[] = {
+		{ 0, 0, 0, true },
+		{ -0.0, 0, 0, true },
+		{ 2, 2, 2, true },
+		{ 2.25, 2, 3, false },
+		{ 2.5, 3, 3, false },
+		{ -2.25, -2, -2, false },
+		{ -2.5, -3, -2, false },
+		/* 0.5 more of this would be 1 */
+		{ 0.49999999999999994, 0, 1, false },
+		{ 0x1p52 + 1, INT64_C(1) << 52 | 1, INT64_C(1) << 52 | 1,
+		  true },
+		{ -0x1p63, INT64_MIN, INT64_MIN, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(number_round(rows[i].value), rows[i].rounded);
+		assert_int_equal(number_ceil(rows[i].value), rows[i].ceiling);
+		assert_int_equal(number_is_whole(rows[i].value), rows[i].whole);
+	}
+	assert_false(number_is_whole(0x1p63));
+	assert_false(number_is_whole((double)NAN));
+	assert_false(number_is_whole((double)INFINITY));
+}
+
 static void test_buf_ceiling(void **state)
 {
 	struct buf buf;
@@ -351,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_duration_parse),
 		cmocka_unit_test(test_duration_format),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_number_whole),
 		cmocka_unit_test(test_number_format),
 		cmocka_unit_test(test_buf_ceiling),
 		cmocka_unit_test(test_map),

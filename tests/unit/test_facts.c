@@ -27,7 +27,11 @@ static void test_copy(void **state)
 	const struct label labels[] = { L("job", "node"),
 		                        { { "disk", 4 }, { value, 4 } } };
 	const struct label annotations[] = { L("summary", "a \"b\"\n") };
-	const struct facts facts = { labels, 2, annotations, 1, { "9", 1 } };
+	const struct facts facts = { .labels = labels,
+		                     .n_labels = 2,
+		                     .annotations = annotations,
+		                     .n_annotations = 1,
+		                     .value = { "9", 1 } };
 	struct facts *copy = facts_copy(&facts);
 
 	(void)state;
@@ -38,7 +42,11 @@ static void test_copy(void **state)
 	assert_slice(copy->labels[1].value, "full");
 	assert_slice(copy->annotations[0].value, "a \"b\"\n");
 	assert_slice(copy->value, "9");
-	mem_free(copy);
+	assert_ptr_equal(facts_ref(copy), copy);
+	facts_unref(copy);
+	assert_slice(copy->value, "9");
+	facts_unref(copy);
+	facts_unref(NULL);
 }
 
 static void test_copy_of_nothing(void **state)
@@ -50,7 +58,7 @@ static void test_copy_of_nothing(void **state)
 	assert_non_null(copy);
 	assert_int_equal(copy->n_labels, 0);
 	assert_true(facts_equal(&none, copy));
-	mem_free(copy);
+	facts_unref(copy);
 }
 
 static void test_copy_is_bounded(void **state)
@@ -67,7 +75,8 @@ static void test_copy_is_bounded(void **state)
 	copy = facts_copy(&facts);
 	assert_non_null(copy);
 	assert_int_equal(copy->n_labels, FACTS_MAX_LABELS);
-	mem_free(copy);
+	assert_true(facts_equal(copy, &facts));
+	facts_unref(copy);
 	memset(big, 'x', sizeof(big));
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
 		labels[i].value = slice_make(big, sizeof(big));
@@ -75,7 +84,13 @@ static void test_copy_is_bounded(void **state)
 	assert_non_null(copy);
 	assert_int_equal(copy->n_labels, 7); /* of 4097 bytes, in 32 KiB */
 	assert_int_equal(copy->labels[6].value.n, FACTS_MAX_VALUE);
-	mem_free(copy);
+	/* else each reading would be news */
+	assert_true(facts_equal(copy, &facts));
+	big[FACTS_MAX_VALUE] = 'y';
+	assert_true(facts_equal(copy, &facts));
+	big[FACTS_MAX_VALUE - 1] = 'y';
+	assert_false(facts_equal(copy, &facts));
+	facts_unref(copy);
 }
 
 static void assert_identity(const struct label *labels, size_t n,

@@ -59,6 +59,25 @@ static void test_acquire_from_no_object(void **state)
 	assert_int_equal(lease_next(&lease), 900 + RETRY);
 }
 
+/* Whoever was the leader's before knows that a later one has begun. */
+static void test_a_deleted_record_does_not_count_from_0(void **state)
+{
+	struct lease_record other = record("other", 6, 7);
+	struct lease lease;
+
+	start_leading(&lease);
+	lease_failed(&lease, 0, 2000);
+	assert_int_equal(lease_due(&lease, 4000), LEASE_GET);
+	assert_int_equal(lease_got(&lease, NULL, 4000), LEASE_CREATE);
+	assert_int_equal(lease.transitions, 1);
+
+	start(&lease);
+	assert_int_equal(lease_got(&lease, &other, 0), LEASE_WAIT);
+	assert_int_equal(lease_due(&lease, 5000), LEASE_GET);
+	assert_int_equal(lease_got(&lease, NULL, 5000), LEASE_CREATE);
+	assert_int_equal(lease.transitions, 7);
+}
+
 /* Somebody else made it at the same moment. */
 static void test_create_races(void **state)
 {
@@ -307,6 +326,7 @@ static void test_release(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_deleted_record_does_not_count_from_0),
 		cmocka_unit_test(test_acquire_from_no_object),
 		cmocka_unit_test(test_create_races),
 		cmocka_unit_test(test_acquire_free),

@@ -36,6 +36,7 @@ struct world {
 	struct monitor monitors[N];
 	struct buf told; /* "bounced health/0 restart ok;" */
 	uint64_t now_ms;
+	bool standby;
 };
 
 static void ignore_monitor(void *context, struct monitor *monitor)
@@ -372,6 +373,68 @@ static void test_storm_is_told_once(void **state_)
 	world_free(world, N);
 }
 
+static const char *standby(void *context)
+{
+	return ((struct world *)context)->standby ? "another leads" : NULL;
+}
+
+/* Who only watches leaves that to the one who acts, and tells when it is the
+ * one, if it is so still. */
+static void test_standby_tells_nothing(void **state_)
+{
+	static const struct observation bad = { .kind = OBSERVATION_HEALTH,
+		                                .health = HEALTH_BAD,
+		                                .running_ms = 9000 };
+	static const struct reading reading = { .result = READING_OK,
+		                                .detail = "" };
+	struct world *world = world_new(N);
+
+	world->ops.standby = standby;
+	world->standby = true;
+	world->supervisor.storm_rules = (struct storm_rules){ 50, 3, 300000 };
+	for (unsigned round = 0; round < 2; round++) {
+		supervisor_reading_begin(&world->supervisor, &world->group,
+		                         &reading, world->now_ms);
+		for (unsigned i = 0; i < N; i++)
+			supervisor_observe(&world->supervisor,
+			                   &world->monitors[i], &bad,
+			                   world->now_ms);
+		supervisor_reading_end(&world->supervisor, &world->group,
+		                       world->now_ms);
+		assert_true(world->group.storm);
+		expect_told(world, "");
+		if (round == 0)
+			for (unsigned i = 0; i < N; i++)
+				health(world, i, HEALTH_GOOD, 9500);
+		expect_told(world, "");
+	}
+	world->standby = false;
+	supervisor_may_act(&world->supervisor, world->now_ms);
+	expect_told(world, "storm health/0;");
+	supervisor_may_act(&world->supervisor, world->now_ms);
+	expect_told(world, "");
+	world_free(world, N);
+}
+
+static void test_gives_up_on_standby(void **state_)
+{
+	struct world *world = world_new(1);
+
+	world->ops.standby = standby;
+	world->rules.max_bounces = 1;
+	health(world, 0, HEALTH_BAD, 6000);
+	ended(world, 0, STEP_OK);
+	expect_told(world, "bounced health/0 restart ok;");
+	world->standby = true;
+	health(world, 0, HEALTH_BAD, 300);
+	assert_int_equal(state(world, 0), POLICY_GAVE_UP);
+	expect_told(world, "");
+	world->standby = false;
+	supervisor_may_act(&world->supervisor, world->now_ms);
+	expect_told(world, "gave_up health/0;");
+	world_free(world, 1);
+}
+
 /* What was removed is healed, and is not said to be good again. */
 static void test_removed(void **state_)
 {
@@ -581,6 +644,8 @@ int main(void)
 		cmocka_unit_test(test_what_did_nothing_is_not_told),
 		cmocka_unit_test(test_gave_up_is_told_once),
 		cmocka_unit_test(test_storm_is_told_once),
+		cmocka_unit_test(test_standby_tells_nothing),
+		cmocka_unit_test(test_gives_up_on_standby),
 		cmocka_unit_test(test_removed),
 		cmocka_unit_test(test_gave_up_before_our_restart),
 		cmocka_unit_test(test_journal_names_the_container),

@@ -115,6 +115,34 @@ static void test_up_while_waiting(void **state)
 	                    "above the hard threshold");
 }
 
+/* What soft has spent does not keep hard from acting, but only once. */
+static void test_up_after_giving_up(void **state)
+{
+	struct policy_rules rules = leveled();
+	struct policy policy;
+	static const struct row rows[] = {
+		{ 0, VALUE(90), POLICY_BREACHED, NOTHING, -1 },
+		{ 1000, VALUE(90), POLICY_WAITING, ASK, -1 },
+		{ 1000, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+		{ 1000, ENDED(DONE), POLICY_VERIFYING, NOTHING, 0 },
+		{ 60000, VALUE(90), POLICY_GAVE_UP, USELESS, -1 },
+		{ 61000, VALUE(110), POLICY_GAVE_UP, NOTHING, 0 },
+		{ 90000, VALUE(110), POLICY_WAITING, ASK, -1 },
+		{ 90000, GUARDS(0), POLICY_BOUNCING, RUN, -1 },
+		{ 90000, ENDED(DONE), POLICY_VERIFYING, NOTHING, 0 },
+		{ 91000, VALUE(90), POLICY_GAVE_UP, RECOVERED, -1 },
+		{ 92000, VALUE(110), POLICY_GAVE_UP, NOTHING, 0 },
+		{ 190000, VALUE(110), POLICY_GAVE_UP, NOTHING, 0 },
+		{ 191000, VALUE(10), POLICY_GOOD, NOTHING, -1 },
+	};
+
+	rules.max_bounces = 1;
+	levels.level[POLICY_LEVEL_SOFT].for_ms = 0;
+	policy_init(&policy, ZERO);
+	run_rows(&policy, &rules, rows, ARRAY_SIZE(rows));
+	assert_false(policy.renewed);
+}
+
 static void test_clear(void **state)
 {
 	struct policy_rules rules = leveled();
@@ -542,6 +570,7 @@ int main(void)
 		cmocka_unit_test(test_deadlines_ask),
 		cmocka_unit_test(test_up_while_bouncing),
 		cmocka_unit_test(test_up_while_waiting),
+		cmocka_unit_test(test_up_after_giving_up),
 		cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_unknown_suspends),
 		cmocka_unit_test(test_once),

@@ -44,10 +44,9 @@ class BouncerContainer(Bouncer):
     def start(self, yaml, binds=(), ready=True, **host_config):
         self.write_config(yaml)
         os.chmod(self.config, 0o644)
-        self.dockerd.create(
-            self.name, ["run", "--config", "/etc/bouncer/config.yml",
-                        "--addr", f"127.0.0.1:{self.port}"],
-            network="host", Image=IMAGE,
+        self.start_command(
+            ["run", "--config", "/etc/bouncer/config.yml",
+             "--addr", f"127.0.0.1:{self.port}"], ready,
             Healthcheck={"Interval": 1000000000},   # the rest is the image's
             host_config={
                 "Binds": [f"{self.config}:/etc/bouncer/config.yml:ro",
@@ -55,6 +54,11 @@ class BouncerContainer(Bouncer):
                           *binds],
                 "GroupAdd": [str(os.stat(self.dockerd.socket).st_gid)],
                 **host_config})
+
+    def start_command(self, command, ready=True, **config):
+        """As the API spells it. The address is the caller's to set."""
+        self.dockerd.create(self.name, command, network="host", Image=IMAGE,
+                            **config)
         self.dockerd.start(self.name)
         if ready:
             self.wait_for(lambda b: b.client.answers("/-/ready"), what="ready")
