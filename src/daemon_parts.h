@@ -372,6 +372,7 @@ struct daemon {
 	int state_lock;                 /* its descriptor; -1: none */
 	struct atomic_file *state_file; /* NULL: none is kept */
 	struct list state_waits;        /* promise_wait, not yet written */
+	uint64_t state_cost_ms; /* of the last document, in our time */
 	uv_timer_t state_timer;         /* the next write */
 	uint64_t state_hash;            /* of what was written last */
 	bool state_failing;

@@ -19,6 +19,8 @@
 #define STATE_FILE_MODE 0640
 #define STATE_DIR_MODE  0750
 #define STATE_DELAY_MS  100 /* changes that come together are one write */
+#define STATE_DELAY_MAX 5000
+#define STATE_SHARE     100 /* of the time, one part may go into documents */
 #define STATE_PATH_MAX  4096
 
 /* One write, and who waits for it. */
@@ -354,10 +356,20 @@ static void write_state(struct daemon *daemon)
 static void on_state_timer(uv_timer_t *timer)
 {
 	struct daemon *daemon = container_of(timer, struct daemon, state_timer);
+	uint64_t began_ns = uv_hrtime();
 
 	(void)daemon_now(daemon);
 	write_state(daemon);
+	daemon->state_cost_ms = (uv_hrtime() - began_ns) / 1000000;
 	daemon_arm(daemon);
+}
+
+/* Of thousands of monitors a document takes milliseconds, in which nobody is
+ * answered. What must not be lost in between has its record, or waits. */
+static uint64_t state_delay(const struct daemon *daemon)
+{
+	return MIN(MAX(daemon->state_cost_ms * STATE_SHARE, STATE_DELAY_MS),
+	           STATE_DELAY_MAX);
 }
 
 void daemon_state_save(struct daemon *daemon, struct promise_wait *wait)
@@ -367,7 +379,7 @@ void daemon_state_save(struct daemon *daemon, struct promise_wait *wait)
 	else if (uv_is_active((uv_handle_t *)&daemon->state_timer))
 		return;
 	(void)uv_timer_start(&daemon->state_timer, on_state_timer,
-	                     wait ? 0 : STATE_DELAY_MS, 0);
+	                     wait ? 0 : state_delay(daemon), 0);
 }
 
 static void on_timer_closed(uv_handle_t *handle)

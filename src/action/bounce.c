@@ -15,6 +15,8 @@
 
 #define OUTPUT_IN_DETAIL 200 /* bytes of a command's last words */
 
+#define TURN_US 2000 /* steps are begun so long in a turn */
+
 static void bouncer_maybe_closed(struct bouncer *bouncer);
 static void on_turn(uv_timer_t *timer);
 
@@ -543,15 +545,13 @@ static void begin(struct bounce *bounce)
 
 /* --- the line ----------------------------------------------------------- */
 
-static void cancel_marked(struct list *line)
+static void finish_cancelled(struct bouncer *bouncer)
 {
-	LIST_FOR_EACH_SAFE (node, line) {
-		struct bounce *bounce = container_of(node, struct bounce, node);
-
-		if (bounce->cancelled)
-			complete_with(bounce, STEP_CANCELLED,
-			              "cancelled while it waited in line");
-	}
+	while (!list_empty(&bouncer->cancelled))
+		complete_with(container_of(bouncer->cancelled.next,
+		                           struct bounce, node),
+		              STEP_CANCELLED,
+		              "cancelled while it waited in line");
 }
 
 static bool lane_is_full(const struct bounce_lane *lane)
@@ -579,10 +579,10 @@ static void hold(struct bounce *bounce)
 static void on_turn(uv_timer_t *timer)
 {
 	struct bouncer *bouncer = container_of(timer, struct bouncer, turn);
+	uint64_t until_ns = uv_hrtime() + TURN_US * 1000ull;
 
 	uv_update_time(bouncer->loop);
-	cancel_marked(&bouncer->queue);
-	cancel_marked(&bouncer->held);
+	finish_cancelled(bouncer);
 	while (!bouncer->closing &&
 	       bouncer->n_running < bouncer->max_parallel &&
 	       !list_empty(&bouncer->queue)) {
@@ -593,6 +593,11 @@ static void on_turn(uv_timer_t *timer)
 			hold(first);
 		else
 			begin(first);
+		/* to start a process takes a while: others are served, too */
+		if (uv_hrtime() >= until_ns) {
+			want_turn(bouncer);
+			break;
+		}
 	}
 	bouncer_maybe_closed(bouncer);
 }
@@ -619,11 +624,21 @@ void bounce_start(struct bouncer *bouncer, struct bounce *bounce,
 	want_turn(bouncer);
 }
 
+/* Of the line, however long that is: its end is told in the next turn. */
+static void take_out(struct bounce *bounce)
+{
+	list_unlink(&bounce->node);
+	list_unlink(&bounce->lane_node);
+	list_append(&bounce->bouncer->cancelled, &bounce->node);
+}
+
 void bounce_cancel(struct bounce *bounce)
 {
 	if (bounce->stage == BOUNCE_IDLE || bounce->stage == BOUNCE_ACTING)
 		return;
 	bounce->cancelled = true;
+	if (bounce->stage == BOUNCE_QUEUED)
+		take_out(bounce);
 	want_turn(bounce->bouncer);
 }
 
@@ -662,6 +677,7 @@ int bouncer_init(struct bouncer *bouncer)
 	bouncer->n_arrived = 0;
 	list_init(&bouncer->queue);
 	list_init(&bouncer->held);
+	list_init(&bouncer->cancelled);
 	list_init(&bouncer->running);
 	bouncer->n_running = 0;
 	bouncer->closing = false;
@@ -682,16 +698,16 @@ static void bouncer_maybe_closed(struct bouncer *bouncer)
 	if (!bouncer->closing || bouncer->turn_closed)
 		return;
 	if (!list_empty(&bouncer->queue) || !list_empty(&bouncer->held) ||
-	    !list_empty(&bouncer->running))
+	    !list_empty(&bouncer->cancelled) || !list_empty(&bouncer->running))
 		return;
 	bouncer->turn_closed = true;
 	uv_close((uv_handle_t *)&bouncer->turn, on_turn_closed);
 }
 
-static void mark_cancelled(struct list *line)
+static void cancel_all(struct list *line)
 {
-	LIST_FOR_EACH (node, line)
-		container_of(node, struct bounce, node)->cancelled = true;
+	LIST_FOR_EACH_SAFE (node, line)
+		bounce_cancel(container_of(node, struct bounce, node));
 }
 
 void bouncer_close(struct bouncer *bouncer, bouncer_closed_cb closed,
@@ -700,8 +716,8 @@ void bouncer_close(struct bouncer *bouncer, bouncer_closed_cb closed,
 	bouncer->closing = true;
 	bouncer->closed = closed;
 	bouncer->closed_context = context;
-	mark_cancelled(&bouncer->queue);
-	mark_cancelled(&bouncer->held);
+	cancel_all(&bouncer->queue);
+	cancel_all(&bouncer->held);
 	LIST_FOR_EACH (node, &bouncer->running) {
 		struct bounce *bounce = container_of(node, struct bounce, node);
 

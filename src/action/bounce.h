@@ -171,9 +171,10 @@ struct bouncer {
 	uint32_t max_parallel;
 
 	/* private below */
-	uv_timer_t turn;   /* things happen from the loop only */
-	struct list queue; /* in order of arrival */
-	struct list held;  /* whose lane is full */
+	uv_timer_t turn;       /* things happen from the loop only */
+	struct list queue;     /* in order of arrival */
+	struct list held;      /* whose lane is full */
+	struct list cancelled; /* in line, and not to begin */
 	struct throttle throttle;
 	uint64_t n_arrived;
 	struct bouncer_stats stats; /* may be read */

@@ -588,11 +588,13 @@ static struct storm_count count_storm(struct group *group, uint64_t window_ms,
 static void judge_storm(struct supervisor *supervisor, struct group *group,
                         uint64_t now_ms)
 {
-	struct storm_count count =
-		count_storm(group, supervisor->storm_rules.window_ms, now_ms);
 	bool before = group->storm;
+	struct storm_count count;
 	char detail[DETAIL_SIZE];
 
+	if (!before && supervisor->storm_rules.share_percent == 0)
+		return; /* nothing hangs on a walk over all that are bad */
+	count = count_storm(group, supervisor->storm_rules.window_ms, now_ms);
 	group->storm = storm_judge(&supervisor->storm_rules, &count, before);
 	if (!group->storm) {
 		group->silent_ms = 0;
