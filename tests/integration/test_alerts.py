@@ -156,9 +156,9 @@ def test_flapping(bouncer, alertmanager, tmp_path):
 def test_slow_command_runs_once(bouncer, alertmanager, tmp_path):
     """Alertmanager tells every second; the command takes longer, and no
     answer waits for it."""
-    monitor = watch("slow", tmp_path,
-                    steps=[run(tmp_path, "fired", "sleep 4; echo end "
-                               f">>{tmp_path}/ran")])
+    monitor = watch("slow", tmp_path, steps=[run(
+        tmp_path, "fired", f"while [ ! -e {tmp_path}/over ]; do sleep 0.1; "
+        f"done; echo end >>{tmp_path}/ran")])
     one = bouncer(configuration(monitor))
     alertmanager.tell(hook(one))
     alertmanager.post({"labels": {"alertname": "Slow"}})
@@ -166,6 +166,7 @@ def test_slow_command_runs_once(bouncer, alertmanager, tmp_path):
     wait_until(lambda: one.metric("bouncer_alerts_duplicates_total") >= 2,
                SECONDS, "the same is told again")
     assert ran(tmp_path, "end") == 0
+    (tmp_path / "over").touch()
     wait_ran(tmp_path, "end")
     assert ran(tmp_path, "fired") == 1
 
