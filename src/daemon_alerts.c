@@ -21,11 +21,21 @@ static const struct observation resolved = { .kind = OBSERVATION_ALERT,
 
 /* --- members ------------------------------------------------------------------ */
 
+static struct facts facts_of(const struct alert_item *item)
+{
+	struct facts facts = item->facts;
+
+	facts.generator_url = item->generator_url;
+	facts.starts_ms = item->starts_ms == AM_NEVER ? 0 : item->starts_ms;
+	return facts;
+}
+
 static void *on_appear(void *context, struct source *source,
                        uint32_t subscription, const struct alert_item *item)
 {
 	struct feed *feed = context;
-	const struct daemon_said said = { .facts = &item->facts };
+	const struct facts facts = facts_of(item);
+	const struct daemon_said said = { .facts = &facts };
 	char identity[ALERT_IDENTITY_MAX];
 
 	(void)source;
@@ -38,7 +48,8 @@ static void on_observe(void *context, struct source *source, void *member,
                        const struct observation *observation,
                        const struct alert_item *item)
 {
-	const struct daemon_said said = { .facts = &item->facts };
+	const struct facts facts = facts_of(item);
+	const struct daemon_said said = { .facts = &facts };
 
 	(void)context;
 	(void)source;

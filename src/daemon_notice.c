@@ -102,11 +102,19 @@ static void say_target(struct notice *notice, const struct watched *watched)
 
 static void say_alert(struct notice *notice, const struct watched *watched)
 {
+	const struct facts *facts = watched->facts;
+	struct daemon_numbers *numbers = &watched->daemon->numbers;
+
 	notice->annotations = watched->facts->annotations;
 	notice->n_annotations = watched->facts->n_annotations;
 	/* its end is a NUL in what is kept */
 	if (watched->facts->value.n)
 		notice->value = watched->facts->value.p;
+	if (facts->generator_url.n)
+		notice->generator_url = facts->generator_url.p;
+	if (facts->starts_ms)
+		notice->starts_at =
+			timestamp_format(facts->starts_ms, numbers->starts_at);
 	notice->status = watched->monitor.last.firing ? "firing" : "resolved";
 }
 
@@ -152,6 +160,8 @@ static void say_told(struct notice *notice, const struct notice *told)
 	notice->threshold = told->threshold;
 	notice->level = told->level;
 	notice->status = told->status;
+	notice->starts_at = told->starts_at;
+	notice->generator_url = told->generator_url;
 }
 
 static void say_nothing_as_text(struct notice *notice)

@@ -37,6 +37,7 @@
 #include "core/saved_state.h"
 #include "core/supervisor.h"
 #include "daemon.h"
+#include "proto/timestamp.h"
 #include "io/atomic_file.h"
 #include "io/http_client.h"
 #include "io/http_server.h"
@@ -71,6 +72,7 @@ struct daemon_asked {
 struct daemon_numbers {
 	char value[VALUE_TEXT_MAX];
 	char threshold[THRESHOLD_TEXT_MAX];
+	char starts_at[TIMESTAMP_TEXT_MAX];
 };
 
 /* A notice whose text is its own (mem_free). */
@@ -372,7 +374,7 @@ struct daemon {
 	int state_lock;                 /* its descriptor; -1: none */
 	struct atomic_file *state_file; /* NULL: none is kept */
 	struct list state_waits;        /* promise_wait, not yet written */
-	uint64_t state_cost_ms; /* of the last document, in our time */
+	uint64_t state_cost_ms;         /* of the last document, in our time */
 	uv_timer_t state_timer;         /* the next write */
 	uint64_t state_hash;            /* of what was written last */
 	bool state_failing;

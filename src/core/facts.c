@@ -70,13 +70,14 @@ static struct kept kept_of(const struct facts *facts)
 struct facts *facts_copy(const struct facts *facts)
 {
 	struct slice value = cut(facts->value);
+	struct slice url = cut(facts->generator_url);
 	struct kept kept = kept_of(facts);
 	struct extent labels = kept.labels;
 	struct extent annotations = kept.annotations;
 	size_t n = labels.n_labels + annotations.n_labels;
-	struct facts *copy =
-		mem_alloc(sizeof(*copy) + n * sizeof(struct label) +
-	                  labels.n_text + annotations.n_text + value.n + 1);
+	struct facts *copy = mem_alloc(
+		sizeof(*copy) + n * sizeof(struct label) + labels.n_text +
+		annotations.n_text + value.n + url.n + 2);
 	struct label *rows;
 	char *at;
 
@@ -92,9 +93,12 @@ struct facts *facts_copy(const struct facts *facts)
 		.n_labels = labels.n_labels,
 		.annotations = rows + labels.n_labels,
 		.n_annotations = annotations.n_labels,
-		.value = text_put_slice(&at, value),
+		.starts_ms = facts->starts_ms,
 		.n_refs = 1,
 	};
+	copy->value = text_put_slice(&at, value);
+	*at++ = '\0';
+	copy->generator_url = text_put_slice(&at, url);
 	*at = '\0';
 	return copy;
 }
@@ -131,7 +135,9 @@ bool facts_equal(const struct facts *a, const struct facts *b)
 	       labels_equal(a->labels, b->labels, kept_a.labels.n_labels) &&
 	       labels_equal(a->annotations, b->annotations,
 	                    kept_a.annotations.n_labels) &&
-	       slice_equal(cut(a->value), cut(b->value));
+	       slice_equal(cut(a->value), cut(b->value)) &&
+	       slice_equal(cut(a->generator_url), cut(b->generator_url)) &&
+	       a->starts_ms == b->starts_ms;
 }
 
 /* --- identities -------------------------------------------------------------- */

@@ -24,10 +24,12 @@ struct facts {
 	const struct label *annotations; /* of an alert */
 	size_t n_annotations;
 	struct slice value; /* of an alert, in words; empty: it has none */
-	uint32_t n_refs;    /* of a copy; private */
+	struct slice generator_url; /* of an alert: what says more of it */
+	int64_t starts_ms;          /* of an alert, Unix time; 0: not known */
+	uint32_t n_refs;            /* of a copy; private */
 };
 
-/* One block of memory, in which `value` ends with a NUL, with one reference.
+/* One block of memory, in which `value` and `generator_url` end with a NUL, with one reference.
  * NULL: out of memory. */
 struct facts *facts_copy(const struct facts *facts) MUST_CHECK;
 

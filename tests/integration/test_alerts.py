@@ -315,6 +315,51 @@ def test_resolve_after(bouncer, tmp_path):
     assert one.metric("bouncer_alerts_expired_total") == 1
 
 
+def test_expired_and_killed(bouncer, tmp_path):
+    """What was taken for resolved is so after SIGKILL, also where there was
+    no room to write all anew."""
+    one = bouncer(configuration(watch("a", tmp_path),
+                                alerts={"resolve_after": "1s"}))
+    os.makedirs(f"{one.directory}/state/alerts.tmp")
+    assert post(one, message(alert("X"))).status == 200
+    wait_ran(tmp_path, "resolved")
+    wait_until(lambda: b"resolved" in kept(one), SECONDS, "a record of it")
+    one.end(signal.SIGKILL)
+    one.start()
+    assert one.metric("bouncer_alerts_active") == 0
+    assert ran(tmp_path, "fired") == 1
+
+
+def kept(one):
+    """What the files of alerts hold."""
+    text = b""
+    for name in ("alerts", "alerts.0", "alerts.1"):
+        try:
+            with open(f"{one.directory}/state/{name}", "rb") as file:
+                text += file.read()
+        except FileNotFoundError:
+            pass
+    return text
+
+
+def test_words_of_an_alert(bouncer, tmp_path):
+    """When it began, and what says more of it, reach a command."""
+    said = alert("X")
+    said["generatorURL"] = "http://prometheus/graph?g0.expr=up"
+    one = bouncer(configuration(watch("a", tmp_path, steps=[{
+        "type": "run", "timeout": "20s",
+        "command": ["/bin/sh", "-c", 'echo "$1 $2" >"$3"', "sh",
+                    "{{ starts_at }}", "{{ generator_url }}",
+                    f"{tmp_path}/said"]}])))
+    assert post(one, message(said)).status == 200
+    path = tmp_path / "said"
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"),
+               SECONDS, "it ran")
+    began, url = path.read_text().split()
+    assert began.startswith("2026-11-21T10:00:00")
+    assert url == "http://prometheus/graph?g0.expr=up"
+
+
 def test_too_many(bouncer, tmp_path):
     """Of a rule, and of all; those left out come when there is room."""
     one = bouncer(configuration(
