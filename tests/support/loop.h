@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define LOOP_WAIT_MS 10000
+#define LOOP_WAIT_MS 60000
 #define LOOP_TICK_MS 5
 
 struct test_loop {
