@@ -346,8 +346,8 @@ def test_cron_curl_lines(cron, bouncer):
 def ended_story(*args):
     """All that the script said, which ended well."""
     if os.geteuid() != 0:
-        pytest.skip("the quickstart installs packages, which needs root (run the "
-                    "tests by sudo)")
+        pytest.skip("the quickstart installs packages, which needs root "
+                    "(run the tests by sudo)")
     done = subprocess.run(
         [example("quickstart/run.sh"), *args], text=True, check=False,
         env={**os.environ, "BOUNCER": program()}, stdin=subprocess.DEVNULL,

@@ -92,7 +92,7 @@ def appears(running, name, *states):
         what=f"{name} is there, {' or '.join(states)}")
 
 
-# --- one monitor --------------------------------------------------------------
+# --- one monitor -------------------------------------------------------------
 
 def test_a_value_that_stays_above(bouncer, watched, notes):
     """The step is told which series it was, and how much."""
@@ -197,7 +197,7 @@ def test_no_series_may_be_a_breach(bouncer, watched, notes):
     stays(running, "other", "starting", "good")
 
 
-# --- each series for itself ---------------------------------------------------
+# --- each series for itself --------------------------------------------------
 
 def test_each_series_is_a_monitor(bouncer, watched, notes):
     for disk in "abc":
@@ -269,7 +269,7 @@ def test_a_series_names_its_container(bouncer, watched, dockerd):
     running.wait_step("memory/{}", "no_target")
 
 
-# --- what is no answer --------------------------------------------------------
+# --- what is no answer -------------------------------------------------------
 
 def test_prometheus_restarted_in_the_middle(bouncer, watched, notes):
     """What cannot be known is no breach, and no end of one."""
@@ -316,7 +316,7 @@ def test_a_query_that_is_refused_harms_no_other(bouncer, watched, notes):
     assert "wrong_type" in why[-1], why
 
 
-# --- beside it ------------------------------------------------------------------
+# --- beside it ---------------------------------------------------------------
 
 def test_reload_in_the_middle(bouncer, watched, notes):
     """What did not change goes on where it was; a new limit counts at once."""
@@ -396,7 +396,7 @@ def test_what_is_told_to_people(bouncer, watched, notes, receiver):
         "bounced a 110 >100 ", "recovered a 10 >100 "]
 
 
-# --- an exporter, without any server --------------------------------------------
+# --- an exporter, without any server -----------------------------------------
 
 def test_an_exporter_is_read_directly(bouncer, scripted_exporter, notes):
     scripted_exporter.set("load", 10, disk="a")

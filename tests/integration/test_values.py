@@ -28,7 +28,7 @@ def explained(running, name):
         capture_output=True, text=True, timeout=20, check=True).stdout
 
 
-# --- which counts -------------------------------------------------------------
+# --- which counts ------------------------------------------------------------
 
 def test_one_of_several(bouncer, watched, notes):
     show(watched, "load", 10, disk="a")
@@ -105,7 +105,7 @@ def test_soft_leaves_hard_its_budget(bouncer, watched, notes):
     stays(running, "load", "gave_up")
 
 
-# --- no series ----------------------------------------------------------------
+# --- no series ---------------------------------------------------------------
 
 @pytest.mark.parametrize("missing, threshold", [
     ("last_value", ">100"), ("zero", "<1"), ("assume_breached", ">100")])
@@ -126,7 +126,7 @@ def test_no_series_counts_as(bouncer, watched, notes, missing, threshold):
     assert "No series at the source" in explained(running, "load")
 
 
-# --- who we are ---------------------------------------------------------------
+# --- who we are --------------------------------------------------------------
 
 class Guard(http.server.BaseHTTPRequestHandler):
     """Asks for a header and a password, and knows no POST if so told."""
@@ -225,7 +225,7 @@ def test_a_server_without_post(bouncer, watched, notes, guard):
     assert methods.count("POST") == 1, methods
 
 
-# --- what holds it back, and what people order ----------------------------------
+# --- what holds it back, and what people order -------------------------------
 
 def test_a_command_may_veto(bouncer, watched, notes, directory):
     allowed = os.path.join(directory, "allowed")
@@ -292,7 +292,7 @@ def test_status_says_values(bouncer, watched):
                if "source can be read" in line)
 
 
-# --- the original's machine -------------------------------------------------------
+# --- the original's machine --------------------------------------------------
 
 def test_compat(bouncer, watched, notes):
     """Hard alone is never reached there (G10); ours acts."""
@@ -312,7 +312,7 @@ def test_compat(bouncer, watched, notes):
     running.wait_state("ours", "good")
 
 
-# --- in the place of metric-reader -------------------------------------------------
+# --- in the place of metric-reader -------------------------------------------
 
 @pytest.fixture
 def reader(directory, watched):
