@@ -210,8 +210,9 @@ void supervisor_record_move(struct supervisor *supervisor,
 	const char *to = policy_state_name(move->to);
 	char detail[DETAIL_SIZE];
 
-	/* what the whole group has, its own entry says */
-	if (move->to != POLICY_UNKNOWN || !monitor->group->up ||
+	/* of a group with one reader its own entry says it */
+	if (move->to != POLICY_UNKNOWN ||
+	    (!monitor->reader && !monitor->group->up) ||
 	    !supervisor_fault(monitor, detail))
 		describe(monitor, now_ms, detail);
 	note(supervisor, monitor, JOURNAL_STATE, from, to, move->reason, detail,

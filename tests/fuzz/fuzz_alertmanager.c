@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice body = slice_make((const char *)data, size);
 	static struct am_reader *reader;
-	static unsigned total;
+	static volatile unsigned total; /* keeps all that is read */
 	struct am_message message;
 	struct err err;
 	int r;
@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(reader != NULL);
 	r = am_read(reader, body, &message, &err);
 	if (r == 0)
-		total += check_message(&message);
+		total = total + check_message(&message);
 	else
 		check(r > 0 && err.code < 0 && err.message[0]);
 	check(am_read(reader, body, &message, NULL) == r);
