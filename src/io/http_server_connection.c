@@ -60,7 +60,7 @@ void peer_close(struct peer *peer)
 {
 	if (peer->stage == PEER_CLOSING)
 		return;
-	if (peer->stage == PEER_HANDLING) {
+	if (peer->stage == PEER_HANDLING && peer->exchange) {
 		/* the handler's until it answers, which nobody will hear */
 		peer->exchange->peer = NULL;
 		peer->exchange = NULL;

@@ -186,12 +186,13 @@ static void make_alerts_request(struct load *load, size_t i)
 {
 	const struct options *options = &load->options;
 	struct buf *request = &load->requests[i];
-	bool resolve = i >= options->groups;
+	size_t n_groups = MAX(options->groups, 1);
+	bool resolve = i >= n_groups;
 	struct buf body;
 
 	buf_init(&body, MAX_REQUEST);
-	make_alerts(&body, options->first + i % options->groups,
-	            options->alerts, resolve ? "resolved" : "firing");
+	make_alerts(&body, options->first + i % n_groups, options->alerts,
+	            resolve ? "resolved" : "firing");
 	(void)buf_printf(request,
 	                 "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: "
 	                 "application/json\r\nContent-Length: %zu\r\n\r\n%s",

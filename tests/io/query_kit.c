@@ -51,9 +51,9 @@ static void on_samples(void *context, struct source *source,
 	kit->n_samples_calls++;
 	kit->read = samples != NULL;
 	kit->n = n;
-	kit->value = n ? samples[0].value : 0;
+	kit->value = samples && n ? samples[0].value : 0;
 	kit->labels[0] = '\0';
-	for (size_t i = 0; n > 0 && i < samples[0].n_labels; i++)
+	for (size_t i = 0; samples && n > 0 && i < samples[0].n_labels; i++)
 		at += (size_t)snprintf(kit->labels + at,
 		                       sizeof(kit->labels) - at,
 		                       SLICE_FMT "=" SLICE_FMT ",",

@@ -101,7 +101,7 @@ static void on_samples(void *context, struct source *source,
 	assert_string_equal(out, "");
 	if (!samples)
 		(void)snprintf(out, size, "?");
-	for (size_t i = 0; i < n && at < size; i++) {
+	for (size_t i = 0; samples && i < n && at < size; i++) {
 		for (size_t j = 0; j < samples[i].n_labels && at < size; j++)
 			at += (size_t)snprintf(
 				out + at, size - at, SLICE_FMT "=" SLICE_FMT,
