@@ -30,13 +30,13 @@ static void test_list(void **state)
 
 	sample_list_init(&list, 3);
 	for (int round = 0; round < 2; round++) {
-		memcpy(value, "one", 3);
+		memcpy(value, "one", sizeof("one"));
 		assert_int_equal(sample_list_add(&list, labels, 4, 1.5), 0);
 		assert_int_equal(sample_list_add(&list, NULL, 0, -1), 0);
 		assert_int_equal(sample_list_add(&list, labels + 1, 2, 2), 0);
 		assert_int_equal(sample_list_add(&list, NULL, 0, 3),
 		                 SAMPLE_E_TOO_MANY);
-		memcpy(value, "two", 3);
+		memcpy(value, "two", sizeof("two"));
 		sample_list_end(&list);
 		assert_int_equal(list.n, 3);
 		assert_int_equal(list.samples[0].n_labels, 3);
