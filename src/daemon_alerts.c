@@ -133,9 +133,6 @@ static void alerts_feed_check(struct feed *feed, const struct watched *watched)
 
 static void alerts_feed_close(struct feed *feed, void (*closed)(void *context))
 {
-	LIST_FOR_EACH_SAFE (node, &feed->members)
-		daemon_member_detach(
-			container_of(node, struct member, feed_node));
 	alerts_source_close(feed->alerts, closed, feed);
 }
 

@@ -354,9 +354,6 @@ static void containers_feed_check(struct feed *feed,
 static void containers_feed_close(struct feed *feed,
                                   void (*closed)(void *context))
 {
-	LIST_FOR_EACH_SAFE (node, &feed->members)
-		daemon_member_detach(
-			container_of(node, struct member, feed_node));
 	containers_close(feed->containers, closed, feed);
 }
 

@@ -297,6 +297,9 @@ void daemon_feed_close(struct feed *feed)
 		if (watched->member)
 			watched->feed = NULL;
 	}
+	LIST_FOR_EACH_SAFE (node, &feed->members)
+		daemon_member_detach(
+			container_of(node, struct member, feed_node));
 	if (!feed->source) {
 		feed_free(feed);
 		return;

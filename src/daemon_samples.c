@@ -301,9 +301,6 @@ static void leave_alone(struct feed *feed)
 		if (watched && watched->feed == feed)
 			watched->monitor.reader = NULL;
 	}
-	LIST_FOR_EACH_SAFE (node, &feed->members)
-		daemon_member_detach(
-			container_of(node, struct member, feed_node));
 }
 
 static void query_feed_start(struct feed *feed)
