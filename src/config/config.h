@@ -290,9 +290,34 @@ struct config_gateway {
 	size_t n_ttl;
 };
 
+/* A token that the configuration brings along: made, or made anew, at each
+ * start. */
+struct config_registry_token {
+	const char *name;
+	const char *scope; /* "read", "write", "admin", "alerts" */
+	const char *file;  /* its secret; read at the start and at a reload */
+};
+
+/* The registry; set if `registry` stands in the file, or it is run as one. */
+struct config_registry {
+	bool enabled;
+	const char *path;         /* of the database */
+	const char *promtool;     /* a program, looked up in PATH; "": rules are
+	                             not asked about */
+	const char *site;         /* the name of the group of global rules */
+	const char *external_url; /* where others reach us; "": not known */
+	bool open_discovery;      /* /sd and the like need no token */
+	uint64_t keep_alerts_ms;
+	uint32_t max_alerts; /* kept; the oldest go first */
+	uint64_t keep_audit_ms;
+	const struct config_registry_token *tokens;
+	size_t n_tokens;
+};
+
 struct config {
 	struct config_global global;
 	struct config_gateway gateway;
+	struct config_registry registry;
 	struct config_alerts alerts;
 	struct config_leader leader;
 	const char *token_file; /* who may control on addr; NULL: nobody */

@@ -34,7 +34,7 @@ as_root()
 # --- packages ---------------------------------------------------------------
 
 BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libuv1-dev \
-libcyaml-dev libyaml-dev libjansson-dev libmbedtls-dev libwslay-dev \
+libcyaml-dev libyaml-dev libjansson-dev libmbedtls-dev libwslay-dev libsqlite3-dev \
 zlib1g-dev libcmocka-dev"
 LLHTTP_PACKAGES="libllhttp-dev node-llhttp" # the first that there is
 # Python to test with, and what the engines only recommend.

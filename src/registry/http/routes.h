@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * routes: the registry's paths. One table for each file of this directory says
+ * method, path, who may ask, and what the reference at /docs tells of it; the
+ * OpenAPI document is made from these tables and the table of kinds.
+ */
+#pragma once
+
+#include "io/http_server.h"
+#include "proto/json.h"
+#include "registry/registry.h"
+
+struct registry_http; /* what the routes keep between requests */
+
+struct registry_call {
+	struct registry_http *http;
+	struct registry *registry;
+	struct http_exchange *exchange;
+	const struct registry_route *route;
+	/* What stands in the path's {braces}, decoded. */
+	const char *params[3];
+	const char *actor; /* borrowed until the handler returned: copy it */
+	bool control;      /* it came over the control socket */
+};
+
+/* What a body must be, or what an answer is: a name in the OpenAPI document's
+ * components. */
+struct registry_route {
+	const char *method;  /* "GET"; HEAD follows it */
+	const char *pattern; /* "/rest/v2/projects/{id}/exporters"; one
+	                        parameter is one part of the path; a '/' at the
+	                        end is as good as none */
+	enum registry_scope scope;
+	void (*handle)(struct registry_call *call);
+	/* For the reference. */
+	const char *tag;     /* "Targets" */
+	const char *summary; /* one line */
+	const char *query;   /* "name,shard,page_number": of registry_params */
+	const char *body;    /* the schema of the request; NULL: none */
+	const char *answer;  /* the schema of a 2xx; a '[]' at its end: a list,
+	                        '{}': a page of them; NULL: no body */
+	uint16_t status;     /* of success */
+};
+
+struct registry_routes {
+	const struct registry_route *rows;
+	size_t n;
+};
+
+/* A table per file. */
+extern const struct registry_routes registry_routes_sd;      /* sd.c */
+extern const struct registry_routes registry_routes_v1;      /* v1.c */
+extern const struct registry_routes registry_routes_v2;      /* v2*.c */
+extern const struct registry_routes registry_routes_prommgr; /* prommgr.c */
+extern const struct registry_routes registry_routes_workers; /* workers.c */
+extern const struct registry_routes registry_routes_bulk;    /* bulk.c */
+extern const struct registry_routes registry_routes_alerts;  /* alerts.c */
+extern const struct registry_routes registry_routes_docs;    /* docs.c */
+
+struct registry_http *registry_http_new(struct registry *registry) MUST_CHECK;
+/* Streams end; @closed once, from the loop. Edits under way answer nobody. */
+void registry_http_close(struct registry_http *http,
+                         void (*closed)(void *context), void *context);
+
+/* The hook of api/routes.c: true if the path is the registry's: it is, or will
+ * be, answered. */
+bool registry_http_handle(struct registry_http *http,
+                          struct http_exchange *exchange, bool control);
+
+/* --- what the handlers share (answer.c) ------------------------------------ */
+
+/* {"detail":"…"}; or of a field {"FIELD":["…"]}. */
+void call_refuse(struct registry_call *call, uint16_t status,
+                 const char *format, ...) PRINTF_LIKE(3, 4);
+void call_refuse_field(struct registry_call *call, uint16_t status,
+                       const char *field, const char *message);
+/* Takes @body over; application/json. */
+void call_answer(struct registry_call *call, uint16_t status, struct buf *body);
+/* The body as a JSON object (json_free()); NULL: it has been answered 400. */
+struct json_t *call_body(struct registry_call *call) MUST_CHECK;
+/* The object of that kind whose id is in params[@nth]; NULL: answered 404. */
+struct object *call_object(struct registry_call *call, enum kind kind,
+                           unsigned nth) MUST_CHECK;
+/* The value of a query parameter, decoded, into @out; false: it is absent (or,
+ * with *badp, cannot be used and has been answered 400). */
+bool call_query(struct registry_call *call, const char *name, char *out,
+                size_t size, bool *badp);
+
+/*
+ * call_edit() - an edit whose end answers the call
+ * @apply: as of struct registry_edit; @state is what was given, and released by
+ *         @release exactly once (may be NULL)
+ * @write: appends the answer's body; called when apply() has run and before the
+ *         transaction ends, with the object that apply() left in
+ *         *edited (or NULL: no body)
+ *
+ * Success is answered with route->status, failures as the outcome says.
+ */
+struct call_edit {
+	int (*apply)(struct call_edit *edit, struct model_tx *tx,
+	             struct err *err);
+	void (*write)(struct call_edit *edit, struct model_tx *tx,
+	              struct json_writer *json);
+	void (*release)(struct call_edit *edit);
+	void *state;
+	struct object *edited;
+	uint16_t status;        /* 0: the route's */
+	const char *params[3];  /* copies of the call's */
+	struct json_t *body;    /* the request's, freed with the edit; NULL */
+	uint16_t exists_status; /* of -EEXIST; 0: 409 */
+	bool dry_run;
+};
+/* Copies @edit; on failure answers itself. */
+void call_edit(struct registry_call *call, const struct call_edit *edit);
+
+/* A page: {"count":N,"next":URL|null,"previous":URL|null,"results":[…]} of
+ * those objects of a kind for which @keep is true (NULL: all); page_number and
+ * page_size of the query (1 and 10; 1000 at most). */
+void call_page(struct registry_call *call, enum kind kind,
+               bool (*keep)(struct registry_call *call,
+                            const struct object *object, void *context),
+               void (*write)(struct json_writer *json,
+                             const struct object *object),
+               void *context);

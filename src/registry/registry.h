@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * registry: what there is to scrape and to alert on, and who is handed it.
+ *
+ *     edit ──▶ model ──▶ (promtool) ──▶ store ──▶ documents ──▶ watchers
+ *
+ * An edit is a function that changes the model in a transaction. It is done in
+ * memory at once, answered when it is on disk, and rendered and handed out
+ * right after. If it concerns rules and there is a promtool, it is done twice:
+ * once to ask promtool about the outcome, undone, and done when promtool is
+ * content. If the disk fails, the model is read from it again.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "config/config.h"
+#include "io/http_server.h"
+#include "registry/model/documents.h"
+#include "registry/model/model.h"
+#include "registry/store/store.h"
+
+struct registry;
+struct http_client;
+
+struct registry_options {
+	uv_loop_t *loop;
+	const struct log *log;
+	const struct config_registry *config; /* borrowed for its life */
+	struct http_client *client;           /* for those who tell others */
+	uint64_t seed;
+};
+
+/* Opens the store, reads it, renders; blocks. Negative with words. */
+int registry_open(const struct registry_options *options,
+                  struct registry **registryp, struct err *err) MUST_CHECK;
+/* Edits that were accepted are written; @closed once, from the loop. */
+void registry_close(struct registry *registry, void (*closed)(void *context),
+                    void *context);
+
+const struct model *registry_model(const struct registry *registry);
+struct documents *registry_documents(const struct registry *registry);
+struct store *registry_store(const struct registry *registry);
+const struct config_registry *registry_config(const struct registry *registry);
+/* Grows with each commit; what is rendered now is of this one. */
+uint64_t registry_revision(const struct registry *registry);
+int64_t registry_now_s(const struct registry *registry); /* Unix time */
+
+/* --- editing -------------------------------------------------------------- */
+
+struct registry_edit;
+
+enum registry_outcome {
+	REGISTRY_DONE,      /* on disk (or, of a dry run, it would work) */
+	REGISTRY_INVALID,   /* 400: err and field say what is wrong */
+	REGISTRY_NOT_FOUND, /* 404 */
+	REGISTRY_EXISTS,    /* 409, or 400 where the reference has that */
+	REGISTRY_REFUSED,   /* 403 */
+	REGISTRY_BAD_RULES, /* 422: `words` is promtool's text */
+	REGISTRY_FAILED,    /* 503, 500: not on disk, no memory, closing */
+};
+
+struct registry_edit {
+	/*
+	 * The caller's. apply() may run twice, each time in a transaction that
+	 * sees the model as it is then; from inside registry_submit(), or from
+	 * the loop. It must look everything up anew by id or name, and returns
+	 * 0 or a negative code: -ENOENT, -EEXIST, -EPERM, -ENOMEM, others are
+	 * REGISTRY_INVALID. done() comes exactly once, from the loop, never
+	 * before registry_submit() returned; the edit is free then.
+	 */
+	int (*apply)(struct registry_edit *edit, struct model_tx *tx,
+	             struct err *err);
+	void (*done)(struct registry_edit *edit);
+	const char *who; /* borrowed until done */
+	bool dry_run;    /* all but keeping it */
+
+	/* valid in done() */
+	enum registry_outcome outcome;
+	struct err err;
+	const char *field; /* that was wrong; NULL: none in particular */
+	const char *words; /* of promtool; NULL */
+	uint64_t revision; /* that has it */
+	size_t n_records;  /* how much became different */
+
+	/* private */
+	struct list node;
+	struct registry *registry;
+	struct store_write write;
+	void *check;
+};
+
+void registry_submit(struct registry *registry, struct registry_edit *edit);
+
+/* --- hearing of it ---------------------------------------------------------- */
+
+/* Who wants to know when documents became different. Once for each render,
+ * after all its documents are there. Not from inside subscribe. */
+struct registry_watch {
+	void (*changed)(struct registry_watch *watch);
+	struct list node; /* private */
+};
+void registry_watch(struct registry *registry, struct registry_watch *watch);
+void registry_unwatch(struct registry *registry, struct registry_watch *watch);
+
+/* --- who may ask ----------------------------------------------------------- */
+
+enum registry_scope {
+	SCOPE_NONE, /* anybody: health */
+	SCOPE_FIND, /* discovery: anybody if open_discovery, else read */
+	SCOPE_READ,
+	SCOPE_ALERTS, /* a token for alerts only, or write */
+	SCOPE_WRITE,
+	SCOPE_ADMIN,
+};
+
+#define REGISTRY_ACTOR_MAX 160
+
+/*
+ * registry_admit() - may whoever sends this do that?
+ * @control: it came over the control socket: who can open it may do all
+ * @actor: REGISTRY_ACTOR_MAX bytes: "token deploy", "control socket"
+ *
+ * Bearer TOKEN, Token TOKEN, or Basic with the token as the password (and its
+ * name as the user). False: it has been answered, with 401 or 403.
+ */
+bool registry_admit(struct registry *registry, struct http_exchange *exchange,
+                    bool control, enum registry_scope scope,
+                    char *actor) MUST_CHECK;
