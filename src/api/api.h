@@ -35,7 +35,6 @@ struct api_engine {
 	struct containers_stats stats;
 };
 
-/* What the daemon does when it is asked to. */
 /* Who acts; borrowed until the loop turns. */
 struct api_leader {
 	bool leads; /* we do */
@@ -45,6 +44,7 @@ struct api_leader {
 	uint64_t epoch;
 };
 
+/* What the daemon does when it is asked to. */
 struct api_ops {
 	/* @monitor NULL: all; @for_ms 0: until it is resumed. 0 or -ENOMEM. */
 	int (*pause)(void *context, struct monitor *monitor, uint64_t for_ms,
