@@ -2,6 +2,7 @@
 #include "store_kit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct test_loop loop;

@@ -351,12 +351,12 @@ static void everything_is_audited(void **state)
 	fill(model, tx);
 	write_batch(store, batch_of(tx), &written);
 	await(&written, 0);
-	assert_int_equal(number_of("SELECT count(*) FROM audit"), 11);
+	assert_int_equal(number_of("SELECT count(*) FROM audit"), 12);
 	assert_int_equal(number_of("SELECT count(*) FROM audit WHERE"
 	                           " actor = 'tester' AND op = 'created'"
 	                           " AND old IS NULL AND new IS NOT NULL"
 	                           " AND created_at = 1700000000"),
-	                 11);
+	                 12);
 	/* secrets are not in it */
 	assert_int_equal(number_of("SELECT count(*) FROM audit WHERE"
 	                           " new LIKE '%s3%'"),
@@ -384,7 +384,7 @@ static void everything_is_audited(void **state)
 	assert_int_equal(number_of("SELECT count(*) FROM audit WHERE"
 	                           " op = 'deleted' AND new IS NULL"
 	                           " AND old IS NOT NULL AND service_id = 1"),
-	                 8);
+	                 9);
 	assert_int_equal(number_of("SELECT count(*) FROM host"), 0);
 	model_free(model);
 	close_store(store);
