@@ -43,6 +43,7 @@ int registry_open(const struct registry_options *options,
 void registry_close(struct registry *registry, void (*closed)(void *context),
                     void *context);
 
+uv_loop_t *registry_loop(const struct registry *registry);
 const struct model *registry_model(const struct registry *registry);
 struct documents *registry_documents(const struct registry *registry);
 struct store *registry_store(const struct registry *registry);
