@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry_kit.h"
+
+#include "registry/model/assign.h"
+#include "support/cmocka.h"
+
+static int assign_text_of(struct assignments *given, struct model_tx *tx,
+                          enum kind kind, const char *json, bool exists,
+                          struct json_t **rootp)
+{
+	struct err err = { 0 };
+
+	assert_int_equal(json_parse(slice_from(json), rootp, &err), 0);
+	return assign_json(given, model_of(tx), kind, *rootp, 0, exists);
+}
+
+static void expect_done(int r, const struct assignments *given)
+{
+	if (r < 0)
+		print_message("%s\n", given->err.message);
+	assert_int_equal(r, 0);
+}
+
+struct object *kit_make(struct model_tx *tx, enum kind kind, const char *json)
+{
+	struct object *object = NULL;
+	struct assignments given;
+	struct json_t *root;
+	int r = assign_text_of(&given, tx, kind, json, false, &root);
+
+	if (r == 0)
+		r = model_create(tx, kind, given.items, given.n, &object,
+		                 &given.err);
+	expect_done(r, &given);
+	assignments_fini(&given);
+	json_free(root);
+	return object;
+}
+
+void kit_update(struct model_tx *tx, struct object *object, const char *json)
+{
+	struct assignments given;
+	struct json_t *root;
+	int r = assign_text_of(&given, tx, object_kind(object), json, true,
+	                       &root);
+
+	if (r == 0)
+		r = model_update(tx, object, given.items, given.n, &given.err);
+	expect_done(r, &given);
+	assignments_fini(&given);
+	json_free(root);
+}
+
+void kit_delete(struct model_tx *tx, struct object *object)
+{
+	struct err err = { 0 };
+
+	assert_int_equal(model_delete(tx, object, &err), 0);
+}
+
+void kit_world_init(struct kit_world *world)
+{
+	const struct documents_options options = { "global", "" };
+
+	*world = (struct kit_world){ .model = model_new(7) };
+	assert_non_null(world->model);
+	world->documents = documents_new(world->model, &options);
+	assert_non_null(world->documents);
+}
+
+void kit_world_fini(struct kit_world *world)
+{
+	documents_free(world->documents);
+	model_free(world->model);
+}
+
+struct model_tx *kit_begin(struct kit_world *world)
+{
+	world->tx = model_begin(world->model, KIT_NOW);
+	assert_non_null(world->tx);
+	return world->tx;
+}
+
+void kit_end(struct kit_world *world)
+{
+	const struct record *records;
+	struct err err = { 0 };
+	size_t n;
+
+	records = model_records(world->tx, &n);
+	documents_touch(world->documents, records, n);
+	model_commit(world->tx);
+	assert_int_equal(documents_render(world->documents, ++world->revision,
+	                                  NULL, NULL, &err),
+	                 0);
+}
+
+void kit_expect(const struct kit_world *world, const char *shard,
+                enum document_kind kind, const char *text)
+{
+	const struct document *document =
+		documents_get(world->documents, shard, kind);
+
+	assert_non_null(document);
+	if (!slice_is(document->text, text))
+		print_message("--- is\n" SLICE_FMT "--- expected\n%s",
+		              SLICE_ARG(document->text), text);
+	assert_true(slice_is(document->text, text));
+}
