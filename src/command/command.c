@@ -10,6 +10,9 @@
 
 const struct command *const commands[N_COMMANDS] = {
 	&command_run,         &command_check,       &command_notify,
+#if BOUNCER_REGISTRY
+	&command_worker,
+#endif
 	&command_mon,         &command_autoheal,    &command_metric_reader,
 	&command_am_executor, &command_status,      &command_explain,
 	&command_journal,     &command_healthcheck, &command_bounce,

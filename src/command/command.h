@@ -66,9 +66,10 @@ extern const struct command command_resume;
 extern const struct command command_run;
 extern const struct command command_status;
 extern const struct command command_version;
+extern const struct command command_worker; /* with the registry */
 
 /* All of them, in the order of the help. */
-#define N_COMMANDS 19
+#define N_COMMANDS (19 + BOUNCER_REGISTRY)
 extern const struct command *const commands[N_COMMANDS];
 
 /* Runs what @argv (with the program's name) asks for; no command, or a flag
