@@ -389,7 +389,7 @@ static int run(const struct command_io *io, int argc, char *const *argv)
 
 const struct command command_worker = {
 	.name = "worker",
-	.group = COMMAND_DAEMON,
+	.group = COMMAND_REGISTRY,
 	.arguments = "--registry URL [--server HOST:PORT] [--targets FILE] ...",
 	.summary = "hand a Prometheus what a registry has for it",
 	.help = help,
