@@ -123,6 +123,12 @@ void json_write_null(struct json_writer *json)
 	(void)buf_puts(json->buf, "null");
 }
 
+void json_write_raw(struct json_writer *json, struct slice text)
+{
+	json_separate(json);
+	(void)buf_append(json->buf, text.p, text.n);
+}
+
 void json_write_seconds(struct json_writer *json, uint64_t ms)
 {
 	json_write_double(json, (double)ms / 1000.0);

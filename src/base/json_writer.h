@@ -42,6 +42,8 @@ void json_write_double(struct json_writer *json,
                        double value); /* NaN, Inf: null */
 void json_write_bool(struct json_writer *json, bool value);
 void json_write_null(struct json_writer *json);
+/* A value that is JSON already. */
+void json_write_raw(struct json_writer *json, struct slice text);
 
 /* Milliseconds as seconds with up to three decimals. */
 void json_write_seconds(struct json_writer *json, uint64_t ms);

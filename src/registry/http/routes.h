@@ -57,10 +57,33 @@ extern const struct registry_routes registry_routes_bulk;    /* bulk.c */
 extern const struct registry_routes registry_routes_alerts;  /* alerts.c */
 extern const struct registry_routes registry_routes_docs;    /* docs.c */
 
+/* All of them that there are, for the reference; NULL at the end. */
+extern const struct registry_routes *const registry_tables[];
+
 struct registry_http *registry_http_new(struct registry *registry) MUST_CHECK;
-/* Streams end; @closed once, from the loop. Edits under way answer nobody. */
+/* Streams end; edits under way are answered when they are done, which is waited
+ * for; @closed once, from the loop. */
 void registry_http_close(struct registry_http *http,
                          void (*closed)(void *context), void *context);
+
+/*
+ * What a file of this directory keeps between requests, if it keeps anything:
+ * made at the first request that needs it, and added. @key is the address of
+ * something of that file. At the close each is asked to end, and says so with
+ * registry_http_part_closed(), then or later; its memory is its own.
+ */
+struct registry_http_part {
+	const void *key;
+	void (*close)(struct registry_http_part *part);
+	/* private */
+	struct registry_http *http;
+	struct list node;
+};
+void registry_http_part_add(struct registry_http *http,
+                            struct registry_http_part *part);
+struct registry_http_part *registry_http_part_find(
+	const struct registry_http *http, const void *key);
+void registry_http_part_closed(struct registry_http_part *part);
 
 /* The hook of api/routes.c: true if the path is the registry's: it is, or will
  * be, answered. */
@@ -74,7 +97,7 @@ void call_refuse(struct registry_call *call, uint16_t status,
                  const char *format, ...) PRINTF_LIKE(3, 4);
 void call_refuse_field(struct registry_call *call, uint16_t status,
                        const char *field, const char *message);
-/* Takes @body over; application/json. */
+/* Takes @body over; application/json. 204 has none. */
 void call_answer(struct registry_call *call, uint16_t status, struct buf *body);
 /* The body as a JSON object (json_free()); NULL: it has been answered 400. */
 struct json_t *call_body(struct registry_call *call) MUST_CHECK;
@@ -94,7 +117,10 @@ bool call_query(struct registry_call *call, const char *name, char *out,
  *         transaction ends, with the object that apply() left in
  *         *edited (or NULL: no body)
  *
- * Success is answered with route->status, failures as the outcome says.
+ * Success is answered with route->status, failures as the outcome says. With
+ * ?dry_run=true (a route that edits has it in its `query`) nothing is kept, and
+ * the answer is 200 {"dry_run":true,"changes":[{"op","kind","id","title","old",
+ * "new"}]}.
  */
 struct call_edit {
 	int (*apply)(struct call_edit *edit, struct model_tx *tx,
@@ -108,14 +134,16 @@ struct call_edit {
 	const char *params[3];  /* copies of the call's */
 	struct json_t *body;    /* the request's, freed with the edit; NULL */
 	uint16_t exists_status; /* of -EEXIST; 0: 409 */
+	const char *field;      /* set by a failing apply(): which is wrong */
 	bool dry_run;
 };
-/* Copies @edit; on failure answers itself. */
+/* Copies @edit; on failure answers itself, and has released what it took. */
 void call_edit(struct registry_call *call, const struct call_edit *edit);
 
 /* A page: {"count":N,"next":URL|null,"previous":URL|null,"results":[…]} of
  * those objects of a kind for which @keep is true (NULL: all); page_number and
- * page_size of the query (1 and 10; 1000 at most). */
+ * page_size of the query (1 and 10; 1000 at most, more is cut to that). A page
+ * that there is not: 404. */
 void call_page(struct registry_call *call, enum kind kind,
                bool (*keep)(struct registry_call *call,
                             const struct object *object, void *context),

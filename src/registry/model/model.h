@@ -62,9 +62,9 @@ uint32_t model_count(const struct model *model, enum kind kind);
 /* All of a kind by growing id; NULL at the end. @after NULL: the first. */
 struct object *model_next(const struct model *model, enum kind kind,
                           const struct object *after);
-#define MODEL_FOR_EACH(object, model, kind)                                 \
-	for (struct object *object = model_next(model, kind, NULL); object; \
-	     object = model_next(model, kind, object))
+#define MODEL_FOR_EACH(each, model, kind)                               \
+	for (struct object *each = model_next(model, kind, NULL); each; \
+	     each = model_next(model, kind, each))
 
 /* Who refers to @owner by that field: OBJECT_FOR_EACH(host, farm, KIND_HOST,
  * HOST_FARM). By growing age. */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* routes_private: what routes.c and answer.c share. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "registry/http/routes.h"
+
+#define REGISTRY_BODY_MAX 67108864 /* bytes of an answer, at most */
+
+struct registry_http {
+	struct registry *registry;
+	struct arena arena;  /* the tree */
+	struct place *root;  /* of paths, by their parts */
+	struct list parts;   /* registry_http_part */
+	struct list pending; /* edits */
+	uv_timer_t end;      /* never runs: its close comes from the loop */
+	bool closing;
+	void (*closed)(void *context);
+	void *context;
+};
+
+/* Something ended; if it was the last, the close goes on. */
+void registry_http_maybe_closed(struct registry_http *http);
