@@ -27,7 +27,7 @@ static void answer_detail(struct registry_call *call, uint16_t status,
 	struct json_writer json;
 	struct buf body;
 
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, "detail");
@@ -56,7 +56,7 @@ void call_refuse_field(struct registry_call *call, uint16_t status,
 	struct json_writer json;
 	struct buf body;
 
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, field);
@@ -301,7 +301,7 @@ static void answer_rules(struct registry_call *call,
 	struct json_writer json;
 	struct buf body;
 
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, "detail");
@@ -393,7 +393,7 @@ static struct pending *pending_new(const struct registry_call *call,
 	pending->exchange = call->exchange;
 	pending->route = call->route;
 	list_init(&pending->node);
-	buf_init(&pending->body, REGISTRY_BODY_MAX);
+	buf_init(&pending->body, REGISTRY_ANSWER_MAX);
 	return pending;
 }
 
@@ -556,7 +556,7 @@ static void answer_page(struct registry_call *call, const struct page *page,
 		            (unsigned long long)MAX(n_pages, 1));
 		return;
 	}
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, "count");
@@ -589,7 +589,7 @@ void call_page(struct registry_call *call, enum kind kind,
 		return;
 	page.size = MIN(page.size, PAGE_SIZE_MAX);
 	page.number = MIN(page.number, UINT32_MAX);
-	buf_init(&results, REGISTRY_BODY_MAX);
+	buf_init(&results, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &results);
 	json_write_array(&json);
 	write_results(call, &page, kind, keep, write, context, &json);

@@ -10,6 +10,8 @@
 #include "proto/json.h"
 #include "registry/registry.h"
 
+#define REGISTRY_ANSWER_MAX 67108864 /* bytes of an answer, at most */
+
 struct registry_http; /* what the routes keep between requests */
 
 struct registry_call {

@@ -6,8 +6,6 @@
 #include "base/list.h"
 #include "registry/http/routes.h"
 
-#define REGISTRY_BODY_MAX 67108864 /* bytes of an answer, at most */
-
 struct registry_http {
 	struct registry *registry;
 	struct arena arena;  /* the tree */
