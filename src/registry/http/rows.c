@@ -45,7 +45,7 @@ static void on_rows(struct store_read *read)
 		refuse(rows, read->err.code, read->err.message);
 		return;
 	}
-	buf_init(&results, REGISTRY_BODY_MAX);
+	buf_init(&results, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &results);
 	json_write_array(&json);
 	for (size_t row = 0; row < read->n_rows; row++)
