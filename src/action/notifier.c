@@ -562,26 +562,67 @@ static int copy_request(struct notifier_send *send,
 	return url_parse_target(buf_slice(&send->url), &url, &target, err);
 }
 
+/* Once no text moves any more. */
+static void place_headers(struct notifier_send *send)
+{
+	const char *name = buf_text(&send->names);
+	const char *value = buf_text(&send->values);
+
+	for (size_t i = 0; i < send->n_headers; i++) {
+		send->headers[i] = (struct webhook_header){ name, value };
+		name += strlen(name) + 1;
+		value += strlen(value) + 1;
+	}
+}
+
+/* The same of a request that is whole. */
+static int copy_whole(struct notifier_send *send,
+                      const struct notifier_request *request, struct err *err)
+{
+	struct slice target;
+	struct url url;
+
+	send->method = mem_strdup("POST");
+	send->body.max = MAX(send->body.max, request->body.n);
+	(void)buf_puts(&send->url, request->url);
+	(void)buf_append(&send->body, request->body.p, request->body.n);
+	send->n_headers = MIN(request->n_headers, WEBHOOK_HEADERS_ALL);
+	for (size_t i = 0; i < send->n_headers; i++) {
+		(void)buf_puts(&send->names, request->headers[i].name);
+		(void)buf_putc(&send->names, '\0');
+		(void)buf_puts(&send->values, request->headers[i].value);
+		(void)buf_putc(&send->values, '\0');
+	}
+	if (!send->method || send->url.failed || send->body.failed ||
+	    send->names.failed || send->values.failed)
+		return err_set(err, -ENOMEM, "out of memory");
+	place_headers(send);
+	return url_parse_target(buf_slice(&send->url), &url, &target, err);
+}
+
 static struct notifier_send *send_new(struct notifier *notifier,
                                       const char *name, notifier_done_cb done,
                                       void *context)
 {
-	struct notifier_send *send = mem_calloc(1, sizeof(*send));
+	/* nobody is left to tell of it when the timer is gone */
+	struct notifier_send *send =
+		notifier->timer_closed ? NULL : mem_calloc(1, sizeof(*send));
 
-	if (!send)
-		return NULL;
-	send->notifier = notifier;
-	send->done = done;
-	send->context = context;
-	buf_init(&send->url, MAX_TEXT);
-	buf_init(&send->names, MAX_TEXT);
-	buf_init(&send->values, 2 * MAX_TEXT);
-	buf_init(&send->body, WEBHOOK_MAX_BODY);
-	buf_init(&send->token, AUTHORIZATION_MAX);
-	send->name = mem_strdup(name);
-	if (send->name)
-		return send;
-	send_free(send);
+	if (send) {
+		send->notifier = notifier;
+		send->done = done;
+		send->context = context;
+		buf_init(&send->url, MAX_TEXT);
+		buf_init(&send->names, MAX_TEXT);
+		buf_init(&send->values, 2 * MAX_TEXT);
+		buf_init(&send->body, WEBHOOK_MAX_BODY);
+		buf_init(&send->token, AUTHORIZATION_MAX);
+		send->name = mem_strdup(name);
+		if (send->name)
+			return send;
+		send_free(send);
+	}
+	count(notifier, name, NOTIFIER_FAILED, "out of memory");
 	return NULL;
 }
 
@@ -618,34 +659,63 @@ static int enqueue(struct notifier_send *send, const char *url)
 	return NOTIFIER_SENT;
 }
 
+/* It waits for its turn, or its end does. */
+static void begin_send(struct notifier_send *send, const char *url, int r,
+                       const struct err *err)
+{
+	int result = NOTIFIER_FAILED;
+
+	if (r < 0)
+		set_words(send, "%s", err->message);
+	else
+		result = enqueue(send, url);
+	if (result != NOTIFIER_SENT)
+		end_soon(send, (enum notifier_result)result);
+	want_turn(send->notifier);
+}
+
 struct notifier_send *notifier_send(struct notifier *notifier, const char *name,
                                     const struct webhook *webhook,
                                     const struct notice *notice,
                                     uint32_t max_tries, notifier_done_cb done,
                                     void *context)
 {
-	struct notifier_send *send;
-	int result = NOTIFIER_FAILED;
+	struct notifier_send *send = send_new(notifier, name, done, context);
 	struct err err = { 0 };
+	int r;
 
-	/* when nobody is left to tell of it */
-	send = notifier->timer_closed ? NULL
-	                              : send_new(notifier, name, done, context);
-	if (!send) {
-		count(notifier, name, NOTIFIER_FAILED, "out of memory");
+	if (!send)
 		return NULL;
-	}
 	send->timeout_ms =
 		webhook->timeout_ms ? webhook->timeout_ms : WEBHOOK_TIMEOUT_MS;
 	send->max_tries = max_tries ? max_tries : webhook->max_tries;
-	if (copy_request(send, webhook, notice, &err) < 0)
-		set_words(send, "%s", err.message);
-	else
-		result = enqueue(send, webhook->url);
-	if (result != NOTIFIER_SENT)
-		end_soon(send, (enum notifier_result)result);
-	want_turn(notifier);
+	r = copy_request(send, webhook, notice, &err);
+	begin_send(send, webhook->url, r, &err);
 	return done ? send : NULL;
+}
+
+struct notifier_send *notifier_post(struct notifier *notifier,
+                                    const struct notifier_request *request,
+                                    notifier_done_cb done, void *context)
+{
+	struct notifier_send *send =
+		send_new(notifier, request->name, done, context);
+	struct err err = { 0 };
+	int r;
+
+	if (!send)
+		return NULL;
+	send->timeout_ms =
+		request->timeout_ms ? request->timeout_ms : WEBHOOK_TIMEOUT_MS;
+	send->max_tries = request->max_tries;
+	r = copy_whole(send, request, &err);
+	begin_send(send, request->url, r, &err);
+	return send;
+}
+
+uint64_t notifier_retry_after_ms(const struct notifier_send *send)
+{
+	return MIN(send->after_ms, NOTIFIER_AFTER_MAX);
 }
 
 void notifier_cancel(struct notifier_send *send)

@@ -66,6 +66,24 @@ struct notifier_send *notifier_send(struct notifier *notifier, const char *name,
                                     const struct notice *notice,
                                     uint32_t max_tries, notifier_done_cb done,
                                     void *context);
+/* A request that somebody else has made. */
+struct notifier_request {
+	const char *name; /* as above: with the URL, the lane */
+	const char *url;
+	struct slice body;
+	const struct webhook_header *headers; /* WEBHOOK_HEADERS_ALL at most */
+	size_t n_headers;
+	uint64_t timeout_ms; /* 0: WEBHOOK_TIMEOUT_MS */
+	uint32_t max_tries;  /* at least 1 */
+};
+
+/* The same of that, as a POST; all is copied. @done is not NULL. */
+struct notifier_send *notifier_post(struct notifier *notifier,
+                                    const struct notifier_request *request,
+                                    notifier_done_cb done, void *context);
+/* What the last answer's Retry-After said, 0: nothing. In @done, too. */
+uint64_t notifier_retry_after_ms(const struct notifier_send *send);
+
 /* @done still comes, from the loop, with NOTIFIER_DROPPED; also while it is
  * being sent, and then it may have arrived all the same. */
 void notifier_cancel(struct notifier_send *send);

@@ -8,19 +8,22 @@
 #include "base/slice.h"
 #include "base/text.h"
 
-const struct command *const commands[N_COMMANDS] = {
+const struct command *const commands[] = {
 	&command_run,         &command_check,       &command_notify,
 	&command_mon,         &command_autoheal,    &command_metric_reader,
 	&command_am_executor, &command_status,      &command_explain,
 	&command_journal,     &command_healthcheck, &command_bounce,
 	&command_pause,       &command_resume,      &command_reload,
-	&command_push,        &command_ping,        &command_version,
-	&command_help,
+	&command_push,        &command_ping,
+#if BOUNCER_REGISTRY
+	&command_registry,    &command_worker,
+#endif
+	&command_version,     &command_help,        NULL,
 };
 
 const struct command *command_find(const char *name)
 {
-	for (size_t i = 0; i < N_COMMANDS; i++) {
+	for (size_t i = 0; commands[i]; i++) {
 		if (strcmp(name, commands[i]->name) == 0)
 			return commands[i];
 	}
@@ -29,12 +32,13 @@ const struct command *command_find(const char *name)
 
 int command_unknown(const struct command_io *io, const char *name)
 {
-	const char *names[N_COMMANDS];
+	const char *names[COMMANDS_MAX];
 	const char *nearest;
+	size_t n = 0;
 
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		names[i] = commands[i]->name;
-	nearest = text_nearest(slice_from(name), names, N_COMMANDS);
+	for (; commands[n] && n < COMMANDS_MAX; n++)
+		names[n] = commands[n]->name;
+	nearest = text_nearest(slice_from(name), names, n);
 	if (nearest)
 		(void)fprintf(io->err,
 		              "bouncer: unknown command %s; did you mean %s?\n",
@@ -54,7 +58,7 @@ void command_print_help(const struct command_io *io,
 	              command->help, command->more ? command->more : "");
 }
 
-const char *command_default_file(const struct command_io *io)
+const char *command_find_file(void)
 {
 	static const char *const files[] = { "config.yml",
 		                             "/etc/bouncer/config.yml" };
@@ -63,6 +67,15 @@ const char *command_default_file(const struct command_io *io)
 		if (access(files[i], F_OK) == 0)
 			return files[i];
 	}
+	return NULL;
+}
+
+const char *command_default_file(const struct command_io *io)
+{
+	const char *file = command_find_file();
+
+	if (file)
+		return file;
 	(void)fprintf(io->err,
 	              "bouncer: there is no configuration file: neither "
 	              "./config.yml nor /etc/bouncer/config.yml; name one "

@@ -28,10 +28,11 @@ struct command_io {
 };
 
 enum command_group {
-	COMMAND_DAEMON, /* is the daemon, or concerns its configuration */
-	COMMAND_LOOK,   /* asks a running daemon */
-	COMMAND_STEER,  /* changes something in it */
-	COMMAND_JOB,    /* is called by jobs */
+	COMMAND_DAEMON,   /* is the daemon, or concerns its configuration */
+	COMMAND_LOOK,     /* asks a running daemon */
+	COMMAND_STEER,    /* changes something in it */
+	COMMAND_JOB,      /* is called by jobs */
+	COMMAND_REGISTRY, /* what Prometheus scrapes and alerts on */
 	COMMAND_ABOUT,
 };
 
@@ -61,15 +62,21 @@ extern const struct command command_notify;
 extern const struct command command_pause;
 extern const struct command command_ping;
 extern const struct command command_push;
+#if BOUNCER_REGISTRY
+extern const struct command command_registry;
+#endif
 extern const struct command command_reload;
 extern const struct command command_resume;
 extern const struct command command_run;
 extern const struct command command_status;
 extern const struct command command_version;
+#if BOUNCER_REGISTRY
+extern const struct command command_worker;
+#endif
 
-/* All of them, in the order of the help. */
-#define N_COMMANDS 19
-extern const struct command *const commands[N_COMMANDS];
+/* All of them, in the order of the help; NULL at the end. */
+#define COMMANDS_MAX 64
+extern const struct command *const commands[];
 
 /* Runs what @argv (with the program's name) asks for; no command, or a flag
  * where one should be, is `run`; a program by the name of a front door is that.
@@ -89,6 +96,8 @@ void command_print_help(const struct command_io *io,
 /* The file to read when none was named: the first of ./config.yml and
  * /etc/bouncer/config.yml that is there; NULL after saying so if none is. */
 const char *command_default_file(const struct command_io *io);
+/* The same, and nothing is said. */
+const char *command_find_file(void);
 
 /* The value of a variable of @io's environment; NULL if unset or empty. */
 const char *command_env(const struct command_io *io, const char *name);

@@ -9,6 +9,7 @@ static const char *const titles[] = {
 	[COMMAND_LOOK] = "Look into a running one",
 	[COMMAND_STEER] = "Steer it",
 	[COMMAND_JOB] = "For jobs",
+	[COMMAND_REGISTRY] = "The registry",
 	[COMMAND_ABOUT] = "About the program",
 };
 
@@ -19,7 +20,7 @@ static void print_list(const struct command_io *io)
 	              "push to a Prometheus\nPushgateway or to itself, and "
 	              "restarts what is unhealthy or went quiet.\n\n"
 	              "usage: bouncer [COMMAND] [ARGUMENTS]\n\n");
-	for (size_t i = 0; i < N_COMMANDS; i++) {
+	for (size_t i = 0; commands[i]; i++) {
 		if (i == 0 || commands[i]->group != commands[i - 1]->group)
 			(void)fprintf(io->out, "%s%s:\n", i ? "\n" : "",
 			              titles[commands[i]->group]);

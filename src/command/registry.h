@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include "command/client.h"
 #include "command/command.h"
+#include "command/options.h"
 
 struct registry_command {
 	const char *name;
@@ -14,6 +16,19 @@ struct registry_command {
 	const char *help;    /* ends with newline */
 	int (*run)(const struct command_io *io, int argc, char *const *argv);
 };
+
+/* options_read() for one of them: "usage: bouncer registry NAME …". */
+bool registry_options(struct options *options, const struct command_io *io,
+                      const struct registry_command *command, int argc,
+                      char *const *argv, int *codep) MUST_CHECK;
+
+/*
+ * registry_ask() - one exchange with the registry; the answer in call->root
+ *
+ * As client_ask(), but words of a refusal are looked for as the registry's
+ * routes have them: {"detail":"…"}, {"FIELD":["…"]}. An empty answer is fine.
+ */
+int registry_ask(struct client *client, struct client_call *call);
 
 extern const struct registry_command registry_command_token; /* tokens */
 extern const struct registry_command registry_command_apply;

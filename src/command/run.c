@@ -2,7 +2,7 @@
 /*
  * bouncer run: command line and environment, the file, then the daemon.
  */
-#include "command/command.h"
+#include "command/run.h"
 
 #include <errno.h>
 #include "config/config.h"
@@ -49,32 +49,58 @@ static size_t join(const struct flags *flags,
 	return n;
 }
 
+/* NULL: there is none, which has been said if one is needed. */
 static const char *choose_file(const struct command_io *io,
                                const struct flags *flags,
-                               const struct environment *environment)
+                               const struct environment *environment,
+                               bool needed)
 {
 	if (flags->config)
 		return flags->config;
-	return environment->config ? environment->config
-	                           : command_default_file(io);
+	if (environment->config)
+		return environment->config;
+	return needed ? command_default_file(io) : command_find_file();
 }
 
-static int load_and_run(const struct command_io *io, const struct flags *flags,
+static int load(struct daemon_options *options, struct buf *problems)
+{
+	if (options->text.p)
+		return config_load_text(
+			options->text, options->file, options->overrides,
+			options->n_overrides, &options->config, problems);
+	return config_load(options->file, options->overrides,
+	                   options->n_overrides, &options->config, problems);
+}
+
+static int load_and_run(const struct command_io *io,
+                        const struct command *command,
+                        const struct flags *flags,
                         const struct environment *environment)
 {
-	struct config_override overrides[FLAGS_MAX + ENVIRONMENT_MAX];
+	static const struct config_override registry = {
+		.key = CONFIG_REGISTRY_ENABLED,
+		.value = "true",
+		.origin = "bouncer registry",
+	};
+	struct config_override overrides[FLAGS_MAX + ENVIRONMENT_MAX + 1];
 	struct daemon_options options = { .overrides = overrides };
+	bool is_registry = command != &command_run;
 	struct buf problems;
 	int r;
 
-	options.file = choose_file(io, flags, environment);
-	if (!options.file)
+	options.file = choose_file(io, flags, environment, !is_registry);
+	if (!options.file && !is_registry)
 		return EXIT_USAGE;
 	options.n_overrides = join(flags, environment, overrides);
+	if (is_registry)
+		overrides[options.n_overrides++] = registry;
+	if (!options.file) {
+		options.file = registry.origin;
+		options.text = slice_from("{}\n");
+	}
 
 	buf_init(&problems, PROBLEMS_MAX_BYTES);
-	r = config_load(options.file, overrides, options.n_overrides,
-	                &options.config, &problems);
+	r = load(&options, &problems);
 	(void)fputs(buf_text(&problems), io->err);
 	buf_fini(&problems);
 	if (r == -ENOMEM)
@@ -82,7 +108,8 @@ static int load_and_run(const struct command_io *io, const struct flags *flags,
 	return r < 0 ? EXIT_USAGE : daemon_run(&options);
 }
 
-static int run(const struct command_io *io, int argc, char *const *argv)
+int run_daemon(const struct command_io *io, const struct command *command,
+               int argc, char *const *argv)
 {
 	struct environment environment = { 0 };
 	struct flags flags;
@@ -100,14 +127,19 @@ static int run(const struct command_io *io, int argc, char *const *argv)
 	} else if (r < 0) {
 		code = command_no_memory(io);
 	} else if (flags.help) {
-		command_print_help(io, &command_run);
+		command_print_help(io, command);
 		code = command_finish(io);
 	} else {
-		code = load_and_run(io, &flags, &environment);
+		code = load_and_run(io, command, &flags, &environment);
 	}
 	environment_fini(&environment);
 	flags_fini(&flags);
 	return code;
+}
+
+static int run(const struct command_io *io, int argc, char *const *argv)
+{
+	return run_daemon(io, &command_run, argc, argv);
 }
 
 const struct command command_run = {

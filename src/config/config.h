@@ -28,21 +28,22 @@
 
 #define CONFIG_BUILTIN "builtin" /* instead of a gateway's URL: ourselves */
 
-#define CONFIG_MAX_FILE          (64u << 20) /* bytes */
-#define CONFIG_MAX_MONITORS      100000
-#define CONFIG_MAX_STEPS         16
-#define CONFIG_MAX_LABELS        16
-#define CONFIG_MAX_ARGUMENTS     256  /* of one command */
-#define CONFIG_MAX_TTL           1000 /* rules */
-#define CONFIG_MAX_ENDPOINTS     64
-#define CONFIG_MAX_NOTIFICATIONS 64
-#define CONFIG_MAX_INCLUDE       8
-#define CONFIG_MAX_CONTAINERS    20000 /* of one rule, at most */
-#define CONFIG_MAX_SERVERS       8     /* replicas of one Prometheus */
-#define CONFIG_MAX_SERIES        10000 /* of series: each, at most */
-#define CONFIG_MAX_ALERTS        100000
-#define CONFIG_MAX_PATHS         16 /* for Alertmanager to post to */
-#define CONFIG_MAX_ALLOW         64 /* networks that may post */
+#define CONFIG_MAX_FILE            (64u << 20) /* bytes */
+#define CONFIG_MAX_MONITORS        100000
+#define CONFIG_MAX_STEPS           16
+#define CONFIG_MAX_LABELS          16
+#define CONFIG_MAX_ARGUMENTS       256  /* of one command */
+#define CONFIG_MAX_TTL             1000 /* rules */
+#define CONFIG_MAX_ENDPOINTS       64
+#define CONFIG_MAX_NOTIFICATIONS   64
+#define CONFIG_MAX_INCLUDE         8
+#define CONFIG_MAX_CONTAINERS      20000 /* of one rule, at most */
+#define CONFIG_MAX_SERVERS         8     /* replicas of one Prometheus */
+#define CONFIG_MAX_SERIES          10000 /* of series: each, at most */
+#define CONFIG_MAX_ALERTS          100000
+#define CONFIG_MAX_PATHS           16 /* for Alertmanager to post to */
+#define CONFIG_MAX_ALLOW           64 /* networks that may post */
+#define CONFIG_MAX_REGISTRY_TOKENS 1000
 
 enum config_target_type {
 	CONFIG_TARGET_DOCKER,
@@ -303,7 +304,8 @@ struct config_registry {
 	bool enabled;
 	const char *path;         /* of the database */
 	const char *promtool;     /* a program, looked up in PATH; "": rules are
-	                             not asked about */
+	                             not asked about; NULL: promtool, if it is
+	                             there */
 	const char *site;         /* the name of the group of global rules */
 	const char *external_url; /* where others reach us; "": not known */
 	bool open_discovery;      /* /sd and the like need no token */
@@ -332,10 +334,13 @@ struct config {
 	void *memory;     /* all of the above lies in it */
 };
 
+/* The key of the one override that is not of `global`: true is its value. */
+#define CONFIG_REGISTRY_ENABLED "registry.enabled"
+
 /* One setting from the command line or the environment, by the file's name
  * of the key: { "push_gw", "http://…", "--pushgw" }. */
 struct config_override {
-	const char *key; /* of the section `global` */
+	const char *key; /* of the section `global`, or as above */
 	const char *value;
 	const char *origin; /* for messages: "--pushgw", "BOUNCER_PUSH_GW" */
 	bool fallback;      /* below the file: only where that says nothing */

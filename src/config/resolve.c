@@ -115,7 +115,7 @@ static void resolve_monitors(struct resolve *resolve,
 	const struct yaml_node *node = place_node(&list);
 
 	if (raw->n_monitors == 0 && !resolve->global.container_labels) {
-		if (!place_reported(&list))
+		if (!place_reported(&list) && !resolve->registry.enabled)
 			problem_at(resolve->problems, &list,
 			           "nothing to watch; list at least one "
 			           "monitor");
@@ -154,6 +154,7 @@ static void resolve_all(struct resolve *resolve, struct raw_config *raw)
 	resolve_auth(resolve, &raw->auth);
 	resolve_prometheus(resolve, &raw->prometheus);
 	resolve_notifications(resolve, raw);
+	resolve_registry(resolve, &raw->registry);
 	resolve_monitors(resolve, raw);
 	resolve_gateway(resolve, &raw->gateway);
 	resolve_alerts(resolve, &raw->alerts);
@@ -209,6 +210,7 @@ int resolve(struct raw_config *raw, const struct yaml_tree *tree,
 	config->gateway = resolve.gateway;
 	config->alerts = resolve.alerts;
 	config->leader = resolve.leader;
+	config->registry = resolve.registry;
 	config->token_file = resolve.token_file;
 	config->monitors = resolve.monitors;
 	config->n_monitors = raw->n_monitors;

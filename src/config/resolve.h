@@ -63,6 +63,7 @@ struct resolve {
 	struct config_gateway gateway;
 	struct config_alerts alerts;
 	struct config_leader leader;
+	struct config_registry registry;
 	struct config_defaults defaults;
 	const char *token_file;
 	struct notification *notifications;
@@ -239,6 +240,8 @@ void resolve_alert(struct resolve *resolve, const struct raw_monitor *raw,
 /* The sections, when it is known who asks for them. */
 void resolve_alerts(struct resolve *resolve, const struct raw_alerts *raw);
 void resolve_leader(struct resolve *resolve, const struct raw_leader *raw);
+/* Before the monitors: with a registry there need not be any. */
+void resolve_registry(struct resolve *resolve, const struct raw_registry *raw);
 
 /* Without `opt_out`. */
 void resolve_selector(struct resolve *resolve, const struct reader *reader,

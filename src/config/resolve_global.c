@@ -64,6 +64,8 @@ static void apply_overrides(struct resolve *resolve, struct raw_global *raw,
 		const char **text = key_text(raw, index);
 		const char **other = twin(raw, text);
 
+		if (text_equal(override->key, CONFIG_REGISTRY_ENABLED))
+			continue; /* resolve_registry() looks for it */
 		if (!schema_global[index].key) {
 			struct place place = { .origin = override->origin };
 

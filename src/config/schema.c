@@ -24,14 +24,15 @@
 		TEXT(structure, "backoff_max", rules.backoff_max),       \
 		TEXT(structure, "start_grace", rules.start_grace)
 
-#define GLOBAL(member)  TEXT(struct raw_global, #member, member)
-#define MONITOR(member) TEXT(struct raw_monitor, #member, member)
-#define STEP(member)    TEXT(struct raw_step, #member, member)
-#define GATEWAY(member) TEXT(struct raw_gateway, #member, member)
-#define PROBE(member)   TEXT(struct raw_probe, #member, member)
-#define LEVEL(member)   TEXT(struct raw_level, #member, member)
-#define ALERTS(member)  TEXT(struct raw_alerts, #member, member)
-#define LEADER(member)  TEXT(struct raw_leader, #member, member)
+#define GLOBAL(member)   TEXT(struct raw_global, #member, member)
+#define MONITOR(member)  TEXT(struct raw_monitor, #member, member)
+#define STEP(member)     TEXT(struct raw_step, #member, member)
+#define GATEWAY(member)  TEXT(struct raw_gateway, #member, member)
+#define PROBE(member)    TEXT(struct raw_probe, #member, member)
+#define LEVEL(member)    TEXT(struct raw_level, #member, member)
+#define ALERTS(member)   TEXT(struct raw_alerts, #member, member)
+#define LEADER(member)   TEXT(struct raw_leader, #member, member)
+#define REGISTRY(member) TEXT(struct raw_registry, #member, member)
 
 /* of a monitor, in a struct within it */
 #define CONTAINERS(member) TEXT(struct raw_monitor, #member, containers.member)
@@ -298,6 +299,31 @@ static const cyaml_schema_field_t leader_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t registry_token_fields[] = {
+	TEXT(struct raw_registry_token, "name", name),
+	TEXT(struct raw_registry_token, "scope", scope),
+	TEXT(struct raw_registry_token, "token_file", token_file),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t registry_token = { CYAML_VALUE_MAPPING(
+	CYAML_FLAG_DEFAULT, struct raw_registry_token, registry_token_fields) };
+
+static const cyaml_schema_field_t registry_fields[] = {
+	REGISTRY(enabled),
+	REGISTRY(path),
+	REGISTRY(promtool),
+	REGISTRY(site),
+	REGISTRY(external_url),
+	REGISTRY(open_discovery),
+	REGISTRY(keep_alerts),
+	REGISTRY(max_alerts),
+	REGISTRY(keep_audit),
+	LIST(struct raw_registry, "tokens", tokens, &registry_token,
+	     CONFIG_MAX_REGISTRY_TOKENS),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t config_fields[] = {
 	CYAML_FIELD_MAPPING("global", CYAML_FLAG_OPTIONAL, struct raw_config,
 	                    global, global_fields),
@@ -311,6 +337,8 @@ static const cyaml_schema_field_t config_fields[] = {
 	                    alerts, alerts_fields),
 	CYAML_FIELD_MAPPING("leader", CYAML_FLAG_OPTIONAL, struct raw_config,
 	                    leader, leader_fields),
+	CYAML_FIELD_MAPPING("registry", CYAML_FLAG_OPTIONAL, struct raw_config,
+	                    registry, registry_fields),
 	LIST(struct raw_config, "notifications", notifications, &notification,
 	     CONFIG_MAX_NOTIFICATIONS),
 	LIST(struct raw_config, "monitors", monitors, &monitor,

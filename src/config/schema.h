@@ -287,6 +287,26 @@ struct raw_alerts {
 	const char *amx_metrics;
 };
 
+struct raw_registry_token {
+	const char *name;
+	const char *scope;
+	const char *token_file;
+};
+
+struct raw_registry {
+	const char *enabled;
+	const char *path;
+	const char *promtool;
+	const char *site;
+	const char *external_url;
+	const char *open_discovery;
+	const char *keep_alerts;
+	const char *max_alerts;
+	const char *keep_audit;
+	struct raw_registry_token *tokens;
+	unsigned n_tokens;
+};
+
 struct raw_leader {
 	const char *kubernetes_lease;
 	const char *namespace_;
@@ -302,6 +322,7 @@ struct raw_config {
 	struct raw_credentials prometheus;
 	struct raw_alerts alerts;
 	struct raw_leader leader;
+	struct raw_registry registry;
 	struct raw_gateway gateway;
 	struct raw_auth auth;
 	struct raw_notification *notifications;

@@ -28,6 +28,7 @@
 #define MAX_FACT         1024 /* bytes of one, but of the output */
 #define CHAT_MAX_OUTPUT  1200 /* bytes of a check's output in a chat */
 #define NTFY_MAX_TEXT    4000 /* bytes of its message */
+#define DISCORD_MAX_TEXT 1900 /* likewise */
 #define TEXT_ROOM        16384
 #define MAX_OWN_LABELS   64   /* of an alert that we send */
 #define MAX_LABELS       8192 /* bytes of names and values */
@@ -351,40 +352,44 @@ static void slack_escape(struct buf *out, struct slice text)
 	}
 }
 
-static void body_slack(const struct notice *notice, struct buf *out)
+static void say_slack(struct slice text, struct buf *out)
 {
 	struct json_writer json;
 	struct buf escaped;
-	struct buf text;
 
-	buf_init(&text, TEXT_ROOM);
 	buf_init(&escaped, 5 * TEXT_ROOM);
-	chat_text(notice, "*", &text);
-	slack_escape(&escaped, buf_slice(&text));
+	slack_escape(&escaped, text);
 	json_write_init(&json, out);
 	json_write_object(&json);
 	json_write_key(&json, "text");
 	json_write_slice(&json, buf_slice(&escaped));
 	json_write_object_end(&json);
-	if (text.failed || escaped.failed)
+	if (escaped.failed)
 		out->failed = -ENOMEM;
 	buf_fini(&escaped);
+}
+
+static void body_slack(const struct notice *notice, struct buf *out)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_ROOM);
+	chat_text(notice, "*", &text);
+	say_slack(buf_slice(&text), out);
+	if (text.failed)
+		out->failed = -ENOMEM;
 	buf_fini(&text);
 }
 
 /* Mattermost's "text", or Discord's "content", in which nobody is called. */
-static void body_markdown(const struct notice *notice, bool discord,
-                          struct buf *out)
+static void say_markdown(struct slice text, bool discord, struct buf *out)
 {
 	struct json_writer json;
-	struct buf text;
 
-	buf_init(&text, TEXT_ROOM);
-	chat_text(notice, "**", &text);
 	json_write_init(&json, out);
 	json_write_object(&json);
 	json_write_key(&json, discord ? "content" : "text");
-	json_write_slice(&json, buf_slice(&text));
+	json_write_slice(&json, text);
 	if (discord) {
 		json_write_key(&json, "allowed_mentions");
 		json_write_object(&json);
@@ -394,6 +399,16 @@ static void body_markdown(const struct notice *notice, bool discord,
 		json_write_object_end(&json);
 	}
 	json_write_object_end(&json);
+}
+
+static void body_markdown(const struct notice *notice, bool discord,
+                          struct buf *out)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_ROOM);
+	chat_text(notice, "**", &text);
+	say_markdown(buf_slice(&text), discord, out);
 	if (text.failed)
 		out->failed = text.failed;
 	buf_fini(&text);
@@ -414,22 +429,17 @@ static void body_ntfy(const struct notice *notice, struct buf *out)
 }
 
 /* Gotify and Apprise: a title, a text, and how much it matters. */
-static void body_titled(const struct notice *notice, bool gotify,
-                        struct buf *out)
+static void say_titled(const struct webhook_words *words, bool gotify,
+                       struct buf *out)
 {
-	const struct weight *weight = &weights[notice->event];
-	char title[NOTICE_TITLE_MAX];
+	const struct weight *weight = &weights[words->weight];
 	struct json_writer json;
-	struct buf text;
 
-	buf_init(&text, TEXT_ROOM);
-	plain_text(notice, &text);
-	notice_title(notice, title);
 	json_write_init(&json, out);
 	json_write_object(&json);
-	write_text(&json, "title", title);
+	write_text(&json, "title", words->title);
 	json_write_key(&json, gotify ? "message" : "body");
-	json_write_slice(&json, buf_slice(&text));
+	json_write_slice(&json, words->text);
 	if (gotify) {
 		write_number(&json, "priority", weight->gotify);
 	} else {
@@ -437,6 +447,21 @@ static void body_titled(const struct notice *notice, bool gotify,
 		write_text(&json, "format", "text");
 	}
 	json_write_object_end(&json);
+}
+
+static void body_titled(const struct notice *notice, bool gotify,
+                        struct buf *out)
+{
+	char title[NOTICE_TITLE_MAX];
+	struct webhook_words words = { .title = title,
+		                       .weight = notice->event };
+	struct buf text;
+
+	buf_init(&text, TEXT_ROOM);
+	plain_text(notice, &text);
+	notice_title(notice, title);
+	words.text = buf_slice(&text);
+	say_titled(&words, gotify, out);
 	if (text.failed)
 		out->failed = text.failed;
 	buf_fini(&text);
@@ -636,6 +661,51 @@ void webhook_body(const struct webhook *webhook, const struct notice *notice,
 		body_alertmanager(notice, out);
 		return;
 	}
+}
+
+/* --- words of others ------------------------------------------------------------ */
+
+void webhook_words_body(enum webhook_preset preset,
+                        const struct webhook_words *words, struct buf *out)
+{
+	struct webhook_words cut = *words;
+
+	cut.text =
+		text_cut(cut.text, preset == WEBHOOK_DISCORD ? DISCORD_MAX_TEXT
+	                           : preset == WEBHOOK_NTFY  ? NTFY_MAX_TEXT
+	                                                     : TEXT_ROOM);
+	if (preset == WEBHOOK_SLACK)
+		say_slack(cut.text, out);
+	else if (preset == WEBHOOK_MATTERMOST || preset == WEBHOOK_DISCORD)
+		say_markdown(cut.text, preset == WEBHOOK_DISCORD, out);
+	else if (preset == WEBHOOK_NTFY)
+		(void)buf_append(out, cut.text.p, cut.text.n);
+	else
+		say_titled(&cut, preset == WEBHOOK_GOTIFY, out);
+}
+
+size_t webhook_words_headers(enum webhook_preset preset,
+                             const struct webhook_words *words,
+                             struct webhook_header *headers)
+{
+	static const char *const priorities[] = {
+		"0", "1", "2", "3", "4", "5"
+	};
+	const struct weight *weight = &weights[words->weight];
+	size_t n = 0;
+
+	headers[n++] = (struct webhook_header){
+		"Content-Type",
+		preset == WEBHOOK_NTFY ? "text/plain; charset=utf-8"
+				       : "application/json",
+	};
+	if (preset != WEBHOOK_NTFY)
+		return n;
+	headers[n++] = (struct webhook_header){ "Title", words->title };
+	headers[n++] =
+		(struct webhook_header){ "Priority", priorities[weight->ntfy] };
+	headers[n++] = (struct webhook_header){ "Tags", weight->ntfy_tag };
+	return n;
 }
 
 /* --- headers ------------------------------------------------------------------ */

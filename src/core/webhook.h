@@ -83,3 +83,21 @@ void webhook_body(const struct webhook *webhook, const struct notice *notice,
 size_t webhook_headers(const struct webhook *webhook,
                        const struct notice *notice, struct buf *text,
                        struct webhook_header *headers);
+
+/* Words that are none of a notice's, in the same presets. */
+struct webhook_words {
+	const char *title; /* one line of UTF-8 without control characters */
+	struct slice text; /* lines of them; what is too long is cut */
+	enum notice_event weight; /* it matters as much as that */
+};
+
+/* Not for WEBHOOK_JSON and WEBHOOK_ALERTMANAGER. Appends the body; a failure
+ * stays in @out->failed. */
+void webhook_words_body(enum webhook_preset preset,
+                        const struct webhook_words *words, struct buf *out);
+/* Fills at most WEBHOOK_WORDS_HEADERS of @headers, borrowed from @words;
+ * returns how many. */
+#define WEBHOOK_WORDS_HEADERS 4
+size_t webhook_words_headers(enum webhook_preset preset,
+                             const struct webhook_words *words,
+                             struct webhook_header *headers);

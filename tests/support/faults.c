@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include "base/mem.h"
 
-/* Single-threaded tests: plain variables will do. */
+/* What runs in libuv's pool allocates, too. */
 static struct {
-	size_t n_seen;
-	size_t fail_at; /* 0: never */
-	long n_live;
+	_Atomic size_t n_seen;
+	_Atomic size_t fail_at; /* 0: never */
+	_Atomic long n_live;
 	long n_live_before;
 } faults;
 

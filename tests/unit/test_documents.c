@@ -6,7 +6,7 @@
 #include "proto/gunzip.h"
 #include "registry/model/rule_macro.h"
 #include "registry/model/rules_yaml.h"
-#include "registry_kit.h"
+#include "documents_kit.h"
 
 static void expect_gzip(const struct document *document)
 {
@@ -136,15 +136,15 @@ static void test_labels(void **state)
 	service = object_ref(project, PROJECT_SERVICE);
 	farm = object_child(project, KIND_FARM, FARM_PROJECT, NULL);
 	exporter = object_child(project, KIND_EXPORTER, EXPORTER_PROJECT, NULL);
-	kit_update(world.tx, service,
+	kit_change(world.tx, service,
 	           "{\"labels\": {\"l\": \"service\", \"s\": \"1\"}}");
-	kit_update(world.tx, project,
+	kit_change(world.tx, project,
 	           "{\"labels\": {\"l\": \"project\", \"p\": \"2\"}}");
-	kit_update(world.tx, farm,
+	kit_change(world.tx, farm,
 	           "{\"labels\": {\"l\": \"farm\", \"f\": \"3\"}}");
-	kit_update(world.tx, object_child(farm, KIND_HOST, HOST_FARM, NULL),
+	kit_change(world.tx, object_child(farm, KIND_HOST, HOST_FARM, NULL),
 	           "{\"labels\": {\"l\": \"host\", \"h\": \"\\\"4\\\\\"}}");
-	kit_update(world.tx, exporter,
+	kit_change(world.tx, exporter,
 	           "{\"labels\": {\"e\": \"5\", \"h2\": \"6\"},"
 	           " \"scrape_interval\": \"1m\","
 	           " \"scrape_timeout\": \"10s\"}");
@@ -166,7 +166,7 @@ static void test_labels(void **state)
 		"\"l\":\"host\",\"p\":\"2\",\"project\":\"web\",\"s\":\"1\","
 		"\"service\":\"shop\"},\"targets\":[\"b.example:9100\"]}\n]\n");
 	kit_begin(&world);
-	kit_update(world.tx, exporter, "{\"labels\": {\"l\": \"exporter\"}}");
+	kit_change(world.tx, exporter, "{\"labels\": {\"l\": \"exporter\"}}");
 	kit_delete(world.tx, object_child(farm, KIND_HOST, HOST_FARM, NULL));
 	kit_end(&world);
 	assert_non_null(strstr(
@@ -182,7 +182,7 @@ static void test_params(void **state)
 
 	kit_world_init(&world);
 	project = make_shop(kit_begin(&world));
-	kit_update(world.tx,
+	kit_change(world.tx,
 	           object_child(project, KIND_EXPORTER, EXPORTER_PROJECT, NULL),
 	           "{\"path\": \"/probe?module=a%20b+c&x=1&module=&bad-=1\","
 	           " \"params\": {\"target\": [\"t2\", \"t1\"],"
@@ -327,7 +327,7 @@ static void test_rules(void **state)
 
 	/* who is disabled leaves no gap, and hides nobody */
 	kit_begin(&world);
-	kit_update(world.tx,
+	kit_change(world.tx,
 	           model_find_name(world.model, KIND_RULE, "DownShop"),
 	           "{\"enabled\": false}");
 	kit_end(&world);
@@ -335,7 +335,7 @@ static void test_rules(void **state)
 	           DOWN("project!~\\\"web\\\"") WEB);
 
 	kit_begin(&world);
-	kit_update(world.tx, model_find_name(world.model, KIND_RULE, "DownWeb"),
+	kit_change(world.tx, model_find_name(world.model, KIND_RULE, "DownWeb"),
 	           "{\"enabled\": false}");
 	kit_end(&world);
 	kit_expect(&world, "a shard", DOCUMENT_RULES, DOWN(""));
@@ -426,7 +426,7 @@ static void test_rules_as_they_are_now(void **state)
 	kit_end(&world);
 
 	kit_begin(&world);
-	kit_update(world.tx, model_find_name(world.model, KIND_RULE, "DownWeb"),
+	kit_change(world.tx, model_find_name(world.model, KIND_RULE, "DownWeb"),
 	           "{\"parent\": null}");
 	records = model_records(world.tx, &n);
 	buf_reset(&text);
@@ -448,7 +448,7 @@ static void test_of_one_owner(void **state)
 	project = make_shop(kit_begin(&world));
 	service = object_ref(project, PROJECT_SERVICE);
 	make_rules(world.tx);
-	kit_update(world.tx, model_find_name(world.model, KIND_RULE, "DownWeb"),
+	kit_change(world.tx, model_find_name(world.model, KIND_RULE, "DownWeb"),
 	           "{\"enabled\": false}");
 	kit_end(&world);
 	buf_init(&text, 100000);

@@ -8,7 +8,7 @@
 #include "base/rng.h"
 #include "proto/gunzip.h"
 #include "registry/model/assign.h"
-#include "registry_kit.h"
+#include "documents_kit.h"
 #include "support/faults.h"
 
 #define MAX_OBJECTS 6 /* of a kind */

@@ -2,10 +2,9 @@
 #include "registry/model/model.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
+#include "registry/model/check.h"
 #include "registry/model/model_private.h"
 
 struct shape shapes[N_KINDS];
@@ -19,6 +18,11 @@ bool field_is_number(const struct field *field)
 {
 	return field->type == FIELD_NUMBER || field->type == FIELD_FLAG ||
 	       field->type == FIELD_TIME;
+}
+
+bool field_is_host(const struct field *field)
+{
+	return field->check == check_host || field->check == check_ip;
 }
 
 void shapes_init(void)
@@ -233,12 +237,18 @@ struct object *model_find_key(const struct model *model, enum kind kind,
 {
 	const int *key = kinds[kind].keys[nth];
 	union value all[KIND_MAX_FIELDS] = { 0 };
-	struct object *object = NULL;
+	char host[CHECK_HOST_MAX + 1];
 
-	for (unsigned i = 0; key[i] >= 0; i++)
+	for (unsigned i = 0; key[i] >= 0; i++) {
+		const struct field *field = &kinds[kind].fields[key[i]];
+
 		all[key[i]] = values[i];
-	/* memory is only needed for what is longer than most */
-	return key_find(model, kind, nth, all, &object) == 0 ? object : NULL;
+		/* an address is found however it is written */
+		if (field_is_host(field) &&
+		    host_canonical(slice_from(values[i].text), host))
+			all[key[i]].text = host;
+	}
+	return key_find(model, kind, nth, all);
 }
 
 struct object *model_find_name(const struct model *model, enum kind kind,

@@ -164,7 +164,7 @@ int draft_set(struct draft *draft, const struct object *object, unsigned nth,
 		return rc;
 	if (field->type == FIELD_TEXT && !value.text)
 		value.text = "";
-	if ((field->check == check_host || field->check == check_ip) &&
+	if (field_is_host(field) &&
 	    host_canonical(slice_from(value.text), host))
 		value.text = host;
 	if (object && value_equal(field->type, value, object->values[nth])) {
@@ -320,14 +320,13 @@ static int check_required(const struct draft *draft, int *fieldp,
 int draft_unique(const struct draft *draft, const struct model *model,
                  const struct object *object, int *fieldp, struct err *err)
 {
-	struct object *other = NULL;
+	struct object *other;
 	char title[OBJECT_TITLE_MAX];
 
 	if (!key_counts(draft->kind, draft->values))
 		return 0;
 	for (unsigned i = 0; i < kinds[draft->kind].n_keys; i++) {
-		if (key_find(model, draft->kind, i, draft->values, &other) < 0)
-			return err_set(err, -ENOMEM, "out of memory");
+		other = key_find(model, draft->kind, i, draft->values);
 		if (!other || other == object)
 			continue;
 		*fieldp = kinds[draft->kind].keys[i][0];

@@ -42,21 +42,16 @@ bool key_counts(enum kind kind, const union value *values)
 	return kind != KIND_NODE || !values[NODE_DELETED].number;
 }
 
-int key_find(const struct model *model, enum kind kind, unsigned nth,
-             const union value *values, struct object **objectp)
+struct object *key_find(const struct model *model, enum kind kind, unsigned nth,
+                        const union value *values)
 {
-	const struct map *map = &model->tables[kind].keys[nth];
-	char small[512];
+	char bytes[KEY_MAX];
 	size_t n = compose(NULL, kind, nth, values);
-	char *bytes = n > sizeof(small) ? mem_alloc(n) : small;
 
-	if (!bytes)
-		return -ENOMEM;
+	if (n > sizeof(bytes))
+		return NULL;
 	compose(bytes, kind, nth, values);
-	*objectp = map_get(map, slice_make(bytes, n));
-	if (bytes != small)
-		mem_free(bytes);
-	return 0;
+	return map_get(&model->tables[kind].keys[nth], slice_make(bytes, n));
 }
 
 static struct slice key_slice(enum kind kind, unsigned nth, const char *bytes,

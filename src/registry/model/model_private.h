@@ -16,6 +16,7 @@
 
 #define MODEL_MAX_REFS 4
 #define PAGE_SLOTS     256
+#define KEY_MAX        (3 * FIELD_MAX_TEXT) /* no key is longer */
 
 struct object {
 	uint64_t id;
@@ -93,9 +94,9 @@ void pages_fini(struct pages *pages);
 
 /* Is the object one of those that have keys? A deleted node has none. */
 bool key_counts(enum kind kind, const union value *values);
-/* Whoever has the nth key of an object with those values. -ENOMEM or 0. */
-int key_find(const struct model *model, enum kind kind, unsigned nth,
-             const union value *values, struct object **objectp) MUST_CHECK;
+/* Whoever has the nth key of an object with those values; NULL: nobody. */
+struct object *key_find(const struct model *model, enum kind kind, unsigned nth,
+                        const union value *values);
 /* The keys of values, into @keys; those that are @object's (may be NULL) are
  * its own bytes. 0 or -ENOMEM. */
 int keys_make(enum kind kind, const union value *values,
@@ -140,6 +141,8 @@ bool value_equal(enum field_type type, union value a, union value b);
 int value_copy(const struct field *field, union value *value) MUST_CHECK;
 void value_free(const struct field *field, union value value);
 bool field_is_ref(const struct field *field);
+/* Its text is kept in the one way to write it. */
+bool field_is_host(const struct field *field);
 bool field_is_number(const struct field *field);
 
 /* --- objects -------------------------------------------------------------- */

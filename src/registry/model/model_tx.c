@@ -470,6 +470,10 @@ static int load_check(const struct model *model, const struct draft *draft,
 	for (unsigned i = 0; i < kinds[kind].n_fields; i++) {
 		const struct field *it = &kinds[kind].fields[i];
 
+		if (it->type == FIELD_TEXT &&
+		    strlen(draft->values[i].text) > FIELD_MAX_TEXT)
+			return err_set(err, -EINVAL, "%s: is too long",
+			               it->name);
 		if (!field_is_ref(it))
 			continue;
 		if (draft->values[i].object

@@ -129,6 +129,10 @@ int store_each(struct store *store, const char *sql,
                void (*row)(void *context, const struct store_value *values),
                void *context, struct err *err) MUST_CHECK;
 
+/* Rows of the audit log that are older than this go, a few at a time, now and
+ * then; 0: all stay. */
+void store_keep_audit(struct store *store, int64_t keep_s);
+
 /* --- end ------------------------------------------------------------------ */
 
 struct store_stats {

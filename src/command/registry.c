@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bouncer registry: the daemon with the registry switched on; or, with the name
+ * of one of the commands below, a question to one that runs.
+ */
+#include "command/registry.h"
+
+#include <errno.h>
+#include <string.h>
+#include "base/text.h"
+#include "command/run.h"
+
+/* In the order of the help. */
+static const struct registry_command *const table[] = {
+	&registry_command_token,
+};
+
+/* --- what they share --------------------------------------------------------- */
+
+bool registry_options(struct options *options, const struct command_io *io,
+                      const struct registry_command *command, int argc,
+                      char *const *argv, int *codep)
+{
+	char name[64];
+	const struct command shown = {
+		.name = name,
+		.arguments = command->arguments,
+		.summary = command->summary,
+		.help = command->help,
+		.more = client_control_help,
+	};
+
+	(void)snprintf(name, sizeof(name), "registry %s", command->name);
+	return options_read(options, io, &shown, argc, argv, codep);
+}
+
+/* What is wrong, and with which field: the first of them, and the first that is
+ * said of it. */
+static struct slice find_words(const struct json_t *root, const char **fieldp)
+{
+	struct json_member member = { 0 };
+	struct slice words = json_as_text(json_get(root, "detail"));
+
+	*fieldp = NULL;
+	if (!words.p)
+		words = json_as_text(json_get(root, "error"));
+	while (!words.p && json_next_member(root, &member)) {
+		words = json_as_text(json_item(member.value, 0));
+		*fieldp = member.name;
+	}
+	return words;
+}
+
+static int complain(struct client *client, struct client_call *call)
+{
+	FILE *err = client->io->err;
+	const char *field;
+	struct slice words = find_words(call->root, &field);
+
+	if (!words.p)
+		return client_complain(client, call, NULL);
+	(void)fprintf(err, "bouncer: ");
+	if (field) {
+		client_print(err, slice_from(field));
+		(void)fprintf(err, ": ");
+	}
+	client_print(err, words);
+	(void)fputc('\n', err);
+	return call->status / 100 == 4 ? EXIT_REFUSED : EXIT_TROUBLE;
+}
+
+int registry_ask(struct client *client, struct client_call *call)
+{
+	struct slice text;
+	struct err err;
+	int r = 0;
+
+	client_exchange(client, call);
+	text = buf_slice(&call->reply);
+	if (call->err.code == 0 && text.n > 0)
+		r = json_parse(text, &call->root, &err);
+	if (r == -ENOMEM)
+		return command_no_memory(client->io);
+	if (call->err.code < 0 || call->status / 100 != 2)
+		return complain(client, call);
+	if (r == 0)
+		return EXIT_OK;
+	(void)fprintf(client->io->err,
+	              "bouncer: what answers is no registry of ours: %s\n",
+	              err.message);
+	return EXIT_TROUBLE;
+}
+
+/* --- dispatch ----------------------------------------------------------------- */
+
+static const struct registry_command *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (strcmp(name, table[i]->name) == 0)
+			return table[i];
+	}
+	return NULL;
+}
+
+static int unknown(const struct command_io *io, const char *name)
+{
+	const char *names[ARRAY_SIZE(table)];
+	const char *nearest;
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		names[i] = table[i]->name;
+	nearest = text_nearest(slice_from(name), names, ARRAY_SIZE(table));
+	(void)fprintf(io->err, "bouncer registry: unknown command %s%s%s%s\n",
+	              name, nearest ? "; did you mean " : "; see bouncer help ",
+	              nearest ? nearest : "registry", nearest ? "?" : "");
+	return EXIT_USAGE;
+}
+
+static void print_table(const struct command_io *io)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		(void)fprintf(io->out, "  %-20s  %s\n", table[i]->name,
+		              table[i]->summary);
+}
+
+static int help(const struct command_io *io)
+{
+	command_print_help(io, &command_registry);
+	print_table(io);
+	return command_finish(io);
+}
+
+static int run(const struct command_io *io, int argc, char *const *argv)
+{
+	const struct registry_command *command;
+
+	if (argc == 0 || argv[0][0] == '-')
+		return run_daemon(io, &command_registry, argc, argv);
+	if (strcmp(argv[0], "help") == 0 && argc == 1)
+		return help(io);
+	command = find(argv[0]);
+	if (!command)
+		return unknown(io, argv[0]);
+	return command->run(io, argc - 1, argv + 1);
+}
+
+const struct command command_registry = {
+	.name = "registry",
+	.group = COMMAND_REGISTRY,
+	.arguments = "[--config FILE] [--KEY VALUE ...] | COMMAND ...",
+	.summary = "keep what Prometheus scrapes and alerts on",
+	.help = "Runs the daemon with the registry: targets and rules in one "
+		"place, handed to\n"
+		"each Prometheus. Flags, environment and file are those of "
+		"bouncer run; no file\n"
+		"is needed. Its settings are in the section registry of the "
+		"file.\n"
+		"\n"
+		"The first token is made over the control socket:\n"
+		"\n"
+		"  bouncer registry token create NAME --scope admin\n"
+		"\n"
+		"bouncer registry help lists what a running one can be asked; "
+		"bouncer registry\n"
+		"COMMAND --help says more.\n",
+	.run = run,
+};
