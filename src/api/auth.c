@@ -187,6 +187,11 @@ static bool is_known(const struct auth *auth, enum secret_kind kind,
 	return n_equal > 0;
 }
 
+bool auth_knows(const struct auth *auth, struct slice token)
+{
+	return is_known(auth, SECRET_TOKEN, token);
+}
+
 static bool is_known_user(const struct auth *auth, struct slice encoded)
 {
 	struct buf given;

@@ -35,6 +35,9 @@ void auth_free(struct auth *auth); /* NULL is fine */
  * how much of a secret was right. */
 bool auth_admits(const struct auth *auth, const struct http_message *message);
 
+/* Is it one of the tokens? */
+bool auth_knows(const struct auth *auth, struct slice token);
+
 /* The same with keys, one a line, that sign what is sent. */
 int auth_new_keys(const char *file, struct auth **authp,
                   struct err *err) MUST_CHECK;

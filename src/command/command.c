@@ -16,7 +16,7 @@ const struct command *const commands[] = {
 	&command_pause,       &command_resume,      &command_reload,
 	&command_push,        &command_ping,
 #if BOUNCER_REGISTRY
-	&command_registry,
+	&command_registry,    &command_worker,
 #endif
 	&command_version,     &command_help,        NULL,
 };

@@ -70,6 +70,9 @@ extern const struct command command_resume;
 extern const struct command command_run;
 extern const struct command command_status;
 extern const struct command command_version;
+#if BOUNCER_REGISTRY
+extern const struct command command_worker;
+#endif
 
 /* All of them, in the order of the help; NULL at the end. */
 #define COMMANDS_MAX 64

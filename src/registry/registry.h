@@ -25,13 +25,25 @@
 #include "registry/model/model.h"
 #include "registry/store/store.h"
 
+#define REGISTRY_MAX_BODY     (32u << 20) /* bytes of a request */
+#define REGISTRY_MAX_WAITING  10000       /* edits, while the disk fails */
+#define REGISTRY_MAX_CHECKS   256   /* edits that wait for promtool, … */
+#define REGISTRY_MAX_RUNNING  2     /* … and that it looks at */
+#define REGISTRY_CHECK_MS     30000 /* for one of them */
+#define REGISTRY_CHECK_BYTES  (64u << 20) /* of rules, at once */
+#define REGISTRY_CHECK_OUTPUT 65536       /* of what it says */
+#define REGISTRY_RETRY_MS     5000        /* to read the database again */
+#define REGISTRY_RENDER_SHARE 4           /* rests so many times as long */
+#define REGISTRY_RENDER_REST  1000        /* … and at most so many ms */
+
 struct registry;
 struct http_client;
 
 struct registry_options {
 	uv_loop_t *loop;
 	const struct log *log;
-	const struct config_registry *config; /* borrowed for its life */
+	const struct config_registry *config; /* borrowed until another is
+	                                         followed */
 	struct http_client *client;           /* for those who tell others */
 	uint64_t seed;
 };
@@ -39,17 +51,41 @@ struct registry_options {
 /* Opens the store, reads it, renders; blocks. Negative with words. */
 int registry_open(const struct registry_options *options,
                   struct registry **registryp, struct err *err) MUST_CHECK;
-/* Edits that were accepted are written; @closed once, from the loop. */
+/*
+ * Edits that were accepted are written, those that wait fail, and so do those
+ * that are submitted from now on; @closed once, from the loop.
+ */
 void registry_close(struct registry *registry, void (*closed)(void *context),
                     void *context);
 
+/*
+ * registry_plan() - read what @config names beside what is followed: the files
+ * of its tokens; blocks
+ *
+ * 0, and one of the next two follows; or negative with words. `path` is not
+ * followed, which is logged.
+ */
+int registry_plan(struct registry *registry,
+                  const struct config_registry *config,
+                  struct err *err) MUST_CHECK;
+/* @config is followed; borrowed from now on. */
+void registry_follow(struct registry *registry,
+                     const struct config_registry *config);
+void registry_revert(struct registry *registry);
+
 uv_loop_t *registry_loop(const struct registry *registry);
+const struct log *registry_log(const struct registry *registry);
+struct http_client *registry_client(const struct registry *registry);
 const struct model *registry_model(const struct registry *registry);
-struct documents *registry_documents(const struct registry *registry);
+/* What was answered as done is in them. */
+struct documents *registry_documents(struct registry *registry);
 struct store *registry_store(const struct registry *registry);
 const struct config_registry *registry_config(const struct registry *registry);
-/* Grows with each commit; what is rendered now is of this one. */
+/* Of the documents as they are rendered; grows with each rendering. */
 uint64_t registry_revision(const struct registry *registry);
+/* False with words: what is in memory is not what is on disk, and the disk
+ * cannot be read. */
+bool registry_is_well(const struct registry *registry, struct err *err);
 int64_t registry_now_s(const struct registry *registry); /* Unix time */
 
 /* --- editing -------------------------------------------------------------- */
@@ -84,7 +120,7 @@ struct registry_edit {
 	/* valid in done() */
 	enum registry_outcome outcome;
 	struct err err;
-	const char *field; /* that was wrong; NULL: none in particular */
+	const char *field; /* that was wrong, if apply() said so; or NULL */
 	const char *words; /* of promtool; NULL */
 	uint64_t revision; /* that has it */
 	size_t n_records;  /* how much became different */
@@ -100,8 +136,11 @@ void registry_submit(struct registry *registry, struct registry_edit *edit);
 
 /* --- hearing of it ---------------------------------------------------------- */
 
-/* Who wants to know when documents became different. Once for each render,
- * after all its documents are there. Not from inside subscribe. */
+/*
+ * Who wants to know when documents became different, or servers are on another
+ * shard. Once for each render, after all its documents are there. Not from
+ * inside subscribe; may unsubscribe anybody.
+ */
 struct registry_watch {
 	void (*changed)(struct registry_watch *watch);
 	struct list node; /* private */
@@ -127,9 +166,34 @@ enum registry_scope {
  * @control: it came over the control socket: who can open it may do all
  * @actor: REGISTRY_ACTOR_MAX bytes: "token deploy", "control socket"
  *
- * Bearer TOKEN, Token TOKEN, or Basic with the token as the password (and its
- * name as the user). False: it has been answered, with 401 or 403.
+ * Bearer TOKEN, Token TOKEN, or Basic with the token as the password, whatever
+ * the user. False: it has been answered, with 401 or 403.
  */
 bool registry_admit(struct registry *registry, struct http_exchange *exchange,
                     bool control, enum registry_scope scope,
                     char *actor) MUST_CHECK;
+
+#define REGISTRY_SECRET_SIZE 45 /* "bnc_", 40 characters, NUL */
+#define REGISTRY_HASH_SIZE   65 /* hexadecimal, NUL */
+
+/* A new secret; 0, or negative if the system has no randomness. */
+int registry_secret_make(char secret[REGISTRY_SECRET_SIZE]) MUST_CHECK;
+/* SHA-256, as TOKEN_HASH has it. */
+void registry_secret_hash(struct slice secret, char hash[REGISTRY_HASH_SIZE]);
+
+/* --- figures ---------------------------------------------------------------- */
+
+struct registry_stats {
+	uint64_t n_edits[REGISTRY_FAILED + 1]; /* by outcome; no dry runs */
+	uint64_t n_refused[2];                 /* 401, 403 */
+	uint64_t n_checks[3];                  /* promtool: good, bad, failed */
+	uint64_t n_renders;
+	uint64_t render_us;      /* of all, */
+	uint64_t last_render_us; /* … and of the last one */
+	uint64_t n_reloads;      /* the model was read again */
+	uint32_t n_watches;
+	uint32_t n_waiting; /* edits that are not answered yet */
+};
+void registry_stats(const struct registry *registry,
+                    struct registry_stats *stats);
+const char *registry_outcome_name(enum registry_outcome outcome);

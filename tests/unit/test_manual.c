@@ -47,6 +47,7 @@ static void check_keys(const cyaml_schema_field_t *fields, size_t *np)
 		    strcmp(fields->key, "gateway") != 0 &&
 		    strcmp(fields->key, "leader") != 0 &&
 		    strcmp(fields->key, "notifications") != 0 &&
+		    strcmp(fields->key, "registry") != 0 &&
 		    strcmp(fields->key, "monitors") != 0)
 			fail_msg("the manual does not name %s", fields->key);
 	}
