@@ -19,6 +19,7 @@ struct registry {
 	struct documents *documents;
 	struct promtool *promtool;
 	struct access *access;
+	struct registry_alerts *alerts;
 
 	/* of the configuration in the making */
 	struct access *planned;
