@@ -20,11 +20,11 @@ const struct registry_routes *const registry_tables[] = {
 	/* discovery */
 	/* &registry_routes_sd, */
 	/* Promgen's first API, and its older paths */
-	/* &registry_routes_v1, */
+	&registry_routes_v1,
 	/* Promgen's second, and what that lacks */
 	&registry_routes_v2,
 	/* prommgr's */
-	/* &registry_routes_prommgr, */
+	&registry_routes_prommgr,
 	/* for those beside a Prometheus */
 	/* &registry_routes_workers, */
 	/* all at once */
