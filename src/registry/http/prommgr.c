@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include "base/number.h"
 #include "proto/timestamp.h"
-#include "registry/http/routes_private.h"
 #include "registry/model/assign.h"
 #include "registry/model/check.h"
 
@@ -106,7 +105,7 @@ static void answer_one(struct registry_call *call, const struct object *node)
 		call_refuse(call, 404, "Not found.");
 		return;
 	}
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	write_server(&json, node);
 	call_answer(call, 200, &body);
@@ -147,7 +146,7 @@ static void list(struct registry_call *call)
 	size_t n;
 
 	buf_init(&found, kinds[KIND_NODE].max * sizeof(struct object *));
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	MODEL_FOR_EACH(node, model, KIND_NODE)
 	{
 		if (!object_number(node, NODE_DELETED))

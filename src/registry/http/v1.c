@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include "base/number.h"
-#include "registry/http/routes_private.h"
 
 #define FILTER_MAX 256 /* bytes of one */
 #define ORIGIN_MAX 512
@@ -21,7 +20,7 @@ struct answer {
 static void answer_begin(struct answer *answer, struct registry_call *call)
 {
 	answer->call = call;
-	buf_init(&answer->body, REGISTRY_BODY_MAX);
+	buf_init(&answer->body, REGISTRY_ANSWER_MAX);
 	json_write_init(&answer->json, &answer->body);
 	buf_init(&answer->origin, ORIGIN_MAX);
 	call_origin(call, &answer->origin);
@@ -249,7 +248,7 @@ static void answer_of(struct registry_call *call, const struct object *owner)
 
 	if (!owner)
 		return;
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	if (documents_of(registry_documents(call->registry), owner, kind, true,
 	                 &body) < 0) {
 		buf_fini(&body);
@@ -280,7 +279,7 @@ static void document_all(struct registry_call *call)
 		call_refuse(call, 503, "nothing is rendered yet");
 		return;
 	}
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	(void)buf_append(&body, document->text.p, document->text.n);
 	http_respond(call->exchange, 200, type_of(kind), NULL, &body);
 }
