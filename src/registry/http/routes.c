@@ -32,7 +32,7 @@ const struct registry_routes *const registry_tables[] = {
 	/* what came back */
 	/* &registry_routes_alerts, */
 	/* about all these */
-	/* &registry_routes_docs, */
+	&registry_routes_docs,
 	NULL,
 };
 
