@@ -20,3 +20,17 @@ struct registry_http {
 
 /* Something ended; if it was the last, the close goes on. */
 void registry_http_maybe_closed(struct registry_http *http);
+
+/* --- pages (answer.c) ------------------------------------------------------ */
+
+struct page {
+	uint64_t number; /* from 1 */
+	uint64_t size;   /* of one */
+	uint64_t count;  /* of all pages */
+};
+
+/* Which one is asked for; false: answered 400. */
+bool page_read(struct registry_call *call, struct page *page);
+/* @results: the array as JSON; borrowed. */
+void page_answer(struct registry_call *call, const struct page *page,
+                 const struct buf *results);
