@@ -34,7 +34,7 @@ const struct registry_routes *const registry_tables[] = {
 	/* who changed what */
 	&registry_routes_logs,
 	/* about all these */
-	/* &registry_routes_docs, */
+	&registry_routes_docs,
 	NULL,
 };
 
