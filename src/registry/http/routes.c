@@ -18,7 +18,7 @@
 /* Each stands between two lines of its own, so that one more is no conflict. */
 const struct registry_routes *const registry_tables[] = {
 	/* discovery */
-	/* &registry_routes_sd, */
+	&registry_routes_sd,
 	/* Promgen's first API, and its older paths */
 	&registry_routes_v1,
 	/* Promgen's second, and what that lacks */
