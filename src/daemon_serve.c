@@ -19,6 +19,9 @@
 #define CONTROL_DIR_MODE   0755
 #define CONTROL_MAX_CLIENT 64
 
+/* What is imported at once may be large. */
+#define DAEMON_REGISTRY_MAX_BODY (UINT64_C(32) << 20)
+
 /* --- opening -------------------------------------------------------------- */
 
 static void server_close(struct daemon *daemon, struct http_server *server,
@@ -58,6 +61,8 @@ static uint64_t max_body(const struct config *config)
 		limit = MAX(limit, config->gateway.max_body);
 	if (config->alerts.enabled)
 		limit = MAX(limit, config->alerts.max_body);
+	if (config->registry.enabled)
+		limit = MAX(limit, DAEMON_REGISTRY_MAX_BODY);
 	return limit;
 }
 

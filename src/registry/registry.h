@@ -25,8 +25,7 @@
 #include "registry/model/model.h"
 #include "registry/store/store.h"
 
-#define REGISTRY_MAX_BODY     (32u << 20) /* bytes of a request */
-#define REGISTRY_MAX_WAITING  10000       /* edits, while the disk fails */
+#define REGISTRY_MAX_WAITING  10000 /* edits, while the disk fails */
 #define REGISTRY_MAX_CHECKS   256   /* edits that wait for promtool, … */
 #define REGISTRY_MAX_RUNNING  2     /* … and that it looks at */
 #define REGISTRY_CHECK_MS     30000 /* for one of them */

@@ -27,7 +27,7 @@ static void answer_detail(struct registry_call *call, uint16_t status,
 	struct json_writer json;
 	struct buf body;
 
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, "detail");
@@ -56,7 +56,7 @@ void call_refuse_field(struct registry_call *call, uint16_t status,
 	struct json_writer json;
 	struct buf body;
 
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, field);
@@ -301,7 +301,7 @@ static void answer_rules(struct registry_call *call,
 	struct json_writer json;
 	struct buf body;
 
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, "detail");
@@ -393,7 +393,7 @@ static struct pending *pending_new(const struct registry_call *call,
 	pending->exchange = call->exchange;
 	pending->route = call->route;
 	list_init(&pending->node);
-	buf_init(&pending->body, REGISTRY_BODY_MAX);
+	buf_init(&pending->body, REGISTRY_ANSWER_MAX);
 	return pending;
 }
 
@@ -446,12 +446,6 @@ void call_edit(struct registry_call *call, const struct call_edit *edit)
 
 /* --- pages ---------------------------------------------------------------- */
 
-struct page {
-	uint64_t number;
-	uint64_t size;
-	uint64_t count; /* of all pages */
-};
-
 /* False: answered. The text must be a number above 0. */
 static bool read_number(struct registry_call *call, const char *name,
                         uint64_t *numberp)
@@ -468,6 +462,17 @@ static bool read_number(struct registry_call *call, const char *name,
 	}
 	call_refuse_field(call, 400, name, "must be a number from 1");
 	return false;
+}
+
+bool page_read(struct registry_call *call, struct page *page)
+{
+	*page = (struct page){ .number = 1, .size = PAGE_SIZE };
+	if (!read_number(call, "page_number", &page->number) ||
+	    !read_number(call, "page_size", &page->size))
+		return false;
+	page->size = MIN(page->size, PAGE_SIZE_MAX);
+	page->number = MIN(page->number, UINT32_MAX);
+	return true;
 }
 
 static void write_origin(const struct registry_call *call, struct buf *out)
@@ -543,8 +548,8 @@ static void write_results(
 		page->count = model_count(model, kind);
 }
 
-static void answer_page(struct registry_call *call, const struct page *page,
-                        const struct buf *results)
+void page_answer(struct registry_call *call, const struct page *page,
+                 const struct buf *results)
 {
 	uint64_t n_pages = (page->count + page->size - 1) / page->size;
 	struct json_writer json;
@@ -556,7 +561,7 @@ static void answer_page(struct registry_call *call, const struct page *page,
 		            (unsigned long long)MAX(n_pages, 1));
 		return;
 	}
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, "count");
@@ -580,20 +585,17 @@ void call_page(struct registry_call *call, enum kind kind,
                              const struct object *object),
                void *context)
 {
-	struct page page = { .number = 1, .size = PAGE_SIZE };
 	struct json_writer json;
+	struct page page;
 	struct buf results;
 
-	if (!read_number(call, "page_number", &page.number) ||
-	    !read_number(call, "page_size", &page.size))
+	if (!page_read(call, &page))
 		return;
-	page.size = MIN(page.size, PAGE_SIZE_MAX);
-	page.number = MIN(page.number, UINT32_MAX);
-	buf_init(&results, REGISTRY_BODY_MAX);
+	buf_init(&results, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &results);
 	json_write_array(&json);
 	write_results(call, &page, kind, keep, write, context, &json);
 	json_write_array_end(&json);
-	answer_page(call, &page, &results);
+	page_answer(call, &page, &results);
 	buf_fini(&results);
 }

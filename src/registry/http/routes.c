@@ -31,6 +31,8 @@ const struct registry_routes *const registry_tables[] = {
 	/* &registry_routes_bulk, */
 	/* what came back */
 	/* &registry_routes_alerts, */
+	/* who changed what */
+	&registry_routes_logs,
 	/* about all these */
 	/* &registry_routes_docs, */
 	NULL,

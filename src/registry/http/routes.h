@@ -10,6 +10,8 @@
 #include "proto/json.h"
 #include "registry/registry.h"
 
+#define REGISTRY_ANSWER_MAX 67108864 /* bytes of an answer, at most */
+
 struct registry_http; /* what the routes keep between requests */
 
 struct registry_call {
@@ -55,6 +57,7 @@ extern const struct registry_routes registry_routes_prommgr; /* prommgr.c */
 extern const struct registry_routes registry_routes_workers; /* workers.c */
 extern const struct registry_routes registry_routes_bulk;    /* bulk.c */
 extern const struct registry_routes registry_routes_alerts;  /* alerts.c */
+extern const struct registry_routes registry_routes_logs;    /* logs.c */
 extern const struct registry_routes registry_routes_docs;    /* docs.c */
 
 /* All of them that there are, for the reference; NULL at the end. */
@@ -150,3 +153,20 @@ void call_page(struct registry_call *call, enum kind kind,
                void (*write)(struct json_writer *json,
                              const struct object *object),
                void *context);
+
+/*
+ * call_rows() - a page, as above, of rows of the database
+ * @count: "SELECT count(*) …"
+ * @rows: "SELECT …"; the two parameters that follow @values are how many are
+ *        wanted, and how many are passed over
+ * @values: the parameters of both
+ * @write: appends one row as JSON
+ *
+ * All is copied. Answers itself, later.
+ */
+#define CALL_ROWS_SQL_MAX    2048 /* bytes of a query */
+#define CALL_ROWS_VALUES_MAX 14
+void call_rows(struct registry_call *call, const char *count, const char *rows,
+               const struct store_value *values, size_t n,
+               void (*write)(struct json_writer *json,
+                             const struct store_read *read, size_t row));
