@@ -26,7 +26,7 @@ const struct registry_routes *const registry_tables[] = {
 	/* prommgr's */
 	&registry_routes_prommgr,
 	/* for those beside a Prometheus */
-	/* &registry_routes_workers, */
+	&registry_routes_workers,
 	/* all at once */
 	/* &registry_routes_bulk, */
 	/* what came back */
