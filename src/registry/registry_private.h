@@ -3,6 +3,7 @@
 #pragma once
 
 #include "registry/registry.h"
+#include "registry/servers.h"
 
 struct access;
 struct promtool;
@@ -20,6 +21,7 @@ struct registry {
 	struct promtool *promtool;
 	struct access *access;
 	struct registry_alerts *alerts;
+	struct servers *servers;
 
 	/* of the configuration in the making */
 	struct access *planned;
