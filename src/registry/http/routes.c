@@ -18,7 +18,7 @@
 /* Each stands between two lines of its own, so that one more is no conflict. */
 const struct registry_routes *const registry_tables[] = {
 	/* discovery */
-	/* &registry_routes_sd, */
+	&registry_routes_sd,
 	/* Promgen's first API, and its older paths */
 	&registry_routes_v1,
 	/* Promgen's second, and what that lacks */
@@ -26,7 +26,7 @@ const struct registry_routes *const registry_tables[] = {
 	/* prommgr's */
 	&registry_routes_prommgr,
 	/* for those beside a Prometheus */
-	/* &registry_routes_workers, */
+	&registry_routes_workers,
 	/* all at once */
 	/* &registry_routes_bulk, */
 	/* what came back */
@@ -34,7 +34,7 @@ const struct registry_routes *const registry_tables[] = {
 	/* who changed what */
 	&registry_routes_logs,
 	/* about all these */
-	/* &registry_routes_docs, */
+	&registry_routes_docs,
 	NULL,
 };
 
