@@ -124,9 +124,9 @@ def test_rules(shop):
         assert reply.status == 200, path
         assert reply.headers["Content-Type"] == "application/x-yaml", path
         for name in names or ():
-            assert f"alert: {name}" in reply.text, path
+            assert f'alert: "{name}"' in reply.text, path
         if names == ["one_down"]:
-            assert "alert: off" not in reply.text
+            assert 'alert: "off"' not in reply.text
 
 
 def test_notifiers(shop):
