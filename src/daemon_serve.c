@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include "base/text.h"
 #include "io/unix_group.h"
+#include "registry/model/portable.h"
 
 #define SERVER_LINGER_MS   1000
 #define CONTROL_MODE       0660
@@ -58,6 +59,8 @@ static uint64_t max_body(const struct config *config)
 		limit = MAX(limit, config->gateway.max_body);
 	if (config->alerts.enabled)
 		limit = MAX(limit, config->alerts.max_body);
+	if (config->registry.enabled)
+		limit = MAX(limit, (uint64_t)PORTABLE_MAX_BYTES);
 	return limit;
 }
 
