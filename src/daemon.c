@@ -276,8 +276,9 @@ static void (*const stages[])(struct daemon *daemon) = {
 	close_state,
 	close_promises,
 	daemon_runtime_close_all,
-	daemon_gateway_close, /* late: pushes come in until here, … */
-	daemon_alerts_close,  /* … and alerts */
+	daemon_gateway_close,  /* late: pushes come in until here, … */
+	daemon_alerts_close,   /* … and alerts, */
+	daemon_registry_close, /* and edits */
 	close_io,
 };
 

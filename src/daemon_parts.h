@@ -13,6 +13,7 @@
  *     daemon_samples.c  the sources of values, and what their series mean
  *     daemon_alerts.c   Alertmanager's alerts, and members that are some
  *     daemon_gateway.c  the push gateway that we are ourselves
+ *     daemon_registry.c what Prometheus servers are handed
  *     daemon_runtime.c  the runtimes that they name
  *     daemon_act.c      the supervisor's commands become steps, and come back
  *     daemon_begun.c    a restart that begins is written down first
@@ -268,6 +269,17 @@ struct daemon_alerts {
 	bool closing;
 };
 
+/* The registry, as long as it is on. */
+struct daemon_registry {
+	struct registry *registry; /* NULL: it is off */
+	struct registry_http *http;
+	struct api_extension extension;
+	struct daemon_config *config; /* that it borrows from; NULL: none */
+	bool planned; /* another configuration may be followed */
+	bool applied; /* one with it is */
+	bool closing;
+};
+
 struct daemon_runtime {
 	struct list node;
 	enum config_target_type type;
@@ -369,6 +381,7 @@ struct daemon {
 	uv_timer_t asked_timer; /* who asks about pushes has changed */
 	struct daemon_gateway *gateway; /* NULL: it is off */
 	struct daemon_alerts *alerts;   /* NULL: nobody watches any */
+	struct daemon_registry registry;
 
 	char *state_dir;                /* of the start; NULL: none */
 	int state_lock;                 /* its descriptor; -1: none */
@@ -715,6 +728,44 @@ void daemon_gateway_revert(struct daemon *daemon);
 /* Writes the last snapshot and closes; daemon_closed_one() for each close that
  * it counts in n_pending. */
 void daemon_gateway_close(struct daemon *daemon);
+
+/* --- daemon_registry.c ---------------------------------------------------- */
+
+/* As those of the gateway above; on at the first configuration that asks for
+ * it, off with one that does not. */
+#if BOUNCER_REGISTRY
+int daemon_registry_plan(struct daemon *daemon,
+                         const struct config_registry *config,
+                         struct err *err) MUST_CHECK;
+void daemon_registry_apply(struct daemon *daemon);
+void daemon_registry_revert(struct daemon *daemon);
+void daemon_registry_close(struct daemon *daemon);
+#else
+static inline int daemon_registry_plan(struct daemon *daemon,
+                                       const struct config_registry *config,
+                                       struct err *err)
+{
+	(void)daemon;
+	(void)config;
+	(void)err;
+	return 0;
+}
+
+static inline void daemon_registry_apply(struct daemon *daemon)
+{
+	(void)daemon;
+}
+
+static inline void daemon_registry_revert(struct daemon *daemon)
+{
+	(void)daemon;
+}
+
+static inline void daemon_registry_close(struct daemon *daemon)
+{
+	(void)daemon;
+}
+#endif
 
 /* --- daemon_runtime.c ---------------------------------------------------- */
 

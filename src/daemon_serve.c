@@ -13,12 +13,14 @@
 #include <sys/stat.h>
 #include "base/text.h"
 #include "io/unix_group.h"
-#include "registry/model/portable.h"
 
 #define SERVER_LINGER_MS   1000
 #define CONTROL_MODE       0660
 #define CONTROL_DIR_MODE   0755
 #define CONTROL_MAX_CLIENT 64
+
+/* What is imported at once may be large. */
+#define DAEMON_REGISTRY_MAX_BODY (UINT64_C(32) << 20)
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -60,7 +62,7 @@ static uint64_t max_body(const struct config *config)
 	if (config->alerts.enabled)
 		limit = MAX(limit, config->alerts.max_body);
 	if (config->registry.enabled)
-		limit = MAX(limit, (uint64_t)PORTABLE_MAX_BYTES);
+		limit = MAX(limit, DAEMON_REGISTRY_MAX_BODY);
 	return limit;
 }
 

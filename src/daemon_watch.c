@@ -646,6 +646,7 @@ static void commit(struct plan *plan)
 	}
 	daemon_gateway_apply(daemon);
 	daemon_alerts_apply(daemon);
+	daemon_registry_apply(daemon);
 	daemon_labels_forget(daemon);
 	daemon_config_unref(old_config);
 }
@@ -680,6 +681,8 @@ int daemon_watch_apply(struct daemon *daemon, struct config *config,
 	if (r == 0)
 		r = daemon_alerts_plan(daemon, &config->alerts, err);
 	if (r == 0)
+		r = daemon_registry_plan(daemon, &config->registry, err);
+	if (r == 0)
 		r = plan_make(&plan, err);
 	if (r == 0) {
 		commit(&plan);
@@ -687,6 +690,7 @@ int daemon_watch_apply(struct daemon *daemon, struct config *config,
 		plan_drop(&plan);
 		daemon_gateway_revert(daemon);
 		daemon_alerts_revert(daemon);
+		daemon_registry_revert(daemon);
 		mem_free(plan.config);
 		if (r == UV_ENOMEM)
 			(void)err_set(err, r, "out of memory");

@@ -119,6 +119,13 @@ const struct auth *api_alerts_auth(const struct api *api)
 	return api->alerts_access ? api->alerts_access->who : NULL;
 }
 
+bool api_alerts_has_auth(const struct api *api)
+{
+	const struct alerts_access *access = api->alerts_access;
+
+	return access && (access->who || access->keys);
+}
+
 /* --- where ------------------------------------------------------------------- */
 
 /* A '*' at the end stands for any rest. */

@@ -78,6 +78,34 @@ struct api_ops {
 
 struct api_streams;
 
+/* What a request of our own routes would do. */
+enum api_need {
+	API_NEEDS_READ,
+	API_NEEDS_PUSH,
+	API_NEEDS_ALERTS,
+	API_NEEDS_CONTROL
+};
+
+/* What is served beside our own routes, and then says who may ask for these,
+ * too. All of its functions are set. */
+struct api_extension {
+	/* It is asked first. True: the path is its own, and is, or will be,
+	 * answered. */
+	bool (*handle)(void *context, struct http_exchange *exchange,
+	               bool control);
+	/* Not of what came over the control socket, nor of health. False: it
+	 * has been answered. */
+	bool (*admit)(void *context, struct http_exchange *exchange,
+	              enum api_need need);
+	/* False with words: it cannot work. */
+	bool (*ready)(void *context, struct err *err);
+	/* The samples of a family of ours that is about it. */
+	void (*sample)(void *context, const char *family, struct buf *out);
+	/* Its part of the status page. */
+	void (*page)(void *context, struct buf *out);
+	void *context;
+};
+
 /* Why a request was turned away. */
 enum api_refusal {
 	API_REFUSED_TOKEN,  /* wrong or missing */
@@ -148,7 +176,8 @@ struct api {
 	struct alerts *alerts; /* NULL: no monitor watches any */
 	const struct alerts_access *alerts_access; /* who may post them */
 	uint64_t n_alert_requests[N_API_ALERT_CODES];
-	const struct bouncer_stats *commands; /* NULL: none are run here */
+	const struct bouncer_stats *commands;  /* NULL: none are run here */
+	const struct api_extension *extension; /* NULL: there is none */
 };
 
 /* The routes of the built-in gateway begin to work: sets `builtin`, and tells

@@ -18,9 +18,16 @@ void api_healthy(struct api *api, struct http_exchange *exchange,
 void api_ready(struct api *api, struct http_exchange *exchange,
                struct slice rest)
 {
+	const struct api_extension *extension = api->extension;
+	struct err err;
+
 	(void)rest;
 	if (api->stopping) {
 		http_respond_text(exchange, 503, "stopping");
+		return;
+	}
+	if (extension && !extension->ready(extension->context, &err)) {
+		http_respond_text(exchange, 503, "%s", err.message);
 		return;
 	}
 	for (uint32_t i = 0; i < api->n_groups; i++) {

@@ -109,6 +109,8 @@ static bool is_there(const struct api *api, const struct api_family *family)
 	if (family->alerts || family->amx)
 		return api->alerts && api->alerts_config &&
 		       (family->alerts || api->alerts_config->amx_metrics);
+	if (family->extension)
+		return api->extension;
 	if (family->engine)
 		return api_engine_at(api, 0, &engine);
 	if (family->rule)
@@ -172,6 +174,8 @@ static void write_own(struct metrics_stream *stream, struct buf *out)
 		own->alerts(api, own->name, out);
 	if (own->amx)
 		own->amx(api, own->name, out);
+	if (own->extension && api->extension)
+		api->extension->sample(api->extension->context, own->name, out);
 
 	stream->stage = compare(own, stream) ? NEXT_FAMILY : PUSHED_SAMPLES;
 	*next = 0;

@@ -38,6 +38,8 @@ struct api_family {
 	               struct buf *out);
 	/* likewise, without alerts.amx_metrics */
 	void (*amx)(const struct api *api, const char *family, struct buf *out);
+	/* likewise, without an extension, which writes them */
+	bool extension;
 };
 
 const struct api_family *api_families(size_t *np);

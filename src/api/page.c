@@ -149,6 +149,8 @@ static void write_page(struct api_stream *stream, struct buf *out)
 		(void)buf_append(out, head, sizeof(head) - 1);
 		for (uint32_t i = 0; i < api->n_groups; i++)
 			write_source(api->groups[i], out);
+		if (api->extension)
+			api->extension->page(api->extension->context, out);
 		(void)buf_append(out, table_head, sizeof(table_head) - 1);
 		stream->part = 1;
 	}

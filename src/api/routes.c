@@ -29,7 +29,8 @@ static const struct {
 
 /* Who may ask; on the control socket everybody may. */
 enum access {
-	ACCESS_READ,    /* anyone */
+	ACCESS_HEALTH,  /* anyone */
+	ACCESS_READ,    /* anyone, unless an extension says who */
 	ACCESS_PUSH,    /* push_auth, if there is one */
 	ACCESS_ALERTS,  /* as the section `alerts` says */
 	ACCESS_CONTROL, /* control_auth; without one nobody */
@@ -52,8 +53,8 @@ static const struct route {
 } routes[] = {
 	{ "/", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_page },
 	{ "/metrics", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_metrics },
-	{ "/-/healthy", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_healthy },
-	{ "/-/ready", MATCH_WHOLE, METHOD_GET, ACCESS_READ, api_ready },
+	{ "/-/healthy", MATCH_WHOLE, METHOD_GET, ACCESS_HEALTH, api_healthy },
+	{ "/-/ready", MATCH_WHOLE, METHOD_GET, ACCESS_HEALTH, api_ready },
 	{ "/api/v1/monitors", MATCH_WHOLE, METHOD_GET, ACCESS_READ,
 	  api_monitors },
 	{ "/api/v1/monitors/", MATCH_PREFIX, METHOD_GET, ACCESS_READ,
@@ -103,7 +104,7 @@ static const struct route amx_health_route = {
 	.path = "/_health",
 	.match = MATCH_WHOLE,
 	.methods = METHOD_GET,
-	.access = ACCESS_READ,
+	.access = ACCESS_HEALTH,
 	.handle = api_amx_health,
 };
 
@@ -221,10 +222,25 @@ static void refuse_token(struct api *api, struct http_exchange *exchange,
 	             &body);
 }
 
-/* As admit(), of alerts. */
+/* Whoever it is asks the extension, which has answered if it says no. */
+static bool ask_extension(const struct api *api, struct http_exchange *exchange,
+                          enum api_need need)
+{
+	return api->extension->admit(api->extension->context, exchange, need);
+}
+
+/* As admit(), of alerts. With an extension, who is not let in by the section
+ * `alerts` may be by that; but nobody from elsewhere. */
 static bool admit_alerts(struct api *api, struct http_exchange *exchange)
 {
-	switch (api_alerts_admit(api, exchange)) {
+	enum api_admission admission = api_alerts_admit(api, exchange);
+
+	if (admission == API_ADMITTED &&
+	    (!api->extension || api_alerts_has_auth(api)))
+		return true;
+	if (admission != API_REFUSED_BY_ADDRESS && api->extension)
+		return ask_extension(api, exchange, API_NEEDS_ALERTS);
+	switch (admission) {
 	case API_REFUSED_BY_ADDRESS:
 		note_refusal(api, exchange, API_REFUSED_ACCESS);
 		api_count_alerts(api, 403);
@@ -249,25 +265,28 @@ static bool admit_alerts(struct api *api, struct http_exchange *exchange)
 	}
 }
 
-/* True if the request may go on; else it has been answered. */
-static bool admit(struct api *api, struct http_exchange *exchange,
-                  enum access access)
+/* As admit(), of what the daemon's own tokens are for. */
+static bool admit_token(struct api *api, struct http_exchange *exchange,
+                        enum access access)
 {
 	const struct auth *auth =
 		access == ACCESS_CONTROL ? api->control_auth : api->push_auth;
 
-	if (access == ACCESS_ALERTS)
-		return admit_alerts(api, exchange);
-	if (access == ACCESS_READ || (access == ACCESS_PUSH && !auth))
-		return true;
 	if (auth && auth_admits(auth, exchange->message))
 		return true;
+	if (api->extension)
+		return ask_extension(api, exchange,
+		                     access == ACCESS_CONTROL
+		                             ? API_NEEDS_CONTROL
+		                             : API_NEEDS_PUSH);
 	if (auth) {
 		if (access == ACCESS_PUSH)
 			api->n_pushes[API_PUSH_UNAUTHORIZED]++;
 		refuse_token(api, exchange, auth);
 		return false;
 	}
+	if (access == ACCESS_PUSH)
+		return true;
 	note_refusal(api, exchange, API_REFUSED_ACCESS);
 	api_error(exchange, 403,
 	          "not on this address; use the control socket or set "
@@ -275,10 +294,33 @@ static bool admit(struct api *api, struct http_exchange *exchange,
 	return false;
 }
 
+/* True if the request may go on; else it has been answered. */
+static bool admit(struct api *api, struct http_exchange *exchange,
+                  enum access access)
+{
+	switch (access) {
+	case ACCESS_HEALTH:
+		return true;
+	case ACCESS_ALERTS:
+		return admit_alerts(api, exchange);
+	case ACCESS_PUSH:
+	case ACCESS_CONTROL:
+		return admit_token(api, exchange, access);
+	case ACCESS_READ:
+	default:
+		return !api->extension ||
+		       ask_extension(api, exchange, API_NEEDS_READ);
+	}
+}
+
 /* --- dispatch ------------------------------------------------------------ */
 
-static void refuse_path(struct http_exchange *exchange, unsigned allowed)
+/* What there is not, is nobody's business, either. */
+static void refuse_path(struct api *api, struct http_exchange *exchange,
+                        bool control, unsigned allowed)
 {
+	if (!control && !admit(api, exchange, ACCESS_READ))
+		return;
 	if (allowed)
 		refuse_method(exchange, allowed);
 	else
@@ -294,6 +336,9 @@ static void handle(struct api *api, struct http_exchange *exchange,
 	unsigned allowed = 0;
 	struct slice path = slice_from("");
 
+	if (api->extension &&
+	    api->extension->handle(api->extension->context, exchange, control))
+		return;
 	route = find_route(exchange->path, true, method, &allowed);
 	if (!route && !allowed) {
 		if (api_decode(exchange->path, decoded, sizeof(decoded)) < 0) {
@@ -307,7 +352,7 @@ static void handle(struct api *api, struct http_exchange *exchange,
 			route = find_alerts(api, path, method, &allowed);
 	}
 	if (!route) {
-		refuse_path(exchange, allowed);
+		refuse_path(api, exchange, control, allowed);
 		return;
 	}
 	if (!control && !admit(api, exchange, route->access))

@@ -91,6 +91,8 @@ enum api_admission {
 enum api_admission api_alerts_admit(const struct api *api,
                                     const struct http_exchange *exchange);
 const struct auth *api_alerts_auth(const struct api *api);
+/* Is there anything that a request must bring? */
+bool api_alerts_has_auth(const struct api *api);
 void api_count_alerts(struct api *api, uint16_t status);
 
 /* An answer of the form {"error":"…"}. */

@@ -66,6 +66,9 @@ typedef void (*http_server_closed_cb)(void *context);
  */
 typedef void (*http_producer_cb)(void *state, struct buf *out);
 
+/* What http_respond_shared() was lent is not needed any more. */
+typedef void (*http_release_cb)(void *state);
+
 struct http_server_options {
 	uint32_t max_connections;  /* 0: HTTP_SERVER_MAX_CONNECTIONS */
 	uint64_t max_body;         /* 413 beyond; 0: no body accepted */
@@ -145,6 +148,18 @@ int http_exchange_peer(const struct http_exchange *exchange,
 void http_respond(struct http_exchange *exchange, uint16_t status,
                   const char *content_type, const char *headers,
                   struct buf *body);
+
+/*
+ * http_respond_shared() - answer with a body that others may be sent, too
+ *
+ * As http_respond(), but @body is borrowed until @release, which is called
+ * exactly once: when it has gone out, or when it never will; perhaps before
+ * this returns. Of HEAD, 204 and 304 the length of @body is all that is told.
+ */
+void http_respond_shared(struct http_exchange *exchange, uint16_t status,
+                         const char *content_type, const char *headers,
+                         struct slice body, http_release_cb release,
+                         void *state);
 
 /* A short text/plain answer, formatted; a newline is added. */
 void http_respond_text(struct http_exchange *exchange, uint16_t status,

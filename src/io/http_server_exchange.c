@@ -90,6 +90,8 @@ void exchange_release(struct exchange *exchange)
 	list_unlink(&exchange->turn_node);
 	if (exchange->producer)
 		exchange->producer(exchange->producer_state, NULL);
+	if (exchange->release)
+		exchange->release(exchange->release_state);
 	if (exchange->peer)
 		exchange->peer->exchange = NULL;
 	if (!server || server->closing ||
@@ -100,6 +102,8 @@ void exchange_release(struct exchange *exchange)
 
 	exchange->peer = NULL;
 	exchange->producer = NULL;
+	exchange->release = NULL;
+	exchange->shared = slice_make(NULL, 0);
 	exchange->shown = (struct http_exchange){ 0 };
 	exchange->has_head = false;
 	exchange->expects_continue = false;

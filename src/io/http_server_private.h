@@ -98,6 +98,9 @@ struct exchange {
 	struct buf body;           /* whole, or the present piece */
 	http_producer_cb producer; /* NULL: the body is whole */
 	void *producer_state;
+	struct slice shared;     /* in place of `body`, if there is: */
+	http_release_cb release; /* who lent it; else NULL */
+	void *release_state;
 	uv_write_t write; /* of what did not go out at once */
 };
 

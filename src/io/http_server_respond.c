@@ -32,6 +32,12 @@ static bool is_http_1_0(const struct exchange *exchange)
 	return exchange->has_head && exchange->shown.message->minor == 0;
 }
 
+static struct slice whole_body(const struct exchange *exchange)
+{
+	return exchange->release ? exchange->shared
+	                         : buf_slice(&exchange->body);
+}
+
 static void write_framing(struct exchange *exchange, uint16_t status)
 {
 	struct buf *head = &exchange->head;
@@ -40,7 +46,7 @@ static void write_framing(struct exchange *exchange, uint16_t status)
 		(void)buf_puts(head, "Transfer-Encoding: chunked\r\n");
 	else if (!exchange->producer && status != 204 && status != 304)
 		(void)buf_printf(head, "Content-Length: %zu\r\n",
-		                 exchange->body.n);
+		                 whole_body(exchange).n);
 	if (!exchange->keep)
 		(void)buf_puts(head, "Connection: close\r\n");
 	else if (is_http_1_0(exchange))
@@ -101,10 +107,10 @@ static unsigned exchange_bytes(struct exchange *exchange, size_t n_sent,
 	static char chunk_end[] = "\r\n";
 	bool has_chunk =
 		exchange->chunked && !exchange->bodiless && !exchange->asleep;
+	struct slice body = whole_body(exchange);
 	const struct slice pieces[MAX_BYTES] = {
 		buf_slice(&exchange->head),
-		slice_make(exchange->body.p,
-		           exchange->bodiless ? 0 : exchange->body.n),
+		slice_make(body.p, exchange->bodiless ? 0 : body.n),
 		slice_make(chunk_end, has_chunk ? 2 : 0),
 	};
 	unsigned n = 0;
@@ -267,6 +273,26 @@ void http_respond(struct http_exchange *shown, uint16_t status,
 	}
 	buf_fini(&exchange->body);
 	exchange->body = whole;
+	exchange_answer(exchange, status, content_type, headers);
+	if (exchange_send(exchange))
+		exchange_go_on(exchange);
+}
+
+void http_respond_shared(struct http_exchange *shown, uint16_t status,
+                         const char *content_type, const char *headers,
+                         struct slice body, http_release_cb release,
+                         void *state)
+{
+	struct exchange *exchange = exchange_of(shown);
+
+	exchange->shared = body;
+	exchange->release = release;
+	exchange->release_state = state;
+	if (!exchange->peer) {
+		exchange_release(exchange);
+		return;
+	}
+	assert(exchange->peer->stage == PEER_HANDLING);
 	exchange_answer(exchange, status, content_type, headers);
 	if (exchange_send(exchange))
 		exchange_go_on(exchange);

@@ -26,14 +26,14 @@
 #include "base/list.h"
 #include "registry/registry.h"
 
-#define DELIVERY_TRIES      30      /* with the pauses below: two hours */
-#define DELIVERY_BACKOFF_MS 1000    /* the first pause; it doubles … */
-#define DELIVERY_PAUSE_MAX  300000  /* … up to this */
-#define DELIVERY_RUNNING    8       /* on their way at once */
-#define DELIVERY_BURST      30      /* to one receiver at once; then … */
-#define DELIVERY_EACH_MS    1000    /* … one so often */
-#define DELIVERIES_MAX      100000  /* that wait; what comes then is dead */
-#define DELIVERY_CLOSING_MS 2000    /* what is on its way has so long */
+#define DELIVERY_TRIES      30     /* with the pauses below: two hours */
+#define DELIVERY_BACKOFF_MS 1000   /* the first pause; it doubles … */
+#define DELIVERY_PAUSE_MAX  300000 /* … up to this */
+#define DELIVERY_RUNNING    8      /* on their way at once */
+#define DELIVERY_BURST      30     /* to one receiver at once; then … */
+#define DELIVERY_EACH_MS    1000   /* … one so often */
+#define DELIVERIES_MAX      100000 /* that wait; what comes then is dead */
+#define DELIVERY_CLOSING_MS 2000   /* what is on its way has so long */
 
 enum delivery_state {
 	DELIVERY_WAITING,
@@ -86,9 +86,6 @@ struct delivery *deliveries_add(struct deliveries *deliveries,
  * waits for our next start. */
 void deliveries_begin(struct deliveries *deliveries, struct delivery *delivery);
 
-/* Something about notifiers may have changed: those that wait are tried soon.*/
-void deliveries_wake(struct deliveries *deliveries);
-
 /* Sends the alert that Promgen tests with, once, whoever else waits. @done
  * once, from the loop; never if the result is negative. */
 int deliveries_test(struct deliveries *deliveries,
@@ -98,9 +95,9 @@ int deliveries_test(struct deliveries *deliveries,
 
 struct deliveries_stats {
 	uint32_t n_waiting;
-	uint32_t n_lanes;       /* receivers that something waits for */
+	uint32_t n_lanes; /* receivers that something waits for */
 	uint64_t n_ends[N_DELIVERY_STATES];
-	uint64_t n_retries;     /* tries that failed and are made again */
-	uint64_t n_unwritten;   /* ends that could not be written down */
+	uint64_t n_retries;   /* tries that failed and are made again */
+	uint64_t n_unwritten; /* ends that could not be written down */
 };
 struct deliveries_stats deliveries_stats(const struct deliveries *deliveries);

@@ -35,8 +35,7 @@ static struct bearer *bearer_new(enum kind kind, uint64_t id, const void *key,
                                  size_t n_key, const char *name)
 {
 	size_t n_name = name ? strlen(name) + 1 : 0;
-	struct bearer *bearer =
-		mem_alloc(sizeof(*bearer) + 1 + n_key + n_name);
+	struct bearer *bearer = mem_alloc(sizeof(*bearer) + 1 + n_key + n_name);
 
 	if (!bearer)
 		return NULL;
@@ -69,8 +68,7 @@ static void note_former(struct former_names *names, enum kind kind, uint64_t id,
                         struct slice name)
 {
 	if (names->former.n < FORMER_NAMES_MAX)
-		put(&names->former,
-		    bearer_new(kind, id, name.p, name.n, NULL));
+		put(&names->former, bearer_new(kind, id, name.p, name.n, NULL));
 }
 
 static void note_known(struct former_names *names, const struct object *object)
@@ -138,6 +136,7 @@ int former_names_new(struct registry *registry, uint64_t seed,
                      struct former_names **namesp)
 {
 	struct former_names *names = mem_calloc(1, sizeof(*names));
+	int r;
 
 	if (!names)
 		return -ENOMEM;
@@ -145,8 +144,11 @@ int former_names_new(struct registry *registry, uint64_t seed,
 	names->revision = UINT64_MAX;
 	map_init(&names->known, seed);
 	map_init(&names->former, seed);
-	(void)store_each(registry_store(registry), renames, on_row, names,
-	                 NULL);
+	r = store_each(registry_store(registry), renames, on_row, names, NULL);
+	if (r == -ENOMEM) {
+		former_names_free(names);
+		return r;
+	}
 	former_names_look(names);
 	*namesp = names;
 	return 0;

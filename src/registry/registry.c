@@ -57,6 +57,11 @@ uint64_t registry_revision(const struct registry *registry)
 	return registry->revision;
 }
 
+struct servers *registry_servers(const struct registry *registry)
+{
+	return registry->servers;
+}
+
 int64_t registry_now_s(const struct registry *registry)
 {
 	uv_timeval64_t now;
@@ -352,6 +357,7 @@ static void registry_free(struct registry *registry)
 	documents_free(registry->documents);
 	model_free(registry->model);
 	access_free(registry->access);
+	servers_free(registry->servers);
 	registry_revert(registry);
 	mem_free(registry);
 }
@@ -457,8 +463,10 @@ int registry_open(const struct registry_options *options,
 	list_init(&registry->waiting);
 	list_init(&registry->ended);
 	registry->promtool = promtool_new(registry);
-	r = registry->promtool ? uv_timer_init(registry->loop, &registry->turn)
-	                       : -ENOMEM;
+	registry->servers = servers_new(registry->seed);
+	r = registry->promtool && registry->servers
+	            ? uv_timer_init(registry->loop, &registry->turn)
+	            : -ENOMEM;
 	if (r < 0) {
 		registry_free(registry);
 		return err_set(err, r, "out of memory");

@@ -25,8 +25,7 @@
 #include "registry/model/model.h"
 #include "registry/store/store.h"
 
-#define REGISTRY_MAX_BODY     (32u << 20) /* bytes of a request */
-#define REGISTRY_MAX_WAITING  10000       /* edits, while the disk fails */
+#define REGISTRY_MAX_WAITING  10000 /* edits, while the disk fails */
 #define REGISTRY_MAX_CHECKS   256   /* edits that wait for promtool, … */
 #define REGISTRY_MAX_RUNNING  2     /* … and that it looks at */
 #define REGISTRY_CHECK_MS     30000 /* for one of them */
@@ -37,6 +36,7 @@
 #define REGISTRY_RENDER_REST  1000        /* … and at most so many ms */
 
 struct registry;
+struct servers;
 struct http_client;
 
 struct registry_options {
@@ -80,6 +80,8 @@ const struct model *registry_model(const struct registry *registry);
 /* What was answered as done is in them. */
 struct documents *registry_documents(struct registry *registry);
 struct store *registry_store(const struct registry *registry);
+/* How far the Prometheus servers are. */
+struct servers *registry_servers(const struct registry *registry);
 const struct config_registry *registry_config(const struct registry *registry);
 /* Of the documents as they are rendered; grows with each rendering. */
 uint64_t registry_revision(const struct registry *registry);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "registry/registry.h"
+#include "registry/servers.h"
 
 struct access;
 struct promtool;
@@ -19,6 +20,7 @@ struct registry {
 	struct documents *documents;
 	struct promtool *promtool;
 	struct access *access;
+	struct servers *servers;
 
 	/* of the configuration in the making */
 	struct access *planned;

@@ -95,6 +95,21 @@ static void respond_whole(struct kit *kit, struct http_exchange *exchange)
 	http_respond(exchange, 200, "text/plain", NULL, &body);
 }
 
+static void on_given_back(void *state)
+{
+	struct kit *kit = state;
+
+	kit->n_lent--;
+}
+
+void kit_respond_shared(struct kit *kit, struct http_exchange *exchange)
+{
+	kit->n_lent++;
+	http_respond_shared(exchange, 200, "text/plain", NULL,
+	                    slice_make(kit->shared, (size_t)kit->big),
+	                    on_given_back, kit);
+}
+
 static void respond_broken(struct http_exchange *exchange)
 {
 	struct buf body;
@@ -143,6 +158,8 @@ static void handle(void *context, struct http_exchange *exchange)
 		respond_stream(kit, exchange, STREAM_END);
 	} else if (slice_is(path, "/whole")) {
 		respond_whole(kit, exchange);
+	} else if (slice_is(path, "/shared")) {
+		kit_respond_shared(kit, exchange);
 	} else if (slice_is(path, "/empty")) {
 		http_respond(exchange, 204, NULL, NULL, NULL);
 	} else if (slice_is(path, "/same")) {

@@ -23,6 +23,7 @@
  * /same    304                 /broken  a body that failed
  * /cut     a stream that fails /close   closes the server, then answers
  * /end     a stream whose producer closes the server
+ * /shared  `big` bytes of `shared`, which are lent
  */
 struct kit {
 	struct test_loop loop;
@@ -39,6 +40,8 @@ struct kit {
 	uint64_t big;        /* bytes of /big and /whole */
 	uint64_t n_produced; /* by /big, in all */
 	int n_producing;     /* streams whose state was not released */
+	char *shared;
+	int n_lent; /* and not given back */
 };
 
 void kit_init(struct kit *kit);
@@ -54,6 +57,8 @@ void kit_fini(struct kit *kit); /* closes if that was not done */
 /* Runs until *@n is @wanted. */
 void kit_await_count(struct kit *kit, const size_t *n, size_t wanted);
 void kit_await_connections(struct kit *kit, size_t wanted);
+/* As /shared is answered. */
+void kit_respond_shared(struct kit *kit, struct http_exchange *exchange);
 /* Answers the oldest held exchange with its number. */
 void kit_release(struct kit *kit);
 

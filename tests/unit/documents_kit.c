@@ -67,3 +67,19 @@ void kit_expect(const struct kit_world *world, const char *shard,
 		              SLICE_ARG(document->text), text);
 	assert_true(slice_is(document->text, text));
 }
+
+void kit_expect_part(const struct kit_world *world, const char *shard,
+                     enum document_kind kind, const char *part)
+{
+	const struct document *document =
+		documents_get(world->documents, shard, kind);
+	bool found;
+
+	assert_non_null(document);
+	found = memmem(document->text.p, document->text.n, part,
+	               strlen(part)) != NULL;
+	if (!found)
+		print_message("--- is\n" SLICE_FMT "--- without\n%s\n",
+		              SLICE_ARG(document->text), part);
+	assert_true(found);
+}

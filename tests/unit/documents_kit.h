@@ -27,3 +27,6 @@ void kit_end(struct kit_world *world);
 /* Of a shard, or of all together: NULL. */
 void kit_expect(const struct kit_world *world, const char *shard,
                 enum document_kind kind, const char *text);
+/* It has @part somewhere. */
+void kit_expect_part(const struct kit_world *world, const char *shard,
+                     enum document_kind kind, const char *part);

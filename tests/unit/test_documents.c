@@ -169,9 +169,7 @@ static void test_labels(void **state)
 	kit_change(world.tx, exporter, "{\"labels\": {\"l\": \"exporter\"}}");
 	kit_delete(world.tx, object_child(farm, KIND_HOST, HOST_FARM, NULL));
 	kit_end(&world);
-	assert_non_null(strstr(
-		documents_get(world.documents, NULL, DOCUMENT_TARGETS)->text.p,
-		"\"l\":\"exporter\""));
+	kit_expect_part(&world, NULL, DOCUMENT_TARGETS, "\"l\":\"exporter\"");
 	kit_world_fini(&world);
 }
 
@@ -339,6 +337,43 @@ static void test_rules(void **state)
 	           "{\"enabled\": false}");
 	kit_end(&world);
 	kit_expect(&world, "a shard", DOCUMENT_RULES, DOWN(""));
+	kit_world_fini(&world);
+}
+
+static void test_renames(void **state)
+{
+	struct kit_world world;
+	struct object *project;
+
+	kit_world_init(&world);
+	project = make_shop(kit_begin(&world));
+	make_rules(world.tx);
+	kit_end(&world);
+	kit_begin(&world);
+	kit_change(world.tx, object_ref(project, PROJECT_SERVICE),
+	           "{\"name\": \"s2\"}");
+	kit_end(&world);
+	kit_expect_part(&world, "a shard", DOCUMENT_RULES,
+	                "- name: \"s2 » web\"");
+	kit_expect_part(&world, "a shard", DOCUMENT_RULES,
+	                "service!~\\\"s2\\\"");
+	kit_expect_part(&world, "a shard", DOCUMENT_TARGETS,
+	                "\"service\":\"s2\"");
+	kit_begin(&world);
+	kit_change(world.tx, object_ref(project, PROJECT_SHARD),
+	           "{\"name\": \"s3\"}");
+	kit_change(world.tx, project, "{\"name\": \"p2\"}");
+	kit_change(world.tx,
+	           object_child(project, KIND_FARM, FARM_PROJECT, NULL),
+	           "{\"name\": \"f2\"}");
+	kit_end(&world);
+	assert_null(
+		documents_get(world.documents, "a shard", DOCUMENT_TARGETS));
+	kit_expect_part(&world, "s3", DOCUMENT_RULES, "- name: \"s2 » p2\"");
+	kit_expect_part(&world, "s3", DOCUMENT_RULES, "project!~\\\"p2\\\"");
+	kit_expect_part(&world, "s3", DOCUMENT_TARGETS,
+	                "\"__shard\":\"s3\",\"farm\":\"f2\",\"job\":"
+	                "\"node\",\"project\":\"p2\"");
 	kit_world_fini(&world);
 }
 
@@ -553,6 +588,7 @@ int main(void)
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_renames),
 		cmocka_unit_test(test_macro),
 		cmocka_unit_test(test_rules_as_they_are_now),
 		cmocka_unit_test(test_of_one_owner),

@@ -11,10 +11,10 @@
 #include "documents_kit.h"
 #include "support/faults.h"
 
-#define N_NAMES  5
-#define N_ROUNDS 400
-#define N_SEEDS  6
-#define MAX_TOLD 64
+#define MAX_OBJECTS 6 /* of a kind */
+#define N_ROUNDS    400
+#define N_SEEDS     10
+#define MAX_TOLD    64
 
 /* What a watcher knows. */
 struct told {
@@ -28,6 +28,7 @@ struct walk {
 	struct rng rng;
 	struct told told[MAX_TOLD];
 	size_t n_told;
+	char name[16];
 	struct gunzip *gunzip;
 };
 
@@ -49,12 +50,16 @@ static struct object *any(struct walk *walk, enum kind kind)
 	return object;
 }
 
+/* Mostly free, so that what has a name may get another. */
+static const char *any_name(struct walk *walk, const char *begin)
+{
+	(void)snprintf(walk->name, sizeof(walk->name), "%s%u", begin,
+	               (unsigned)pick(walk, 100));
+	return walk->name;
+}
+
 static const char *any_text(struct walk *walk, enum kind kind, unsigned field)
 {
-	static const char *const names[N_NAMES] = { "ab", "b.c", "cd e", "dd",
-		                                    "e-f" };
-	static const char *const words[N_NAMES] = { "na", "nb", "nc", "nd",
-		                                    "ne" };
 	static const char *const clauses[] = { "up{<exclude>}", "up",
 		                               "up{a=\"b\",<exclude>}" };
 	static const char *const urls[] = { "http://a/", "https://b/" };
@@ -64,25 +69,30 @@ static const char *any_text(struct walk *walk, enum kind kind, unsigned field)
 	static const char *const paths[] = { "", "/m", "/m?a=1&a=2" };
 	bool is_rule = kind == KIND_RULE;
 
+	if (kind == KIND_SHARD && field != SHARD_NAME)
+		return "";
+
 	if (is_rule && field == RULE_CLAUSE)
 		return clauses[pick(walk, 3)];
 	if (is_rule && field == RULE_NAME)
-		return words[pick(walk, N_NAMES)];
+		return any_name(walk, "n");
 	if (is_rule && field != RULE_DESCRIPTION)
 		return intervals[pick(walk, 3)];
 	if (kind == KIND_HOST || kind == KIND_SERVER || kind == KIND_NODE)
 		return hosts[pick(walk, 5)];
 	if (kind == KIND_URL)
 		return urls[pick(walk, 2)];
-	if (kind == KIND_EXPORTER && field == EXPORTER_PATH)
+	if ((kind == KIND_EXPORTER && field == EXPORTER_PATH) ||
+	    (kind == KIND_DEFAULT_EXPORTER && field == DEFAULT_EXPORTER_PATH))
 		return paths[pick(walk, 3)];
-	if (kind == KIND_EXPORTER && field == EXPORTER_SCHEME)
+	if ((kind == KIND_EXPORTER && field == EXPORTER_SCHEME) ||
+	    (kind == KIND_DEFAULT_EXPORTER && field == DEFAULT_EXPORTER_SCHEME))
 		return pick(walk, 2) ? "http" : "https";
 	if (kind == KIND_EXPORTER && field == EXPORTER_SCRAPE_INTERVAL)
 		return intervals[pick(walk, 3)];
 	if (kind == KIND_EXPORTER && field == EXPORTER_SCRAPE_TIMEOUT)
 		return "";
-	return names[pick(walk, N_NAMES)];
+	return any_name(walk, "a. ");
 }
 
 static struct label_set *any_labels(struct walk *walk)
@@ -136,18 +146,28 @@ static void edit(struct walk *walk, struct model_tx *tx)
 	enum kind kind = (enum kind)pick(walk, KIND_TOKEN);
 	struct object *object = pick(walk, 2) ? any(walk, kind) : NULL;
 	struct assignments given = { .bad_field = -1 };
+	unsigned max = kind == KIND_RULE ? 2 * MAX_OBJECTS : MAX_OBJECTS;
+	unsigned skipped = KIND_MAX_FIELDS;
 	struct err err;
 	int r;
 
-	if (object && pick(walk, 6) == 0) {
+	if (!object && model_count(model_of(tx), kind) >= max)
+		return;
+	/* what much hangs on goes seldom */
+	if (object && pick(walk, kind < KIND_FARM ? 60 : 8) == 0) {
 		assert_int_equal(model_delete(tx, object, &err), 0);
 		return;
 	}
+	if (kind == KIND_RULE)
+		skipped = pick(walk, 2) ? RULE_SERVICE : RULE_PROJECT;
 	for (unsigned i = 0; i < kinds[kind].n_fields; i++) {
 		bool read_only = kinds[kind].fields[i].flags & FIELD_READ_ONLY;
 
-		/* a node is deleted by its flag, as its routes do */
-		if (object ? pick(walk, 3) == 0 : !read_only)
+		if (i == skipped)
+			continue;
+		if (kinds[kind].fields[i].flags & FIELD_REQUIRED && !object)
+			give(walk, &given, kind, i);
+		else if (!read_only && pick(walk, 3) == 0)
 			give(walk, &given, kind, i);
 	}
 	if (object)
@@ -287,7 +307,9 @@ static void test_random_edits(void **state)
 			                 0);
 			compare_all(&walk);
 		}
-		assert_true(model_count(walk.world.model, KIND_RULE) > 0);
+		for (unsigned kind = 0; kind <= KIND_RULE; kind++)
+			assert_true(model_count(walk.world.model,
+			                        (enum kind)kind) > 0);
 		kit_world_fini(&walk.world);
 		gunzip_free(walk.gunzip);
 	}

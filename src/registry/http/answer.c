@@ -27,7 +27,7 @@ static void answer_detail(struct registry_call *call, uint16_t status,
 	struct json_writer json;
 	struct buf body;
 
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, "detail");
@@ -56,7 +56,7 @@ void call_refuse_field(struct registry_call *call, uint16_t status,
 	struct json_writer json;
 	struct buf body;
 
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, field);
@@ -300,13 +300,23 @@ static void answer_wrong(struct registry_call *call, struct pending *pending,
 		call_refuse(call, status, "%s", edit->err.message);
 }
 
+static void answer_exists(struct registry_call *call,
+                          const struct pending *pending)
+{
+	struct buf body;
+
+	buf_init(&body, REGISTRY_ANSWER_MAX);
+	(void)buf_puts(&body, pending->call.exists_body);
+	call_answer(call, pending->call.exists_status, &body);
+}
+
 static void answer_rules(struct registry_call *call,
                          const struct pending *pending)
 {
 	struct json_writer json;
 	struct buf body;
 
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, "detail");
@@ -333,6 +343,10 @@ static void answer(struct registry_call *call, struct pending *pending)
 		answer_wrong(call, pending, 404);
 		return;
 	case REGISTRY_EXISTS:
+		if (pending->call.exists_body) {
+			answer_exists(call, pending);
+			return;
+		}
 		answer_wrong(call, pending, exists ? exists : 409);
 		return;
 	case REGISTRY_REFUSED:
@@ -398,7 +412,7 @@ static struct pending *pending_new(const struct registry_call *call,
 	pending->exchange = call->exchange;
 	pending->route = call->route;
 	list_init(&pending->node);
-	buf_init(&pending->body, REGISTRY_BODY_MAX);
+	buf_init(&pending->body, REGISTRY_ANSWER_MAX);
 	return pending;
 }
 
@@ -451,12 +465,6 @@ void call_edit(struct registry_call *call, const struct call_edit *edit)
 
 /* --- pages ---------------------------------------------------------------- */
 
-struct page {
-	uint64_t number;
-	uint64_t size;
-	uint64_t count; /* of all pages */
-};
-
 /* False: answered. The text must be a number above 0. */
 static bool read_number(struct registry_call *call, const char *name,
                         uint64_t *numberp)
@@ -475,7 +483,18 @@ static bool read_number(struct registry_call *call, const char *name,
 	return false;
 }
 
-static void write_origin(const struct registry_call *call, struct buf *out)
+bool page_read(struct registry_call *call, struct page *page)
+{
+	*page = (struct page){ .number = 1, .size = PAGE_SIZE };
+	if (!read_number(call, "page_number", &page->number) ||
+	    !read_number(call, "page_size", &page->size))
+		return false;
+	page->size = MIN(page->size, PAGE_SIZE_MAX);
+	page->number = MIN(page->number, UINT32_MAX);
+	return true;
+}
+
+void call_origin(const struct registry_call *call, struct buf *out)
 {
 	const char *external = registry_config(call->registry)->external_url;
 	struct slice host =
@@ -506,7 +525,7 @@ static void write_link(const struct registry_call *call,
 		return;
 	}
 	buf_init(&url, LINK_MAX);
-	write_origin(call, &url);
+	call_origin(call, &url);
 	(void)buf_append(&url, call->exchange->path.p, call->exchange->path.n);
 	while (next_pair(&query, &pair, &name, &value)) {
 		if (pair.n == 0 || slice_is(name, "page_number"))
@@ -548,8 +567,8 @@ static void write_results(
 		page->count = model_count(model, kind);
 }
 
-static void answer_page(struct registry_call *call, const struct page *page,
-                        const struct buf *results)
+void page_answer(struct registry_call *call, const struct page *page,
+                 const struct buf *results)
 {
 	uint64_t n_pages = (page->count + page->size - 1) / page->size;
 	struct json_writer json;
@@ -561,7 +580,7 @@ static void answer_page(struct registry_call *call, const struct page *page,
 		            (unsigned long long)MAX(n_pages, 1));
 		return;
 	}
-	buf_init(&body, REGISTRY_BODY_MAX);
+	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
 	json_write_object(&json);
 	json_write_key(&json, "count");
@@ -585,20 +604,17 @@ void call_page(struct registry_call *call, enum kind kind,
                              const struct object *object),
                void *context)
 {
-	struct page page = { .number = 1, .size = PAGE_SIZE };
 	struct json_writer json;
+	struct page page;
 	struct buf results;
 
-	if (!read_number(call, "page_number", &page.number) ||
-	    !read_number(call, "page_size", &page.size))
+	if (!page_read(call, &page))
 		return;
-	page.size = MIN(page.size, PAGE_SIZE_MAX);
-	page.number = MIN(page.number, UINT32_MAX);
-	buf_init(&results, REGISTRY_BODY_MAX);
+	buf_init(&results, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &results);
 	json_write_array(&json);
 	write_results(call, &page, kind, keep, write, context, &json);
 	json_write_array_end(&json);
-	answer_page(call, &page, &results);
+	page_answer(call, &page, &results);
 	buf_fini(&results);
 }

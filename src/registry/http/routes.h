@@ -10,6 +10,8 @@
 #include "proto/json.h"
 #include "registry/registry.h"
 
+#define REGISTRY_ANSWER_MAX 67108864 /* bytes of an answer, at most */
+
 struct registry_http; /* what the routes keep between requests */
 
 struct registry_call {
@@ -55,6 +57,7 @@ extern const struct registry_routes registry_routes_prommgr; /* prommgr.c */
 extern const struct registry_routes registry_routes_workers; /* workers.c */
 extern const struct registry_routes registry_routes_bulk;    /* bulk.c */
 extern const struct registry_routes registry_routes_alerts;  /* alerts.c */
+extern const struct registry_routes registry_routes_logs;    /* logs.c */
 extern const struct registry_routes registry_routes_docs;    /* docs.c */
 
 /* All of them that there are, for the reference; NULL at the end. */
@@ -130,17 +133,22 @@ struct call_edit {
 	void (*release)(struct call_edit *edit);
 	void *state;
 	struct object *edited;
-	uint16_t status;        /* 0: the route's */
-	const char *params[3];  /* copies of the call's */
-	struct json_t *body;    /* the request's, freed with the edit; NULL */
-	uint16_t exists_status; /* of -EEXIST; 0: 409 */
-	const char *field;      /* set by a failing apply(): which is wrong */
+	uint16_t status;         /* 0: the route's */
+	const char *params[3];   /* copies of the call's */
+	struct json_t *body;     /* the request's, freed with the edit; NULL */
+	uint16_t exists_status;  /* of -EEXIST; 0: 409 */
+	const char *exists_body; /* … and the whole answer; NULL: words */
+	const char *field;       /* set by a failing apply(): which is wrong */
 	bool dry_run;
 	bool plans; /* write() tells what would change, in a dry run, too */
 	const char *text; /* of success, instead of what was written; NULL */
 };
 /* Copies @edit; on failure answers itself, and has released what it took. */
 void call_edit(struct registry_call *call, const struct call_edit *edit);
+
+/* Appends where we are reached, as the configuration or the request says:
+ * http://registry:8080; nothing if neither does. */
+void call_origin(const struct registry_call *call, struct buf *out);
 
 /* A page: {"count":N,"next":URL|null,"previous":URL|null,"results":[…]} of
  * those objects of a kind for which @keep is true (NULL: all); page_number and
@@ -152,3 +160,20 @@ void call_page(struct registry_call *call, enum kind kind,
                void (*write)(struct json_writer *json,
                              const struct object *object),
                void *context);
+
+/*
+ * call_rows() - a page, as above, of rows of the database
+ * @count: "SELECT count(*) …"
+ * @rows: "SELECT …"; the two parameters that follow @values are how many are
+ *        wanted, and how many are passed over
+ * @values: the parameters of both
+ * @write: appends one row as JSON
+ *
+ * All is copied. Answers itself, later.
+ */
+#define CALL_ROWS_SQL_MAX    2048 /* bytes of a query */
+#define CALL_ROWS_VALUES_MAX 14
+void call_rows(struct registry_call *call, const char *count, const char *rows,
+               const struct store_value *values, size_t n,
+               void (*write)(struct json_writer *json,
+                             const struct store_read *read, size_t row));

@@ -6,8 +6,6 @@
 #include "base/list.h"
 #include "registry/http/routes.h"
 
-#define REGISTRY_BODY_MAX 67108864 /* bytes of an answer, at most */
-
 struct registry_http {
 	struct registry *registry;
 	struct arena arena;  /* the tree */
@@ -22,3 +20,17 @@ struct registry_http {
 
 /* Something ended; if it was the last, the close goes on. */
 void registry_http_maybe_closed(struct registry_http *http);
+
+/* --- pages (answer.c) ------------------------------------------------------ */
+
+struct page {
+	uint64_t number; /* from 1 */
+	uint64_t size;   /* of one */
+	uint64_t count;  /* of all pages */
+};
+
+/* Which one is asked for; false: answered 400. */
+bool page_read(struct registry_call *call, struct page *page);
+/* @results: the array as JSON; borrowed. */
+void page_answer(struct registry_call *call, const struct page *page,
+                 const struct buf *results);

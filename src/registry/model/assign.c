@@ -2,6 +2,7 @@
 #include "registry/model/assign.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include "base/mem.h"
 #include "base/number.h"
 #include "proto/timestamp.h"
@@ -18,6 +19,11 @@ void assign(struct assignments *assignments, unsigned field, union value value)
 	}
 	assignments->items[assignments->n++] =
 		(struct assignment){ field, value };
+}
+
+void assignments_init(struct assignments *assignments)
+{
+	*assignments = (struct assignments){ .bad_field = -1 };
 }
 
 void assignments_fini(struct assignments *assignments)
@@ -197,12 +203,27 @@ static int refuse(struct assignments *out, int field, int code,
 struct reading {
 	const struct model *model;
 	enum kind kind;
+	const struct json_t *object;
 	uint64_t only;
 	bool exists;
-	uint64_t ids; /* fields that an id was given for: it counts more */
 };
 
-static int read_member(struct assignments *out, struct reading *reading,
+/* Of an id and a name beside it the id counts, unless it is null. */
+static bool is_beside(const struct reading *reading, const struct field *field,
+                      const struct json_member *member, bool is_id)
+{
+	char id_name[64];
+
+	if (field->type != FIELD_REF)
+		return false;
+	if (is_id)
+		return json_is_missing(member->value) &&
+		       json_get(reading->object, field->name);
+	(void)snprintf(id_name, sizeof(id_name), "%s_id", field->name);
+	return !json_is_missing(json_get(reading->object, id_name));
+}
+
+static int read_member(struct assignments *out, const struct reading *reading,
                        const struct json_member *member)
 {
 	bool is_id;
@@ -211,16 +232,14 @@ static int read_member(struct assignments *out, struct reading *reading,
 	union value value = { 0 };
 	int rc;
 
-	if (nth < 0 || (reading->only && !(reading->only & (1ull << nth)))) {
+	if (nth < 0 || (reading->only && !(reading->only & (1ull << nth))))
 		return err_set(&out->err, -EINVAL,
-		               "`%.64s`: a %s has no such "
-		               "field",
-		               member->name, kinds[reading->kind].name);
-	}
+		               "`%.64s`: a %s has no such field", member->name,
+		               kinds[reading->kind].name);
 	field = &kinds[reading->kind].fields[nth];
 	if (!reading->only && (field->flags & FIELD_READ_ONLY))
 		return refuse(out, nth, -EINVAL, "cannot be set");
-	if (!is_id && (reading->ids & (1ull << nth)))
+	if (is_beside(reading, field, member, is_id))
 		return 0;
 	rc = read_value(out, reading->model, field, member->value, &value,
 	                &out->err);
@@ -231,10 +250,24 @@ static int read_member(struct assignments *out, struct reading *reading,
 	if (reading->exists && (field->flags & FIELD_SECRET) &&
 	    field->type == FIELD_TEXT && strcmp(value.text, MASK) == 0)
 		return 0; /* what we showed comes back */
-	if (is_id)
-		reading->ids |= 1ull << nth;
 	assign(out, (unsigned)nth, value);
 	return 0;
+}
+
+int assign_member(struct assignments *out, const struct model *model,
+                  enum kind kind, unsigned field, const struct json_t *value)
+{
+	union value read = { 0 };
+	int rc = read_value(out, model, &kinds[kind].fields[field], value,
+	                    &read, &out->err);
+
+	if (rc == 0) {
+		assign(out, field, read);
+		return 0;
+	}
+	out->bad_field = (int)field;
+	(void)err_wrap(&out->err, "%s", kinds[kind].fields[field].name);
+	return rc;
 }
 
 /* Members come in any order: the fields' order makes the first fault of two
@@ -258,11 +291,11 @@ int assign_json(struct assignments *out, const struct model *model,
                 enum kind kind, const struct json_t *object, uint64_t only,
                 bool exists)
 {
-	struct reading reading = { model, kind, only, exists, 0 };
+	const struct reading reading = { model, kind, object, only, exists };
 	struct json_member member = { 0 };
 	int rc = 0;
 
-	*out = (struct assignments){ .bad_field = -1 };
+	assignments_init(out);
 	if (!json_is_map(object))
 		return err_set(&out->err, -EINVAL, "must be an object");
 	while (rc == 0 && json_next_member(object, &member))

@@ -47,27 +47,34 @@ static int make_file(const char *path, struct err *err)
 
 /* --- is it ours? ----------------------------------------------------------------- */
 
+/* Words about what is wrong, or "ok"; of no memory it speaks as of damage. */
+static int judge_check(struct slice answer, struct err *err)
+{
+	static const char no_memory[] = "error code=7";
+	size_t n = strlen(no_memory);
+
+	if (slice_is(answer, "ok"))
+		return 0;
+	if (answer.n > n &&
+	    slice_is(slice_skip(answer, answer.n - n), no_memory))
+		return err_set_code(err, -ENOMEM, "SQLite");
+	return err_set(err, -EBADMSG,
+	               "it is damaged (" SLICE_FMT "): put a copy of it back "
+	               "(a .backup-v* beside it), or save what is left with "
+	               "sqlite3's .recover",
+	               MIN(80, (int)answer.n), answer.p);
+}
+
 static int check_whole(sqlite3 *db, struct err *err)
 {
 	sqlite3_stmt *statement;
 	int r = sql_prepare(db, "PRAGMA quick_check(1)", &statement, err);
-	struct store_value answer;
 
 	if (r < 0)
 		return r;
 	r = sql_step(statement, err);
-	if (r == 1) {
-		answer = sql_value(statement, 0);
-		r = slice_is(answer.text, "ok")
-		            ? 0
-		            : err_set(err, -EBADMSG,
-		                      "it is damaged (" SLICE_FMT
-		                      "): put a copy of it back (a "
-		                      ".backup-v* beside it), or save what is "
-		                      "left with sqlite3's .recover",
-		                      MIN(80, (int)answer.text.n),
-		                      answer.text.p);
-	}
+	if (r == 1)
+		r = judge_check(sql_value(statement, 0).text, err);
 	(void)sqlite3_finalize(statement);
 	return r;
 }

@@ -192,8 +192,47 @@ static const char step_objects[] =
 	" VALUES('node', 9100, '', 'http'), ('nginx', 9113, '', 'http'),"
 	" ('mysqld', 9104, '', 'http'), ('apache', 9117, '', 'http');";
 
+/* Messages of Alertmanagers; all labels of each, to be found by; and what
+ * notifiers were told, or are still to be told (state 0). */
+static const char step_alerts[] =
+	"CREATE TABLE alert("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" received_ms INTEGER NOT NULL," /* Unix milliseconds */
+	" firing INTEGER NOT NULL,"
+	" receiver TEXT NOT NULL,"
+	" group_key TEXT NOT NULL,"
+	" n_alerts INTEGER NOT NULL,"
+	" told INTEGER NOT NULL," /* notifiers */
+	" body TEXT NOT NULL,"    /* as it came */
+	" routing TEXT NOT NULL) STRICT;"
+	"CREATE INDEX alert_received ON alert(received_ms);"
+
+	"CREATE TABLE alert_label("
+	" alert_id INTEGER NOT NULL REFERENCES alert(id) ON DELETE CASCADE,"
+	" name TEXT NOT NULL,"
+	" value TEXT NOT NULL,"
+	" PRIMARY KEY (alert_id, name, value)) STRICT;"
+	"CREATE INDEX alert_label_value ON alert_label(name, value, alert_id);"
+
+	/* No reference to the notifier: it may go. */
+	"CREATE TABLE delivery("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" alert_id INTEGER NOT NULL REFERENCES alert(id) ON DELETE CASCADE,"
+	" notifier_id INTEGER NOT NULL,"
+	" sender TEXT NOT NULL,"
+	" alerts TEXT NOT NULL," /* bits in hexadecimal; '': all */
+	" state INTEGER NOT NULL,"
+	" tries INTEGER NOT NULL,"
+	" due_ms INTEGER NOT NULL,"
+	" created_ms INTEGER NOT NULL,"
+	" ended_ms INTEGER,"
+	" words TEXT NOT NULL) STRICT;"
+	"CREATE INDEX delivery_alert ON delivery(alert_id, state);"
+	"CREATE INDEX delivery_state ON delivery(state, id);";
+
 static const char *const steps[] = {
 	step_objects,
+	step_alerts,
 };
 
 const unsigned schema_version = ARRAY_SIZE(steps);

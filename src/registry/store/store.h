@@ -115,8 +115,8 @@ struct store_read {
 };
 
 /* Runs in the pool, on a connection of its own that sees what is committed.
- * @sql lives for ever. 0 and @done later, exactly once, from the loop; or
- * -ENOMEM. At most STORE_MAX_ROWS rows come. */
+ * @sql lives until then. 0 and @done later, exactly once, from the loop; or
+ * -ENOMEM, -ECANCELED (it is being closed). At most STORE_MAX_ROWS rows come. */
 int store_read(struct store *store, const char *sql,
                const struct store_value *values, size_t n,
                struct store_read *read, store_read_cb done) MUST_CHECK;

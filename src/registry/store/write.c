@@ -19,6 +19,7 @@ static int other_statement(struct store *store, const char *sql,
                            sqlite3_stmt **statementp, struct err *err)
 {
 	struct statement *other;
+	int r;
 
 	for (int i = 0; i < STORE_STATEMENTS; i++) {
 		if (store->others[i].sql == sql) {
@@ -29,8 +30,9 @@ static int other_statement(struct store *store, const char *sql,
 	other = &store->others[store->next_other++ % STORE_STATEMENTS];
 	(void)sqlite3_finalize(other->prepared);
 	*other = (struct statement){ 0 };
-	if (sql_prepare(store->db, sql, &other->prepared, err) < 0)
-		return sql_failed(store->db, err);
+	r = sql_prepare(store->db, sql, &other->prepared, err);
+	if (r < 0)
+		return r;
 	other->sql = sql;
 	*statementp = other->prepared;
 	return 0;

@@ -2,6 +2,8 @@
 #include "registry/worker/wanted.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include "proto/json.h"
 
@@ -61,6 +63,11 @@ int wanted_parse(struct slice text, struct wanted *wanted, struct err *err)
 		r = err_set(err, -EINVAL,
 		            "what the registry says is no list of documents");
 	wanted->revision = revision < 0 ? 0 : (uint64_t)revision;
+	if (!json_copy_text(json_get(root, "id"), wanted->id,
+	                    sizeof(wanted->id)) ||
+	    !is_visible(wanted->id))
+		(void)snprintf(wanted->id, sizeof(wanted->id), "%" PRIu64,
+		               wanted->revision);
 	(void)json_copy_text(json_get(root, "shard"), wanted->shard,
 	                     sizeof(wanted->shard));
 	for (size_t i = 0; r == 0 && i < N_DOCUMENT_KINDS; i++)

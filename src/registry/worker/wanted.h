@@ -3,7 +3,7 @@
  * wanted: what the registry wants a server to have, as /worker/watch and
  * /worker/poll tell it:
  *
- *     {"revision": 12, "shard": "tokyo", "documents": {
+ *     {"revision": 12, "id": "12.9f…", "shard": "tokyo", "documents": {
  *       "targets": {"etag": "\"…\"", "revision": 9, "path": "/sd/tokyo/targets"},
  *       "urls": …, "rules": …, "nodes": …}}
  */
@@ -17,6 +17,7 @@
 
 #define WANTED_PATH_MAX  1024 /* bytes, with NUL */
 #define WANTED_SHARD_MAX 256
+#define WANTED_ID_MAX    64
 
 struct wanted_document {
 	char etag[LINK_ETAG_MAX];
@@ -25,6 +26,7 @@ struct wanted_document {
 
 struct wanted {
 	uint64_t revision;
+	char id[WANTED_ID_MAX]; /* of this answer, to go on from */
 	char shard[WANTED_SHARD_MAX];
 	struct wanted_document documents[N_DOCUMENT_KINDS];
 };

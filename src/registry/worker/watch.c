@@ -2,8 +2,7 @@
 #include "registry/worker/watch.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 #include "base/text.h"
 
 #define MAX_TARGET  1024
@@ -28,9 +27,7 @@ static int take(struct watch *watch, struct slice text)
 	if (r < 0)
 		return r;
 	watch->backoff.n = 0;
-	watch->revision = wanted.revision;
-	(void)snprintf(watch->id, sizeof(watch->id), "%" PRIu64,
-	               wanted.revision);
+	memcpy(watch->id, wanted.id, sizeof(watch->id));
 	watch->wanted(watch->context, &wanted);
 	return 0;
 }
@@ -40,6 +37,12 @@ static int on_event(struct event_stream *stream,
 {
 	struct watch *watch = container_of(stream, struct watch, events);
 
+	if (strcmp(event->name, "gone") == 0) {
+		watch->id[0] = '\0';
+		return err_set(&watch->wrong, UV_EPROTO,
+		               "the registry does not know this server any "
+		               "more");
+	}
 	if (strcmp(event->name, "documents") != 0)
 		return 0;
 	return take(watch, event->data) < 0 ? UV_EPROTO : 0;
@@ -76,9 +79,10 @@ static void failed(struct watch *watch, const struct err *err)
 
 static void polled(struct watch *watch, struct buf *answer)
 {
-	uint64_t before = watch->revision;
+	char before[WANTED_ID_MAX];
 	uint64_t took_ms = uv_now(watch->timer.handle.loop) - watch->began_ms;
 
+	memcpy(before, watch->id, sizeof(before));
 	if (watch->call.status == STATUS_OK &&
 	    take(watch, buf_slice(answer)) < 0) {
 		failed(watch, &watch->wrong);
@@ -88,7 +92,7 @@ static void polled(struct watch *watch, struct buf *answer)
 	watch->backoff.n = 0;
 	if (++watch->n_polls >= WATCH_POLLS)
 		watch->polling = false;
-	if (watch->revision == before && took_ms < MIN_POLL_MS)
+	if (strcmp(watch->id, before) == 0 && took_ms < MIN_POLL_MS)
 		wait_ms(watch, MIN_POLL_MS);
 	else
 		wait_ms(watch, 0);
@@ -148,8 +152,10 @@ static void write_target(struct watch *watch)
 	buf_reset(&watch->target);
 	(void)buf_printf(&watch->target, "/worker/%s?server=", way);
 	text_escape_url(&watch->target, slice_from(watch->server));
-	if (watch->polling && watch->id[0])
-		(void)buf_printf(&watch->target, "&revision=%s", watch->id);
+	if (watch->polling && watch->id[0]) {
+		(void)buf_puts(&watch->target, "&revision=");
+		text_escape_url(&watch->target, slice_from(watch->id));
+	}
 }
 
 static void begin(struct watch *watch)

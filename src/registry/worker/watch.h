@@ -44,9 +44,8 @@ struct watch {
 	struct event_stream events;
 	struct buf target;
 	struct backoff backoff;
-	struct err wrong; /* of what it said */
-	uint64_t revision;
-	char id[24]; /* the revision as text; "": everything is wanted */
+	struct err wrong;       /* of what it said */
+	char id[WANTED_ID_MAX]; /* of what it said last; "": all is wanted */
 	bool polling;
 	unsigned n_polls;
 	bool heard; /* a byte of the present answer has come */
