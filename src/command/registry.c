@@ -13,6 +13,8 @@
 /* In the order of the help. */
 static const struct registry_command *const table[] = {
 	&registry_command_token,
+	&registry_command_servers,
+	&registry_command_explain,
 };
 
 /* --- what they share --------------------------------------------------------- */
