@@ -82,7 +82,7 @@ static void tables_are_as_the_kinds(void **state)
 			                &kinds[kind].fields[i]);
 	}
 	assert_int_equal(number_of("PRAGMA application_id"), 0x626e6372);
-	assert_int_equal(number_of("PRAGMA user_version"), 1);
+	assert_int_equal(number_of("PRAGMA user_version"), 2);
 	assert_string_equal(text_of("PRAGMA journal_mode"), "wal");
 	assert_int_equal(number_of("SELECT count(*) FROM sqlite_master"
 	                           " WHERE type = 'table' AND sql NOT LIKE"

@@ -150,9 +150,10 @@ static void test_unique(void **state)
 		  " \"probe\": \"n\"}" },
 		{ KIND_RULE, "{\"name\": \"r\", \"clause\": \"up\"}", "rule r",
 		  "{\"name\": \"s\", \"clause\": \"up\"}" },
-		{ KIND_NOTIFIER, "{\"sender\": \"s\", \"value\": \"v\"}",
-		  "notifier s",
-		  "{\"sender\": \"s\", \"value\": \"v\","
+		{ KIND_NOTIFIER,
+		  "{\"sender\": \"slack\", \"value\": \"http://v\"}",
+		  "notifier slack",
+		  "{\"sender\": \"slack\", \"value\": \"http://v\","
 		  " \"service\": \"b\"}" },
 		{ KIND_FILTER,
 		  "{\"notifier\": 1, \"name\": \"a\", \"value\": \"v\"}",
@@ -286,7 +287,7 @@ static void test_rule_owner(void **state)
 	            RULE("a", ", \"service\": 1, \"project\": 1"), -EINVAL,
 	            "project: a rule is for a service or for a project");
 	kit_refused(tx, KIND_NOTIFIER,
-	            "{\"sender\": \"s\", \"value\": \"v\","
+	            "{\"sender\": \"slack\", \"value\": \"http://v\","
 	            " \"service\": 1, \"project\": 1}",
 	            -EINVAL, "project: a notifier is for");
 	rule = kit_make(tx, KIND_RULE, RULE("a", ", \"service\": \"shop\""));
@@ -386,10 +387,10 @@ static void fill(void)
 	         RULE("p", ", \"project\": 1, \"parent\": \"s\""));
 	kit_make(tx, KIND_NOTIFIER,
 	         "{\"sender\": \"slack\","
-	         " \"value\": \"u\", \"service\": 1}");
+	         " \"value\": \"http://u\", \"service\": 1}");
 	kit_make(tx, KIND_NOTIFIER,
 	         "{\"sender\": \"slack\","
-	         " \"value\": \"u\", \"project\": 1}");
+	         " \"value\": \"http://u\", \"project\": 1}");
 	kit_make(tx, KIND_FILTER,
 	         "{\"notifier\": 2, \"name\": \"a\", \"value\": \"b\"}");
 	kit_make(tx, KIND_NODE, "{\"ip\": \"::1\", \"shard\": 1}");

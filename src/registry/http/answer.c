@@ -295,6 +295,16 @@ static void answer_wrong(struct registry_call *call, struct pending *pending,
 		call_refuse(call, status, "%s", edit->err.message);
 }
 
+static void answer_exists(struct registry_call *call,
+                          const struct pending *pending)
+{
+	struct buf body;
+
+	buf_init(&body, REGISTRY_ANSWER_MAX);
+	(void)buf_puts(&body, pending->call.exists_body);
+	call_answer(call, pending->call.exists_status, &body);
+}
+
 static void answer_rules(struct registry_call *call,
                          const struct pending *pending)
 {
@@ -328,6 +338,10 @@ static void answer(struct registry_call *call, struct pending *pending)
 		answer_wrong(call, pending, 404);
 		return;
 	case REGISTRY_EXISTS:
+		if (pending->call.exists_body) {
+			answer_exists(call, pending);
+			return;
+		}
 		answer_wrong(call, pending, exists ? exists : 409);
 		return;
 	case REGISTRY_REFUSED:
@@ -475,7 +489,7 @@ bool page_read(struct registry_call *call, struct page *page)
 	return true;
 }
 
-static void write_origin(const struct registry_call *call, struct buf *out)
+void call_origin(const struct registry_call *call, struct buf *out)
 {
 	const char *external = registry_config(call->registry)->external_url;
 	struct slice host =
@@ -506,7 +520,7 @@ static void write_link(const struct registry_call *call,
 		return;
 	}
 	buf_init(&url, LINK_MAX);
-	write_origin(call, &url);
+	call_origin(call, &url);
 	(void)buf_append(&url, call->exchange->path.p, call->exchange->path.n);
 	while (next_pair(&query, &pair, &name, &value)) {
 		if (pair.n == 0 || slice_is(name, "page_number"))

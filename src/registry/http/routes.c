@@ -18,13 +18,13 @@
 /* Each stands between two lines of its own, so that one more is no conflict. */
 const struct registry_routes *const registry_tables[] = {
 	/* discovery */
-	/* &registry_routes_sd, */
+	&registry_routes_sd,
 	/* Promgen's first API, and its older paths */
-	/* &registry_routes_v1, */
+	&registry_routes_v1,
 	/* Promgen's second, and what that lacks */
 	&registry_routes_v2,
 	/* prommgr's */
-	/* &registry_routes_prommgr, */
+	&registry_routes_prommgr,
 	/* for those beside a Prometheus */
 	&registry_routes_workers,
 	/* all at once */
@@ -34,7 +34,7 @@ const struct registry_routes *const registry_tables[] = {
 	/* who changed what */
 	&registry_routes_logs,
 	/* about all these */
-	/* &registry_routes_docs, */
+	&registry_routes_docs,
 	NULL,
 };
 

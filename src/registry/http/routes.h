@@ -133,15 +133,20 @@ struct call_edit {
 	void (*release)(struct call_edit *edit);
 	void *state;
 	struct object *edited;
-	uint16_t status;        /* 0: the route's */
-	const char *params[3];  /* copies of the call's */
-	struct json_t *body;    /* the request's, freed with the edit; NULL */
-	uint16_t exists_status; /* of -EEXIST; 0: 409 */
-	const char *field;      /* set by a failing apply(): which is wrong */
+	uint16_t status;         /* 0: the route's */
+	const char *params[3];   /* copies of the call's */
+	struct json_t *body;     /* the request's, freed with the edit; NULL */
+	uint16_t exists_status;  /* of -EEXIST; 0: 409 */
+	const char *exists_body; /* … and the whole answer; NULL: words */
+	const char *field;       /* set by a failing apply(): which is wrong */
 	bool dry_run;
 };
 /* Copies @edit; on failure answers itself, and has released what it took. */
 void call_edit(struct registry_call *call, const struct call_edit *edit);
+
+/* Appends where we are reached, as the configuration or the request says:
+ * http://registry:8080; nothing if neither does. */
+void call_origin(const struct registry_call *call, struct buf *out);
 
 /* A page: {"count":N,"next":URL|null,"previous":URL|null,"results":[…]} of
  * those objects of a kind for which @keep is true (NULL: all); page_number and

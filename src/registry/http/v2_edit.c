@@ -125,21 +125,6 @@ static bool same_json(const struct json_t *a, const struct json_t *b)
 	return same;
 }
 
-/* "project" of "project_id", where that is a field that refers to something;
- * NULL: it is not. */
-static const char *ref_of_id(enum kind kind, const char *name)
-{
-	struct slice text = slice_from(name);
-	int field;
-
-	if (text.n < 4 || strcmp(text.p + text.n - 3, "_id") != 0)
-		return NULL;
-	field = kind_field(kind, slice_make(text.p, text.n - 3));
-	return field >= 0 && kinds[kind].fields[field].type == FIELD_REF
-	               ? kinds[kind].fields[field].name
-	               : NULL;
-}
-
 static bool is_named(const char *const *names, const char *name)
 {
 	while (names && *names) {
@@ -149,11 +134,11 @@ static bool is_named(const char *const *names, const char *name)
 	return false;
 }
 
-/* The members that say something new, by the names of fields: 0 with *pickedp
- * (json_free()) or -ENOMEM. */
-static int pick(enum kind kind, const struct json_t *body,
-                const struct json_t *current, const char *const *but,
-                struct json_t **pickedp, struct err *err)
+/* The members that say something new: 0 with *pickedp (json_free()) or
+ * -ENOMEM. */
+static int pick(const struct json_t *body, const struct json_t *current,
+                const char *const *but, struct json_t **pickedp,
+                struct err *err)
 {
 	struct json_member member = { 0 };
 	struct json_writer json;
@@ -164,7 +149,6 @@ static int pick(enum kind kind, const struct json_t *body,
 	json_write_init(&json, &text);
 	json_write_object(&json);
 	while (json_next_member(body, &member)) {
-		const char *name = ref_of_id(kind, member.name);
 		const struct json_t *now = json_get(current, member.name);
 		struct buf value;
 
@@ -173,7 +157,7 @@ static int pick(enum kind kind, const struct json_t *body,
 			continue;
 		buf_init(&value, BODY_MAX);
 		text.failed = json_print(member.value, &value);
-		json_write_key(&json, name ? name : member.name);
+		json_write_key(&json, member.name);
 		json_write_raw(&json, buf_slice(&value));
 		buf_fini(&value);
 	}
@@ -308,7 +292,7 @@ int v2_make(struct call_edit *edit, struct model_tx *tx, enum kind kind,
 {
 	struct assignments assignments = { 0 };
 	struct json_t *picked = NULL;
-	int r = pick(kind, body, NULL, but, &picked, err);
+	int r = pick(body, NULL, but, &picked, err);
 
 	if (r == 0)
 		r = read_body(edit, &assignments, tx, kind, picked, err);
@@ -387,7 +371,7 @@ static int fill(struct call_edit *edit, enum kind kind,
 			continue;
 		if (field->flags & FIELD_REQUIRED) {
 			edit->field = field->name;
-			return err_set(err, -EINVAL, "This field is required.");
+			return err_set(err, -EINVAL, "is required");
 		}
 		assign(assignments, i, fallback_of(field));
 	}
@@ -411,7 +395,7 @@ int v2_change(struct call_edit *edit, struct model_tx *tx,
 	int r = show(object, &current, err);
 
 	if (r == 0)
-		r = pick(kind, edit->body, current, NULL, &picked, err);
+		r = pick(edit->body, current, NULL, &picked, err);
 	if (r == 0)
 		r = read_body(edit, &assignments, tx, kind, picked, err);
 	if (r == 0 && whole && !is_switch(kind, edit->body))

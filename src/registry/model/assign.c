@@ -21,6 +21,11 @@ void assign(struct assignments *assignments, unsigned field, union value value)
 		(struct assignment){ field, value };
 }
 
+void assignments_init(struct assignments *assignments)
+{
+	*assignments = (struct assignments){ .bad_field = -1 };
+}
+
 void assignments_fini(struct assignments *assignments)
 {
 	for (size_t i = 0; i < assignments->n_sets; i++)
@@ -249,6 +254,22 @@ static int read_member(struct assignments *out, const struct reading *reading,
 	return 0;
 }
 
+int assign_member(struct assignments *out, const struct model *model,
+                  enum kind kind, unsigned field, const struct json_t *value)
+{
+	union value read = { 0 };
+	int rc = read_value(out, model, &kinds[kind].fields[field], value,
+	                    &read, &out->err);
+
+	if (rc == 0) {
+		assign(out, field, read);
+		return 0;
+	}
+	out->bad_field = (int)field;
+	(void)err_wrap(&out->err, "%s", kinds[kind].fields[field].name);
+	return rc;
+}
+
 /* Members come in any order: the fields' order makes the first fault of two
  * the same one each time. */
 static int check_given(struct assignments *out, enum kind kind)
@@ -274,7 +295,7 @@ int assign_json(struct assignments *out, const struct model *model,
 	struct json_member member = { 0 };
 	int rc = 0;
 
-	*out = (struct assignments){ .bad_field = -1 };
+	assignments_init(out);
 	if (!json_is_map(object))
 		return err_set(&out->err, -EINVAL, "must be an object");
 	while (rc == 0 && json_next_member(object, &member))

@@ -31,6 +31,12 @@ struct assignments {
 int assign_json(struct assignments *out, const struct model *model,
                 enum kind kind, const struct json_t *object, uint64_t only,
                 bool exists) MUST_CHECK;
+/* One field of @kind, for those who choose the members themselves: after
+ * assignments_init(). The same codes, words that name the field. */
+int assign_member(struct assignments *out, const struct model *model,
+                  enum kind kind, unsigned field,
+                  const struct json_t *value) MUST_CHECK;
+void assignments_init(struct assignments *assignments);
 void assignments_fini(struct assignments *assignments);
 /* Adds one; there is always room for one of each field. The last counts. */
 void assign(struct assignments *assignments, unsigned field, union value value);

@@ -2,6 +2,7 @@
 #include "registry/model/kind.h"
 
 #include "registry/model/check.h"
+#include "registry/model/sender.h"
 
 #define TEXT(field_name, field_flags, field_check, text)                       \
 	{                                                                      \
@@ -203,7 +204,7 @@ static const struct field rule_fields[N_RULE_FIELDS] = {
 };
 
 static const struct field notifier_fields[N_NOTIFIER_FIELDS] = {
-	[NOTIFIER_SENDER] = TEXT("sender", FIELD_REQUIRED, NULL,
+	[NOTIFIER_SENDER] = TEXT("sender", FIELD_REQUIRED, sender_check_name,
 	                         "What tells: `promgen.notification.slack`, "
 	                         "`slack`, `webhook`, …"),
 	[NOTIFIER_SERVICE] = OWNER("service", FIELD_FIXED, KIND_SERVICE,

@@ -5,8 +5,10 @@
 #include <string.h>
 #include "base/mem.h"
 #include "base/number.h"
+#include "core/pattern.h"
 #include "registry/model/check.h"
 #include "registry/model/model_private.h"
+#include "registry/model/sender.h"
 
 /* --- values --------------------------------------------------------------- */
 
@@ -279,6 +281,38 @@ static int check_exporter(const union value *values, int *fieldp,
 	              "is longer than scrape_interval");
 }
 
+static int check_notifier(const union value *values, int *fieldp,
+                          struct err *err)
+{
+	int r;
+
+	if (values[NOTIFIER_SERVICE].object && values[NOTIFIER_PROJECT].object)
+		return refuse(fieldp, NOTIFIER_PROJECT, err,
+		              "a notifier is for a service or for a project, "
+		              "not for both");
+	r = sender_check(values[NOTIFIER_SENDER].text,
+	                 values[NOTIFIER_VALUE].text, err);
+	if (r < 0)
+		*fieldp = NOTIFIER_VALUE;
+	return r;
+}
+
+static int check_filter(const union value *values, int *fieldp, struct err *err)
+{
+	regex_t pattern;
+	int r;
+
+	if (values[FILTER_OPERATOR].text[1] != '~')
+		return 0;
+	r = pattern_compile(slice_from(values[FILTER_VALUE].text), &pattern,
+	                    err);
+	if (r == 0)
+		regfree(&pattern);
+	else
+		*fieldp = FILTER_VALUE;
+	return r;
+}
+
 static int check_together(const struct draft *draft,
                           const struct object *object, int *fieldp,
                           struct err *err)
@@ -291,11 +325,10 @@ static int check_together(const struct draft *draft,
 		return check_project(values, object, fieldp, err);
 	if (draft->kind == KIND_EXPORTER)
 		return check_exporter(values, fieldp, err);
-	if (draft->kind == KIND_NOTIFIER && values[NOTIFIER_SERVICE].object &&
-	    values[NOTIFIER_PROJECT].object)
-		return refuse(fieldp, NOTIFIER_PROJECT, err,
-		              "a notifier is for a service or for a project, "
-		              "not for both");
+	if (draft->kind == KIND_NOTIFIER)
+		return check_notifier(values, fieldp, err);
+	if (draft->kind == KIND_FILTER)
+		return check_filter(values, fieldp, err);
 	return 0;
 }
 

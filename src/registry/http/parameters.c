@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* parameters: what may stand in the braces of a path, and behind its '?'. */
+#include "registry/http/reference.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/macros.h"
+
+#define PARAM_NAME_MAX 64
+
+#define STRING   "{\"type\":\"string\"}"
+#define POSITIVE "{\"type\":\"integer\",\"minimum\":1}"
+#define BOOLEAN  "{\"type\":\"boolean\"}"
+
+static const struct registry_param params[] = {
+	/* of all */
+	{ "dry_run", BOOLEAN,
+	  "Say what would change, and keep nothing of it." },
+	{ "page_number", POSITIVE, "Which page of the list; 1 is the first." },
+	{ "page_size",
+	  "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,"
+	  "\"default\":10}",
+	  "How many a page has." },
+	{ "content_type",
+	  "{\"type\":\"string\",\"enum\":[\"site\",\"service\",\"project\"]}",
+	  "What it is of." },
+	{ "object_id", POSITIVE, "The id of what it is of." },
+	{ "name", STRING, "A part of the name." },
+	{ "shard", STRING, "The name of a shard." },
+	{ "source", STRING, "Where hosts come from." },
+	/* of discovery */
+	/* of the first API */
+	/* of prommgr's */
+	/* of workers */
+	/* of all at once */
+	/* of alerts */
+};
+
+static const struct registry_param id_param = { "id", POSITIVE, "Its id." };
+
+static const struct registry_param *find_param(struct slice name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(params); i++) {
+		if (slice_is(name, params[i].name))
+			return &params[i];
+	}
+	return NULL;
+}
+
+static void tell(const struct registry_param *known, struct slice name,
+                 registry_param_cb found, void *context)
+{
+	char text[PARAM_NAME_MAX];
+	struct registry_param param = { text, STRING, "" };
+
+	(void)snprintf(text, sizeof(text), SLICE_FMT, SLICE_ARG(name));
+	if (known) {
+		param.schema = known->schema;
+		param.help = known->help;
+	}
+	found(context, &param);
+}
+
+/* --- filters ---------------------------------------------------------------- */
+
+static void tell_id(const struct field *field, registry_param_cb found,
+                    void *context)
+{
+	char text[PARAM_NAME_MAX];
+	struct registry_param param = { text, POSITIVE,
+		                        "The id of what it refers to." };
+
+	(void)snprintf(text, sizeof(text), "%s_id", field->name);
+	found(context, &param);
+}
+
+/* As v2_read.c reads them. */
+static void tell_filters(enum kind kind, registry_param_cb found, void *context)
+{
+	for (unsigned i = 0; i < kinds[kind].n_fields; i++) {
+		const struct field *field = &kinds[kind].fields[i];
+		struct registry_param param = { field->name, STRING,
+			                        field->help };
+
+		if ((field->flags & FIELD_SECRET) ||
+		    field->type == FIELD_TIME || field->type == FIELD_LABELS ||
+		    field->type == FIELD_PARAMS)
+			continue;
+		if (field->type == FIELD_FLAG)
+			param.schema = BOOLEAN;
+		if (field->type == FIELD_NUMBER)
+			param.schema = "{\"type\":\"integer\"}";
+		found(context, &param);
+		if (field->type == FIELD_REF)
+			tell_id(field, found, context);
+	}
+	if (kind != KIND_RULE && kind != KIND_NOTIFIER)
+		return;
+	tell(find_param(slice_from("content_type")), slice_from("content_type"),
+	     found, context);
+	tell(find_param(slice_from("object_id")), slice_from("object_id"),
+	     found, context);
+}
+
+/* The kind that "/rest/v2/KINDS" or "/rest/v2/KINDS/{id}/KINDS" lists. */
+static enum kind listed_kind(const char *pattern)
+{
+	struct slice rest = slice_from(pattern);
+	enum kind kind = N_KINDS;
+	struct slice part;
+
+	while (slice_next(&rest, '/', &part))
+		(void)kind_find(part, &kind);
+	return kind;
+}
+
+/* --- walks ------------------------------------------------------------------ */
+
+void registry_query_each(const struct registry_route *route,
+                         registry_param_cb found, void *context)
+{
+	struct slice rest = slice_from(route->query);
+	enum kind kind = listed_kind(route->pattern);
+	struct slice name;
+
+	while (slice_next(&rest, ',', &name)) {
+		if (!slice_is(name, "filters"))
+			tell(find_param(name), name, found, context);
+		else if (kind != N_KINDS)
+			tell_filters(kind, found, context);
+	}
+}
+
+bool registry_has_query(const struct registry_route *route, const char *name)
+{
+	struct slice rest = slice_from(route->query);
+	struct slice item;
+
+	while (slice_next(&rest, ',', &item)) {
+		if (slice_is(item, name))
+			return true;
+	}
+	return false;
+}
+
+void registry_path_each(const struct registry_route *route,
+                        registry_param_cb found, void *context)
+{
+	struct slice rest = slice_from(route->pattern);
+	struct slice part;
+
+	while (slice_next(&rest, '/', &part)) {
+		struct slice name;
+		bool is_id;
+
+		if (part.n < 3 || part.p[0] != '{')
+			continue;
+		name = slice_make(part.p + 1, part.n - 2);
+		is_id = slice_is(name, "id") ||
+		        (name.n > 3 &&
+		         memcmp(name.p + name.n - 3, "_id", 3) == 0);
+		tell(is_id ? &id_param : find_param(name), name, found,
+		     context);
+	}
+}
+
+const char *registry_scope_name(enum registry_scope scope)
+{
+	static const char *const names[] = {
+		[SCOPE_NONE] = "none",   [SCOPE_FIND] = "find",
+		[SCOPE_READ] = "read",   [SCOPE_ALERTS] = "alerts",
+		[SCOPE_WRITE] = "write", [SCOPE_ADMIN] = "admin",
+	};
+
+	return names[scope];
+}
