@@ -17,6 +17,23 @@
 #define BOOLEAN   "{\"type\":\"boolean\"}"
 #define MAY_BE(t) "{\"type\":[" t ",\"null\"]}"
 #define ARRAY(of) "{\"type\":\"array\",\"items\":" of "}"
+#define REF       "{\"type\":[\"string\",\"integer\"]}" /* name or id */
+#define MOMENT    "{\"type\":\"string\",\"format\":\"date-time\"}"
+
+/* what may be written in the first API, and what of that is also answered */
+#define V1_SHARD                                                    \
+	"\"name\":" STRING ",\"url\":" STRING ",\"proxy\":" BOOLEAN \
+	",\"enabled\":" BOOLEAN ",\"samples\":" INTEGER             \
+	",\"targets\":" INTEGER
+#define V1_NAMED \
+	"\"name\":" STRING ",\"description\":" STRING ",\"owner\":" STRING
+#define V1_PROJECT "\"service\":" REF ",\"shard\":" REF "," V1_NAMED
+#define V1_FARM    "\"name\":" STRING ",\"source\":" STRING ",\"project\":" REF
+#define PROMMGR_SERVER                                          \
+	"\"comment\":{\"type\":\"string\",\"maxLength\":250},"  \
+	"\"server_ip\":" STRING                                 \
+	",\"server_port\":{\"type\":\"integer\",\"minimum\":1," \
+	"\"maximum\":65535}"
 
 const struct registry_schema registry_schemas[] = {
 	/* what any route may answer */
@@ -75,7 +92,54 @@ const struct registry_schema registry_schemas[] = {
 	{ "Page", "text/html", STRING },
 	/* discovery */
 	/* the first API */
+	{ "V1Shard", NULL,
+	  OBJECT_OF("\"html\",\"name\",\"url\",\"proxy\",\"enabled\","
+	            "\"samples\",\"targets\"",
+	            "\"html\":" STRING "," V1_SHARD) },
+	{ "V1ShardNew", NULL, OBJECT_OF("\"name\"", V1_SHARD) },
+	{ "V1ShardChange", NULL, OBJECT(V1_SHARD) },
+	{ "V1Service", NULL,
+	  OBJECT_OF("\"owner\",\"html\",\"name\",\"description\"",
+	            "\"html\":" STRING "," V1_NAMED) },
+	{ "V1ServiceNew", NULL, OBJECT_OF("\"name\"", V1_NAMED) },
+	{ "V1ServiceChange", NULL, OBJECT(V1_NAMED) },
+	{ "V1Project", NULL,
+	  OBJECT_OF("\"owner\",\"service\",\"html\",\"name\","
+	            "\"description\"",
+	            "\"html\":" STRING ",\"service\":" STRING "," V1_NAMED) },
+	{ "V1ProjectNew", NULL,
+	  OBJECT_OF("\"name\",\"service\",\"shard\"", V1_PROJECT) },
+	{ "V1ProjectChange", NULL, OBJECT(V1_PROJECT) },
+	{ "V1Farm", NULL,
+	  OBJECT_OF("\"id\",\"url\",\"name\",\"source\",\"project\"",
+	            "\"id\":" INTEGER ",\"url\":" STRING ",\"name\":" STRING
+	            ",\"source\":" STRING ",\"project\":" INTEGER
+	            ",\"hosts\":" ARRAY(OBJECT_OF("\"url\",\"name\"",
+	                                          "\"url\":" STRING
+	                                          ",\"name\":" STRING))) },
+	{ "V1FarmNew", NULL, OBJECT_OF("\"name\",\"project\"", V1_FARM) },
+	{ "V1FarmChange", NULL, OBJECT(V1_FARM) },
+	{ "V1Notifier", NULL,
+	  OBJECT_OF("\"id\",\"owner\",\"label\",\"sender\",\"value\","
+	            "\"alias\",\"object_id\",\"enabled\",\"content_type\"",
+	            "\"id\":" INTEGER ",\"owner\":" STRING ",\"label\":" STRING
+	            ",\"sender\":" STRING ",\"value\":" STRING
+	            ",\"alias\":" STRING ",\"object_id\":" INTEGER
+	            ",\"enabled\":" BOOLEAN
+	            ",\"content_type\":{\"enum\":[\"service\","
+	            "\"project\"]}") },
+	{ "PrometheusAnswer", NULL,
+	  OBJECT_OF("\"status\"",
+	            "\"status\":" STRING ",\"data\":{\"type\":\"object\"}") },
 	/* prommgr */
+	{ "PrommgrServer", NULL,
+	  OBJECT_OF("\"comment\",\"created_at\",\"deleted\",\"id\","
+	            "\"server_ip\",\"server_port\",\"updated_at\"",
+	            "\"created_at\":" MOMENT ",\"deleted\":" BOOLEAN
+	            ",\"id\":" INTEGER ",\"updated_at\":" MOMENT
+	            "," PROMMGR_SERVER) },
+	{ "PrommgrServerNew", NULL,
+	  OBJECT_OF("\"server_ip\"", "\"shard\":" REF "," PROMMGR_SERVER) },
 	/* workers */
 	{ "Wanted", NULL,
 	  OBJECT_OF("\"revision\",\"id\",\"shard\",\"documents\"",
