@@ -18,6 +18,8 @@ static const struct registry_command *const table[] = {
 	&registry_command_import,
 	/* who may ask */
 	&registry_command_token,
+	&registry_command_servers,
+	&registry_command_explain,
 };
 
 /* --- what they share --------------------------------------------------------- */

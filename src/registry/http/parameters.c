@@ -40,6 +40,13 @@ static const struct registry_param params[] = {
 	/* of prommgr's */
 	{ "ip", STRING, "An address; IPv6 with brackets or without." },
 	/* of workers */
+	{ "server", STRING,
+	  "Which Prometheus server: HOST:PORT, or HOST if it is the only one "
+	  "there." },
+	{ "revision", STRING,
+	  "The id, or the revision, of what was told last; nothing: all is "
+	  "told at once." },
+	{ "address", STRING, "HOST:PORT, HOST, or the URL that is probed." },
 	/* of all at once */
 	/* of alerts */
 };

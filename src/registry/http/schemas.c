@@ -160,6 +160,74 @@ const struct registry_schema registry_schemas[] = {
 	{ "PrommgrServerNew", NULL,
 	  OBJECT_OF("\"server_ip\"", "\"shard\":" REF "," PROMMGR_SERVER) },
 	/* workers */
+	{ "Wanted", NULL,
+	  OBJECT_OF("\"revision\",\"id\",\"shard\",\"documents\"",
+	            "\"revision\":" INTEGER ",\"id\":" STRING
+	            ",\"shard\":" STRING
+	            ",\"documents\":{\"type\":\"object\",\"description\":"
+	            "\"By kind: targets, urls, rules, nodes.\","
+	            "\"additionalProperties\":" OBJECT_OF(
+			    "\"etag\",\"revision\",\"path\"",
+			    "\"etag\":" STRING ",\"revision\":" INTEGER
+			    ",\"path\":" STRING) "}") },
+	{ "WantedEvents", "text/event-stream",
+	  "{\"type\":\"string\",\"description\":\"Events `documents`, whose "
+	  "data is a Wanted; `gone` when the server is not known any "
+	  "more.\"}" },
+	{ "WorkerReport", NULL,
+	  OBJECT_OF(
+		  "\"server\"",
+		  "\"server\":" STRING ",\"revision\":" INTEGER
+		  ",\"version\":" STRING
+		  ",\"written\":{\"type\":\"object\",\"description\":\"The "
+		  "etags of what is on disk, by kind.\","
+		  "\"additionalProperties\":" STRING "}"
+		  ",\"loaded\":" MAY_BE("\"boolean\"") ",\"error\":" STRING) },
+	{ "ServerStatusList", NULL,
+	  OBJECT_OF(
+		  "\"revision\",\"servers\"",
+		  "\"revision\":" INTEGER ",\"servers\":" ARRAY(OBJECT_OF(
+			  "\"id\",\"server\",\"shard\",\"sync\",\"in_sync\","
+			  "\"connected\",\"error\",\"explanation\"",
+			  "\"id\":" INTEGER ",\"server\":" STRING
+			  ",\"shard\":" STRING
+			  ",\"sync\":{\"enum\":[\"unknown\",\"in_sync\","
+			  "\"behind\",\"lost\",\"failed\"]}"
+			  ",\"in_sync\":" BOOLEAN ",\"connected\":" BOOLEAN
+			  ",\"wanted_revision\":" INTEGER
+			  ",\"revision\":" INTEGER
+			  ",\"written\":{\"type\":\"object\","
+			  "\"additionalProperties\":" BOOLEAN "}"
+			  ",\"loaded\":" MAY_BE(
+				  "\"boolean\"") ",\"error\":" STRING
+						 ",\"explanation\":" STRING
+						 ",\"version\":" STRING
+						 ",\"reported_at\":" MAY_BE("\""
+	                                                                    "in"
+	                                                                    "te"
+	                                                                    "ge"
+	                                                                    "r"
+	                                                                    "\"") ",\"age_seconds\":" MAY_BE(
+							 "\"integer\"") ",\"sin"
+	                                                                "ce\""
+	                                                                ":" MAY_BE("\"integer\"")))) },
+	{ "TargetExplanation", NULL,
+	  OBJECT_OF(
+		  "\"address\",\"verdict\",\"summary\",\"found\",\"near\"",
+		  "\"address\":" STRING
+		  ",\"verdict\":{\"enum\":[\"scraped\",\"doubtful\","
+		  "\"not_scraped\",\"not_found\"]},\"summary\":" STRING
+		  ",\"n_found\":" INTEGER
+		  ",\"near\":" ARRAY(STRING) ",\"found\":" ARRAY(OBJECT_OF(
+			  "\"kind\",\"id\",\"title\",\"scraped\","
+			  "\"problems\",\"notes\"",
+			  "\"kind\":" STRING ",\"id\":" INTEGER
+			  ",\"title\":" STRING
+			  ",\"shard\":" MAY_BE("\"string\"") ",\"job\":" MAY_BE(
+				  "\"string\"") ",\"scraped\":" BOOLEAN
+						",\"problems\":" ARRAY(
+							STRING) ",\"notes\""
+	                                                        ":" ARRAY(STRING)))) },
 	/* all at once */
 	/* alerts */
 	{ NULL, NULL, NULL },
