@@ -30,7 +30,7 @@ const struct registry_routes *const registry_tables[] = {
 	/* all at once */
 	&registry_routes_bulk,
 	/* what came back */
-	/* &registry_routes_alerts, */
+	&registry_routes_alerts,
 	/* who changed what */
 	&registry_routes_logs,
 	/* about all these */

@@ -230,6 +230,42 @@ const struct registry_schema registry_schemas[] = {
 	                                                        ":" ARRAY(STRING)))) },
 	/* all at once */
 	/* alerts */
+	{ "AlertMessage", NULL,
+	  "{\"type\":\"object\",\"description\":\"What Alertmanager's webhook "
+	  "sends.\"}" },
+	{ "AlertRouting", NULL,
+	  OBJECT_OF("\"told\",\"labels\",\"notifiers\"",
+	            "\"told\":" INTEGER ",\"labels\":" ARRAY(
+			    "{\"type\":\"object\"}") ","
+	                                             "\"notifiers\":" ARRAY(
+							     "{\"type\":"
+	                                                     "\"object\"}")) },
+	{ "AlertKept", NULL,
+	  OBJECT_OF("\"id\",\"received\",\"status\",\"told\"",
+	            "\"id\":" INTEGER ",\"received\":" STRING
+	            ",\"status\":" STRING ",\"receiver\":" STRING
+	            ",\"group_key\":" STRING ",\"alerts\":" INTEGER
+	            ",\"told\":" INTEGER ",\"deliveries\":{\"type\":"
+	            "\"object\"},\"labels\":" MAY_BE("\"object\"")) },
+	{ "AlertWhole", NULL,
+	  OBJECT_OF("\"id\",\"routing\",\"message\",\"delivered\"",
+	            "\"id\":" INTEGER ",\"routing\":{\"type\":\"object\"},"
+	            "\"message\":{\"type\":\"object\"},"
+	            "\"delivered\":" ARRAY("{\"type\":\"object\"}")) },
+	{ "AlertReplay", NULL,
+	  OBJECT_OF("\"deliveries\"", "\"deliveries\":" INTEGER) },
+	{ "Delivery", NULL,
+	  OBJECT_OF("\"id\",\"alert_id\",\"notifier_id\",\"state\"",
+	            "\"id\":" INTEGER ",\"alert_id\":" INTEGER
+	            ",\"notifier_id\":" INTEGER ",\"sender\":" STRING
+	            ",\"state\":" STRING ",\"tries\":" INTEGER
+	            ",\"due\":" MAY_BE(
+			    "\"string\"") ",\"created\":" STRING
+	                                  ",\"ended\":" MAY_BE(
+						  "\"string\"") ",\"words\""
+	                                                        ":" STRING) },
+	{ "NotifierTest", NULL,
+	  OBJECT_OF("\"sent\"", "\"sent\":" BOOLEAN ",\"answer\":" STRING) },
 	{ NULL, NULL, NULL },
 };
 
