@@ -30,8 +30,23 @@ static const struct registry_param params[] = {
 	{ "source", STRING, "Where hosts come from." },
 	/* of discovery */
 	/* of the first API */
+	{ "service", STRING, "A part of the service's name." },
+	{ "service_id", POSITIVE, "The id of a service." },
+	{ "shard_id", POSITIVE, "The id of a shard." },
+	{ "metric",
+	  "{\"type\":\"string\",\"enum\":[\"samples\",\"exporters\"]}",
+	  "What is counted." },
+	{ "id_or_name", STRING, "Its id or its name." },
 	/* of prommgr's */
+	{ "ip", STRING, "An address; IPv6 with brackets or without." },
 	/* of workers */
+	{ "server", STRING,
+	  "Which Prometheus server: HOST:PORT, or HOST if it is the only one "
+	  "there." },
+	{ "revision", STRING,
+	  "The id, or the revision, of what was told last; nothing: all is "
+	  "told at once." },
+	{ "address", STRING, "HOST:PORT, HOST, or the URL that is probed." },
 	/* of all at once */
 	/* of alerts */
 	{ "label", STRING,

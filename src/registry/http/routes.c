@@ -28,7 +28,7 @@ const struct registry_routes *const registry_tables[] = {
 	/* for those beside a Prometheus */
 	&registry_routes_workers,
 	/* all at once */
-	/* &registry_routes_bulk, */
+	&registry_routes_bulk,
 	/* what came back */
 	&registry_routes_alerts,
 	/* who changed what */
