@@ -59,6 +59,7 @@ struct deliveries {
 
 struct test {
 	struct deliveries *deliveries;
+	uint64_t notifier_id;
 	void (*done)(void *context, bool sent, const char *words);
 	void *context;
 };
@@ -179,8 +180,24 @@ static struct lane *lane_new(struct deliveries *deliveries, const char *sender,
 	return lane;
 }
 
+/* Where it waits already, though its value may have become another since. */
+static struct lane *lane_of_waiting(struct deliveries *deliveries,
+                                    uint64_t notifier_id)
+{
+	LIST_FOR_EACH (node, &deliveries->lanes) {
+		struct lane *lane = container_of(node, struct lane, node);
+
+		if (!list_empty(&lane->items) &&
+		    container_of(lane->items.prev, struct delivery, node)
+		                    ->notifier_id == notifier_id)
+			return lane;
+	}
+	return NULL;
+}
+
 /* Of the notifier as it is now; those that are gone have one for all. */
-static struct lane *lane_of(struct deliveries *deliveries, uint64_t notifier_id)
+static struct lane *lane_by_value(struct deliveries *deliveries,
+                                  uint64_t notifier_id)
 {
 	const struct object *notifier = notifier_of(deliveries, notifier_id);
 	struct lane *lane =
@@ -201,6 +218,13 @@ static struct lane *lane_of(struct deliveries *deliveries, uint64_t notifier_id)
 	list_append(&deliveries->lanes, &lane->node);
 	deliveries->stats.n_lanes++;
 	return lane;
+}
+
+static struct lane *lane_of(struct deliveries *deliveries, uint64_t notifier_id)
+{
+	struct lane *lane = lane_of_waiting(deliveries, notifier_id);
+
+	return lane ? lane : lane_by_value(deliveries, notifier_id);
 }
 
 static void lane_drop(struct lane *lane)
@@ -759,12 +783,28 @@ struct deliveries_stats deliveries_stats(const struct deliveries *deliveries)
 
 /* --- does it arrive? ---------------------------------------------------------------------------- */
 
+/* It works (again): what waits for it need not wait longer. */
+static void wake(struct deliveries *deliveries, uint64_t notifier_id)
+{
+	LIST_FOR_EACH (node, &deliveries->lanes) {
+		struct lane *lane = container_of(node, struct lane, node);
+
+		if (list_empty(&lane->items) ||
+		    first_of(lane)->notifier_id != notifier_id)
+			continue;
+		lane->due_ms = 0;
+		want_turn(deliveries, 0);
+	}
+}
+
 static void on_tested(void *context, enum notifier_result result,
                       const char *words)
 {
 	struct test *test = context;
 	struct deliveries *deliveries = test->deliveries;
 
+	if (result == NOTIFIER_SENT)
+		wake(deliveries, test->notifier_id);
 	test->done(test->context, result == NOTIFIER_SENT, words);
 	mem_free(test);
 	left(deliveries);
@@ -848,7 +888,8 @@ int deliveries_test(struct deliveries *deliveries,
 	if (r == 0 && (!test || deliveries->closing))
 		r = err_set(err, -ENOMEM, "out of memory");
 	if (r == 0) {
-		*test = (struct test){ deliveries, done, context };
+		*test = (struct test){ deliveries, object_id(notifier), done,
+			               context };
 		if (!post(deliveries, name, &request, on_tested, test))
 			r = err_set(err, -ENOMEM, "out of memory");
 	}
