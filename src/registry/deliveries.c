@@ -99,7 +99,7 @@ static void on_turn(uv_timer_t *timer);
 
 static void want_turn(struct deliveries *deliveries, uint64_t after_ms)
 {
-	if (!deliveries->closing)
+	if (deliveries->notifier && !deliveries->closing)
 		(void)uv_timer_start(&deliveries->turn, on_turn, after_ms, 0);
 }
 
@@ -727,9 +727,8 @@ static int read_waiting(struct deliveries *deliveries, struct err *err)
 }
 
 static struct deliveries *deliveries_new(struct registry *registry,
-                                         uv_loop_t *loop,
-                                         struct http_client *client,
-                                         const struct log *log, uint64_t seed)
+                                         uv_loop_t *loop, const struct log *log,
+                                         uint64_t seed)
 {
 	struct deliveries *deliveries = mem_calloc(1, sizeof(*deliveries));
 
@@ -743,16 +742,9 @@ static struct deliveries *deliveries_new(struct registry *registry,
 	list_init(&deliveries->lanes);
 	deliveries->reader = am_reader_new();
 	if (deliveries->reader)
-		deliveries->notifier = notifier_new(loop, client, NULL, seed);
-	if (deliveries->notifier)
 		return deliveries;
 	free_all(deliveries);
 	return NULL;
-}
-
-static void on_abandoned(void *context)
-{
-	(void)context;
 }
 
 int deliveries_open(struct registry *registry, uv_loop_t *loop,
@@ -761,19 +753,26 @@ int deliveries_open(struct registry *registry, uv_loop_t *loop,
                     struct err *err)
 {
 	struct deliveries *deliveries =
-		deliveries_new(registry, loop, client, log, seed);
+		deliveries_new(registry, loop, log, seed);
 	int r;
 
 	if (!deliveries)
 		return err_set(err, -ENOMEM, "out of memory");
+	r = read_waiting(deliveries, err);
+	if (r == 0) {
+		deliveries->notifier = notifier_new(loop, client, NULL, seed);
+		if (!deliveries->notifier)
+			r = err_set(err, -ENOMEM, "out of memory");
+	}
+	if (r < 0) {
+		free_all(deliveries);
+		return r;
+	}
 	(void)uv_timer_init(loop, &deliveries->turn);
 	deliveries->n_open = 2; /* the timer and the notifier */
-	r = read_waiting(deliveries, err);
-	if (r < 0)
-		deliveries_close(deliveries, on_abandoned, NULL);
-	else
-		*deliveriesp = deliveries;
-	return r;
+	want_turn(deliveries, 0);
+	*deliveriesp = deliveries;
+	return 0;
 }
 
 struct deliveries_stats deliveries_stats(const struct deliveries *deliveries)
