@@ -58,6 +58,7 @@ extern const struct registry_routes registry_routes_workers; /* workers.c */
 extern const struct registry_routes registry_routes_bulk;    /* bulk.c */
 extern const struct registry_routes registry_routes_alerts;  /* alerts.c */
 extern const struct registry_routes registry_routes_logs;    /* logs.c */
+extern const struct registry_routes registry_routes_backup;  /* backup.c */
 extern const struct registry_routes registry_routes_docs;    /* docs.c */
 
 /* All of them that there are, for the reference; NULL at the end. */
@@ -140,6 +141,8 @@ struct call_edit {
 	const char *exists_body; /* … and the whole answer; NULL: words */
 	const char *field;       /* set by a failing apply(): which is wrong */
 	bool dry_run;
+	bool plans; /* write() tells what would change, in a dry run, too */
+	const char *text; /* of success, instead of what was written; NULL */
 };
 /* Copies @edit; on failure answers itself, and has released what it took. */
 void call_edit(struct registry_call *call, const struct call_edit *edit);
