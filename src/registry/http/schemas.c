@@ -7,99 +7,13 @@
 
 #define NAME_MAX_SCHEMA 64
 
-#define OBJECT(properties) \
-	"{\"type\":\"object\",\"properties\":{" properties "}}"
+#define STRING    "{\"type\":\"string\"}"
+#define INTEGER   "{\"type\":\"integer\"}"
+#define MAY_BE(t) "{\"type\":[" t ",\"null\"]}"
+#define ARRAY(of) "{\"type\":\"array\",\"items\":" of "}"
 #define OBJECT_OF(required, properties)                     \
 	"{\"type\":\"object\",\"required\":[" required "]," \
 	"\"properties\":{" properties "}}"
-#define STRING    "{\"type\":\"string\"}"
-#define INTEGER   "{\"type\":\"integer\"}"
-#define BOOLEAN   "{\"type\":\"boolean\"}"
-#define MAY_BE(t) "{\"type\":[" t ",\"null\"]}"
-#define ARRAY(of) "{\"type\":\"array\",\"items\":" of "}"
-
-const struct registry_schema registry_schemas[] = {
-	/* what any route may answer */
-	{ "Problem", NULL,
-	  "{\"type\":\"object\",\"description\":\"What is wrong: `detail` in "
-	  "words, or of each field that is wrong a list of sentences.\","
-	  "\"properties\":{\"detail\":" STRING ",\"promtool\":" STRING "},"
-	  "\"additionalProperties\":true,"
-	  "\"examples\":[{\"detail\":\"there is no project 12\"},"
-	  "{\"port\":[\"must be from 1 to 65535\"]}]}" },
-	{ "DryRun", NULL,
-	  "{\"type\":\"object\",\"description\":\"What an edit would change; "
-	  "nothing is kept.\",\"required\":[\"dry_run\",\"changes\"],"
-	  "\"properties\":{\"dry_run\":{\"const\":true},\"changes\":"
-	  "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":"
-	  "[\"op\",\"kind\",\"id\",\"title\",\"old\",\"new\"],\"properties\":"
-	  "{\"op\":{\"enum\":[\"created\",\"updated\",\"deleted\"]},"
-	  "\"kind\":" STRING ",\"id\":" INTEGER ",\"title\":" STRING ","
-	  "\"old\":" MAY_BE("\"object\"") ",\"new\":" MAY_BE(
-		  "\"object\"") "}}}}}" },
-	{ "Text", NULL, STRING },
-	{ "Any", NULL, "{\"description\":\"Any JSON.\"}" },
-	/* the second API */
-	{ "HostList", NULL,
-	  OBJECT_OF("\"hosts\"",
-	            "\"hosts\":{\"type\":\"array\",\"minItems\":1,\"items\":"
-	            "{\"oneOf\":[" STRING
-	            "," OBJECT_OF("\"name\"",
-	                          "\"name\":" STRING
-	                          ",\"labels\":{\"type\":\"object\"}") "]}}") },
-	{ "RuleOverride", NULL,
-	  OBJECT_OF("\"original_rule_id\"",
-	            "\"original_rule_id\":" INTEGER
-	            ",\"overrides\":{\"type\":\"object\","
-	            "\"description\":\"Fields of a rule that are to be others "
-	            "than the original's.\"}") },
-	{ "Site", NULL,
-	  OBJECT_OF("\"id\",\"domain\",\"name\"",
-	            "\"id\":" INTEGER ",\"domain\":" STRING
-	            ",\"name\":" STRING) },
-	{ "User", NULL,
-	  OBJECT_OF("\"id\",\"username\",\"is_superuser\",\"scope\"",
-	            "\"id\":" INTEGER ",\"username\":" STRING
-	            ",\"email\":" STRING ",\"first_name\":" STRING
-	            ",\"last_name\":" STRING ",\"is_staff\":" BOOLEAN
-	            ",\"is_superuser\":" BOOLEAN ",\"scope\":" STRING
-	            ",\"expires_at\":" MAY_BE("\"string\"")) },
-	{ "TokenMade", NULL,
-	  OBJECT_OF("\"token\",\"id\",\"name\",\"scope\"",
-	            "\"token\":{\"type\":\"string\",\"description\":\"The "
-	            "secret; it is shown this once.\"},\"id\":" INTEGER
-	            ",\"name\":" STRING ",\"scope\":" STRING
-	            ",\"created_at\":" MAY_BE(
-			    "\"string\"") ",\"expires_at\":" MAY_BE("\"string"
-	                                                            "\"")) },
-	{ "Log", NULL,
-	  OBJECT_OF(
-		  "\"id\",\"user\",\"content_type\",\"object_id\",\"log\","
-		  "\"created\",\"new\",\"old\"",
-		  "\"id\":" INTEGER
-		  ",\"user\":" MAY_BE("\"string\"") ",\"content_type\":" STRING ",\"object_id\":" INTEGER ",\"log\":" STRING ",\"created\":" STRING ",\"new\":" MAY_BE(
-			  "\"objec"
-			  "t\"") ",\"old\":" MAY_BE("\"object\"") ",\"parent_"
-	                                                          "content_"
-	                                                          "type\""
-	                                                          ":" MAY_BE("\"string\"") ",\"p"
-											   "aren"
-											   "t_"
-											   "obje"
-											   "ct_"
-											   "id\""
-											   ":" MAY_BE(
-												   "\"integer\"")) },
-	{ "OpenApi", NULL, "{\"type\":\"object\"}" },
-	{ "Page", "text/html", STRING },
-	/* discovery */
-	/* the first API */
-	/* prommgr */
-	/* workers */
-	/* all at once */
-	/* alerts */
-	{ NULL, NULL, NULL },
-};
 
 /* --- fields ----------------------------------------------------------------- */
 
