@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "core/exposition_writer.h"
 #include "registry/registry.h"
+#include "registry/server_figures.h"
 
 #define US_PER_S 1e6
 
@@ -204,6 +205,7 @@ void registry_figures_sample(struct registry *registry, const char *family,
 		if (text_equal(family + sizeof(prefix) - 1, samples[i].name))
 			samples[i].write(&figures);
 	}
+	server_figures_sample(registry, family, out);
 }
 
 /* --- the page ------------------------------------------------------------------ */
@@ -252,5 +254,7 @@ void registry_figures_page(struct registry *registry, struct buf *out)
 	                 (unsigned long long)registry_revision(registry));
 	MODEL_FOR_EACH(shard, model, KIND_SHARD)
 	write_shard(documents, shard, out);
-	(void)buf_puts(out, "</tbody></table>\n<h2>Monitors</h2>\n");
+	(void)buf_puts(out, "</tbody></table>\n");
+	server_figures_page(registry, out);
+	(void)buf_puts(out, "<h2>Monitors</h2>\n");
 }

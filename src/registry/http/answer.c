@@ -262,7 +262,7 @@ static int on_apply(struct registry_edit *edit, struct model_tx *tx,
 		return r;
 	buf_reset(&pending->body);
 	json_write_init(&json, &pending->body);
-	if (edit->dry_run)
+	if (edit->dry_run && !pending->call.plans)
 		write_changes(&json, tx);
 	else if (pending->call.write)
 		pending->call.write(&pending->call, tx, &json);
@@ -279,6 +279,11 @@ static void answer_done(struct registry_call *call, struct pending *pending)
 
 	if (pending->edit.dry_run)
 		status = 200;
+	else if (pending->call.text) {
+		http_respond_text(call->exchange, status, "%s",
+		                  pending->call.text);
+		return;
+	}
 	call_answer(call, status, &pending->body);
 }
 

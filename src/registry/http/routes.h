@@ -140,9 +140,17 @@ struct call_edit {
 	const char *exists_body; /* … and the whole answer; NULL: words */
 	const char *field;       /* set by a failing apply(): which is wrong */
 	bool dry_run;
+	bool plans; /* write() tells what would change, in a dry run, too */
+	const char *text; /* of success, instead of what was written; NULL */
 };
 /* Copies @edit; on failure answers itself, and has released what it took. */
 void call_edit(struct registry_call *call, const struct call_edit *edit);
+
+/* A document as it lies in memory, of the shard that the path's first parameter
+ * or the query names, else of all; compressed, or 304, as the client can take
+ * it (sd.c). */
+void sd_answer(struct registry_call *call, enum document_kind kind,
+               const char *content_type);
 
 /* Appends where we are reached, as the configuration or the request says:
  * http://registry:8080; nothing if neither does. */

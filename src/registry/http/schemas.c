@@ -297,13 +297,17 @@ static void name_schema(enum kind kind, enum mode mode, char *out)
 	(void)snprintf(out + n, NAME_MAX_SCHEMA - n, "%s", mode_suffixes[mode]);
 }
 
-/* A route names it, or every route may answer it. */
+/* A route names it, or every route may answer it, or another is made of it. */
 static bool is_used(const char *name)
 {
+	static const char *const always[] = { "Problem", "DryRun",
+		                              "ServerStatus", "TargetFound" };
 	const struct registry_route *route;
 
-	if (strcmp(name, "Problem") == 0 || strcmp(name, "DryRun") == 0)
-		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++) {
+		if (strcmp(name, always[i]) == 0)
+			return true;
+	}
 	for (size_t i = 0; (route = registry_route_at(i)); i++) {
 		if ((route->body && strcmp(route->body, name) == 0) ||
 		    slice_is(registry_answer_name(route), name))
