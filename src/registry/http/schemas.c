@@ -88,6 +88,18 @@ const struct registry_schema registry_schemas[] = {
 	            ",\"created_at\":" MAY_BE(
 			    "\"string\"") ",\"expires_at\":" MAY_BE("\"string"
 	                                                            "\"")) },
+	{ "Targets", NULL,
+	  "{\"type\":\"array\",\"items\":" OBJECT_OF(
+		  "\"labels\",\"targets\"",
+		  "\"labels\":{\"type\":\"object\","
+		  "\"additionalProperties\":" STRING
+		  "},\"targets\":{\"type\":\"array\",\"items\":" STRING
+		  "}") "}" },
+	{ "RulesYaml", "application/yaml", STRING },
+	{ "RulesFile", "application/x-yaml", STRING },
+	{ "NodeAddress", NULL,
+	  OBJECT_OF("\"id\",\"ip\",\"port\"",
+	            "\"id\":" INTEGER ",\"ip\":" STRING ",\"port\":" INTEGER) },
 	{ "OpenApi", NULL, "{\"type\":\"object\"}" },
 	{ "Page", "text/html", STRING },
 	/* discovery */
