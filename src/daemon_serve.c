@@ -20,7 +20,7 @@
 #define CONTROL_MAX_CLIENT 64
 
 /* What is imported at once may be large. */
-#define DAEMON_REGISTRY_MAX_BODY (UINT64_C(32) << 20)
+#define DAEMON_REGISTRY_MAX_BODY (UINT64_C(64) << 20) /* PORTABLE_MAX_BYTES */
 
 /* --- opening -------------------------------------------------------------- */
 

@@ -69,7 +69,7 @@ static int read_authorization(struct client *client,
 	struct buf user;
 	int r;
 
-	if (!token && !options->user_file)
+	if (!token && !options->user_file && !options->foreign)
 		token = command_env(client->io, "BOUNCER_TOKEN_FILE");
 	if (!token && !options->user_file)
 		return 0;
@@ -78,7 +78,8 @@ static int read_authorization(struct client *client,
 		               "--token-file and --user-file exclude each "
 		               "other");
 	if (token) {
-		(void)buf_puts(value, "Bearer ");
+		(void)buf_printf(value, "%s ",
+		                 options->scheme ? options->scheme : "Bearer");
 		return read_secret(token, value, err);
 	}
 	buf_init(&user, CLIENT_MAX_SECRET);

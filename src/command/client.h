@@ -37,6 +37,10 @@ struct client_options {
 	const char *user_file;
 	uint64_t timeout_ms;
 	bool json;
+	/* Another's server, that only the options name: nothing of the
+	 * environment is for it. */
+	bool foreign;
+	const char *scheme; /* of the token; NULL: "Bearer" */
 };
 
 #define CLIENT_CONTROL_ROWS(options)                                      \

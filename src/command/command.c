@@ -9,22 +9,47 @@
 #include "base/text.h"
 
 const struct command *const commands[] = {
-	&command_run,         &command_check,       &command_notify,
-	&command_mon,         &command_autoheal,    &command_metric_reader,
-	&command_am_executor, &command_status,      &command_explain,
-	&command_journal,     &command_healthcheck, &command_bounce,
-	&command_pause,       &command_resume,      &command_reload,
-	&command_push,        &command_ping,
+	&command_run,
+	&command_check,
+	&command_notify,
+	&command_mon,
+	&command_autoheal,
+	&command_metric_reader,
+	&command_am_executor,
+	&command_status,
+	&command_explain,
+	&command_journal,
+	&command_healthcheck,
+	&command_bounce,
+	&command_pause,
+	&command_resume,
+	&command_reload,
+	&command_push,
+	&command_ping,
 #if BOUNCER_REGISTRY
-	&command_registry,    &command_worker,
+	&command_registry,
+	&command_register_server,
+	&command_register_exporter,
+	&command_register_host,
+	&command_register_job,
+	&command_targets,
+	&command_rules,
+	&command_urls,
+	&command_import,
+	&command_export,
+	&command_worker,
 #endif
-	&command_version,     &command_help,        NULL,
+	&command_version,
+	&command_help,
+	NULL,
 };
 
 const struct command *command_find(const char *name)
 {
 	for (size_t i = 0; commands[i]; i++) {
-		if (strcmp(name, commands[i]->name) == 0)
+		if (strcmp(name, commands[i]->name) == 0 ||
+		    (commands[i]->alias &&
+		     strcmp(name, commands[i]->alias) == 0))
 			return commands[i];
 	}
 	return NULL;

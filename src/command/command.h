@@ -45,7 +45,8 @@ struct command {
 	const char *more;      /* and what it shares with others; may be NULL */
 	/* @argv: what stands after the name. */
 	int (*run)(const struct command_io *io, int argc, char *const *argv);
-	bool program; /* a program of that name is this command */
+	bool program;      /* a program of that name is this command */
+	const char *alias; /* another name, of the tool that it stands in for */
 };
 
 extern const struct command command_am_executor;
@@ -63,7 +64,16 @@ extern const struct command command_pause;
 extern const struct command command_ping;
 extern const struct command command_push;
 #if BOUNCER_REGISTRY
+extern const struct command command_export;
+extern const struct command command_import;
+extern const struct command command_register_exporter;
+extern const struct command command_register_host;
+extern const struct command command_register_job;
+extern const struct command command_register_server;
 extern const struct command command_registry;
+extern const struct command command_rules;
+extern const struct command command_targets;
+extern const struct command command_urls;
 #endif
 extern const struct command command_reload;
 extern const struct command command_resume;

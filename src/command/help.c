@@ -24,7 +24,7 @@ static void print_list(const struct command_io *io)
 		if (i == 0 || commands[i]->group != commands[i - 1]->group)
 			(void)fprintf(io->out, "%s%s:\n", i ? "\n" : "",
 			              titles[commands[i]->group]);
-		(void)fprintf(io->out, "  %-11s  %s\n", commands[i]->name,
+		(void)fprintf(io->out, "  %-17s  %s\n", commands[i]->name,
 		              commands[i]->summary);
 	}
 	(void)fputs(

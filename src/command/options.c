@@ -63,6 +63,7 @@ static int set_value(const struct reading *reading,
 		*(bool *)row->value = true;
 		return 0;
 	case OPTION_TEXT:
+	case OPTION_SERVER:
 		*(const char **)row->value = value;
 		return 0;
 	case OPTION_TEXTS:
@@ -105,6 +106,11 @@ static int read_value(struct reading *reading, const struct option_row *row,
 	    (reading->next == reading->end ||
 	     parse_time(*reading->next, &ms) < 0)) {
 		*(uint64_t *)row->value = OPTION_EVERY_MS;
+		return 0;
+	}
+	if (row->kind == OPTION_SERVER && !value &&
+	    (reading->next == reading->end || !strstr(*reading->next, "://"))) {
+		*(const char **)row->value = "";
 		return 0;
 	}
 	if (row->kind != OPTION_FLAG && !value) {

@@ -26,6 +26,7 @@ enum option_kind {
 	OPTION_NUMBER, /* uint64_t */
 	OPTION_TIME,   /* uint64_t, milliseconds: 1h30m, 90s, or 90 for 90s */
 	OPTION_EVERY,  /* the same, and OPTION_EVERY_MS without a value */
+	OPTION_SERVER, /* const char *: a URL; without one "" */
 };
 
 struct option_texts {

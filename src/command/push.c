@@ -5,13 +5,12 @@
 #include "command/client.h"
 
 #include <errno.h>
-#include <unistd.h>
+#include "command/input.h"
 #include "command/job.h"
 #include "proto/push_path_write.h"
 
-#define PUSH_MAX_BODY  67108864 /* bytes */
-#define PUSH_READ_SIZE 16384
-#define PUSH_TYPE      "text/plain; version=0.0.4; charset=utf-8"
+#define PUSH_MAX_BODY 67108864 /* bytes */
+#define PUSH_TYPE     "text/plain; version=0.0.4; charset=utf-8"
 
 static const char help[] =
 	"Sends metrics in the text format to a push gateway, ours or the\n"
@@ -37,52 +36,19 @@ struct push {
 	bool delete;
 };
 
-static int read_all(FILE *file, struct buf *body)
-{
-	while (body->failed == 0) {
-		size_t n;
-
-		if (buf_reserve(body, PUSH_READ_SIZE) < 0)
-			break;
-		n = fread(body->p + body->n, 1, PUSH_READ_SIZE, file);
-		body->n += n;
-		if (n == 0)
-			return ferror(file) ? -errno : 0;
-	}
-	return body->failed;
-}
-
 /* What to exit with. */
 static int read_metrics(const struct command_io *io, const char *path,
                         struct buf *body)
 {
-	bool is_stdin = strcmp(path, "-") == 0;
-	FILE *file = is_stdin ? stdin : fopen(path, "re");
-	const char *name = is_stdin ? "stdin" : path;
-	int r;
+	int code = input_read(io, path, body);
 
-	if (!file) {
-		(void)fprintf(io->err, "bouncer: %s: %s\n", path,
-		              err_text(-errno));
-		return EXIT_USAGE;
-	}
-	r = read_all(file, body);
-	if (!is_stdin)
-		(void)fclose(file);
-	if (r == -ENOMEM)
-		return command_no_memory(io);
-	if (r == -E2BIG)
-		(void)fprintf(io->err,
-		              "bouncer: %s: more than %d MiB to push\n", name,
-		              PUSH_MAX_BODY >> 20);
-	else if (r < 0)
-		(void)fprintf(io->err, "bouncer: %s: %s\n", name, err_text(r));
-	else if (body->n == 0)
-		(void)fprintf(io->err,
-		              "bouncer: %s: there is nothing to push; --delete "
-		              "removes a group\n",
-		              name);
-	return r < 0 || body->n == 0 ? EXIT_TROUBLE : EXIT_OK;
+	if (code != EXIT_OK || body->n)
+		return code;
+	(void)fprintf(io->err,
+	              "bouncer: %s: there is nothing to push; --delete removes "
+	              "a group\n",
+	              input_name(path));
+	return EXIT_TROUBLE;
 }
 
 static int push_send(const struct command_io *io, const struct push *push,

@@ -12,7 +12,14 @@
 
 /* In the order of the help. */
 static const struct registry_command *const table[] = {
+	/* a document of all of it */
+	&registry_command_apply,
+	&registry_command_export,
+	&registry_command_import,
+	/* who may ask */
 	&registry_command_token,
+	&registry_command_servers,
+	&registry_command_explain,
 };
 
 /* --- what they share --------------------------------------------------------- */
@@ -51,6 +58,27 @@ static struct slice find_words(const struct json_t *root, const char **fieldp)
 	return words;
 }
 
+/* What we made ourselves needs no place in it: "body:1: …". */
+static struct slice skip_body(struct slice words)
+{
+	const char *space = memchr(words.p, ' ', words.n);
+
+	if (!slice_starts(words, "body:") || !space)
+		return words;
+	return slice_skip(words, (size_t)(space + 1 - words.p));
+}
+
+/* Each line by itself. */
+static void print_lines(FILE *out, struct slice words)
+{
+	struct slice line;
+
+	while (slice_next(&words, '\n', &line)) {
+		client_print(out, line);
+		(void)fputc('\n', out);
+	}
+}
+
 static int complain(struct client *client, struct client_call *call)
 {
 	FILE *err = client->io->err;
@@ -64,9 +92,20 @@ static int complain(struct client *client, struct client_call *call)
 		client_print(err, slice_from(field));
 		(void)fprintf(err, ": ");
 	}
-	client_print(err, words);
-	(void)fputc('\n', err);
+	print_lines(err, skip_body(words));
+	print_lines(err, json_as_text(json_get(call->root, "promtool")));
 	return call->status / 100 == 4 ? EXIT_REFUSED : EXIT_TROUBLE;
+}
+
+int registry_fetch(struct client *client, struct client_call *call)
+{
+	client_exchange(client, call);
+	if (call->err.code == 0 && call->status / 100 == 2)
+		return EXIT_OK;
+	if (call->err.code == 0 &&
+	    json_parse(buf_slice(&call->reply), &call->root, NULL) < 0)
+		call->root = NULL;
+	return complain(client, call);
 }
 
 int registry_ask(struct client *client, struct client_call *call)

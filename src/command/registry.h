@@ -30,6 +30,9 @@ bool registry_options(struct options *options, const struct command_io *io,
  */
 int registry_ask(struct client *client, struct client_call *call);
 
+/* The same for what is no JSON: the text in call->reply. */
+int registry_fetch(struct client *client, struct client_call *call);
+
 extern const struct registry_command registry_command_token; /* tokens */
 extern const struct registry_command registry_command_apply;
 extern const struct registry_command registry_command_export;

@@ -92,7 +92,7 @@ struct json_t *call_body(struct registry_call *call)
 		return NULL;
 	}
 	if (r < 0) {
-		call_refuse(call, 400, "the body is not JSON: %s", err.message);
+		call_refuse(call, 400, "the body is %s", err.message);
 		return NULL;
 	}
 	if (!json_is_map(root)) {
@@ -262,7 +262,7 @@ static int on_apply(struct registry_edit *edit, struct model_tx *tx,
 		return r;
 	buf_reset(&pending->body);
 	json_write_init(&json, &pending->body);
-	if (edit->dry_run)
+	if (edit->dry_run && !pending->call.plans)
 		write_changes(&json, tx);
 	else if (pending->call.write)
 		pending->call.write(&pending->call, tx, &json);
@@ -279,6 +279,11 @@ static void answer_done(struct registry_call *call, struct pending *pending)
 
 	if (pending->edit.dry_run)
 		status = 200;
+	else if (pending->call.text) {
+		http_respond_text(call->exchange, status, "%s",
+		                  pending->call.text);
+		return;
+	}
 	call_answer(call, status, &pending->body);
 }
 
@@ -289,8 +294,15 @@ static void answer_wrong(struct registry_call *call, struct pending *pending,
 	const char *field =
 		pending->call.field ? pending->call.field : edit->field;
 
+	const char *words = edit->err.message;
+	size_t n = field ? strlen(field) : 0;
+
+	/* the model's words begin with the field's name, which we say anyway */
+	if (n && strncmp(words, field, n) == 0 &&
+	    slice_starts(slice_from(words + n), ": "))
+		words += n + 2;
 	if (field)
-		call_refuse_field(call, status, field, edit->err.message);
+		call_refuse_field(call, status, field, words);
 	else
 		call_refuse(call, status, "%s", edit->err.message);
 }

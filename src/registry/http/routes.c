@@ -28,9 +28,9 @@ const struct registry_routes *const registry_tables[] = {
 	/* for those beside a Prometheus */
 	&registry_routes_workers,
 	/* all at once */
-	/* &registry_routes_bulk, */
+	&registry_routes_bulk,
 	/* what came back */
-	/* &registry_routes_alerts, */
+	&registry_routes_alerts,
 	/* who changed what */
 	&registry_routes_logs,
 	/* about all these */

@@ -140,6 +140,8 @@ struct call_edit {
 	const char *exists_body; /* … and the whole answer; NULL: words */
 	const char *field;       /* set by a failing apply(): which is wrong */
 	bool dry_run;
+	bool plans; /* write() tells what would change, in a dry run, too */
+	const char *text; /* of success, instead of what was written; NULL */
 };
 /* Copies @edit; on failure answers itself, and has released what it took. */
 void call_edit(struct registry_call *call, const struct call_edit *edit);

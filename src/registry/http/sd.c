@@ -174,41 +174,43 @@ static void answer_rules_file(struct registry_call *call)
 	                                  "filename=promgen.rule.yml\r\n" });
 }
 
-#define ROW(at, handler, words, asked, is)                                   \
-	{                                                                    \
-		.method = "GET", .pattern = (at), .scope = SCOPE_FIND,       \
-		.handle = (handler), .tag = "Discovery", .summary = (words), \
-		.query = (asked), .answer = (is), .status = 200              \
+#define ROW(at, handler, words, asked, is)                                 \
+	{                                                                  \
+		.method = "GET", .pattern = (at), .scope = SCOPE_FIND,     \
+		.handle = (handler), .tag = "Targets", .summary = (words), \
+		.query = (asked), .answer = (is), .status = 200            \
 	}
 
 static const struct registry_route rows[] = {
 	ROW("/sd/{shard}/targets", answer_targets,
-	    "The targets of a shard, for http_sd_configs", NULL, "Targets"),
+	    "The targets of a shard, for http_sd_configs", NULL,
+	    "TargetGroup[]"),
 	ROW("/sd/{shard}/urls", answer_urls,
 	    "The URLs that a shard probes, for http_sd_configs", NULL,
-	    "Targets"),
+	    "TargetGroup[]"),
 	ROW("/sd/{shard}/rules", answer_rules, "The rules of a shard", NULL,
-	    "RulesYaml"),
+	    "RuleFile"),
 	ROW("/sd/{shard}/nodes", answer_nodes, "The nodes of a shard", NULL,
 	    "NodeAddress[]"),
 	ROW("/sd/targets", answer_targets,
-	    "The targets of all shards, or of one", "shard", "Targets"),
+	    "The targets of all shards, or of one", "shard", "TargetGroup[]"),
 	ROW("/sd/urls", answer_urls, "The URLs of all shards, or of one",
-	    "shard", "Targets"),
+	    "shard", "TargetGroup[]"),
 	ROW("/sd/rules", answer_rules, "The rules of all shards, or of one",
-	    "shard", "RulesYaml"),
+	    "shard", "RuleFile"),
 	ROW("/sd/nodes", answer_nodes, "The nodes of all shards, or of one",
 	    "shard", "NodeAddress[]"),
 	ROW("/api/v1/targets", answer_targets,
 	    "The targets of all shards, as Promgen has them", "shard",
-	    "Targets"),
+	    "TargetGroup[]"),
 	ROW("/api/v1/config", answer_targets,
 	    "The targets of all shards, by their older path", "shard",
-	    "Targets"),
+	    "TargetGroup[]"),
 	ROW("/api/v1/urls", answer_urls,
-	    "The URLs of all shards, as Promgen has them", "shard", "Targets"),
+	    "The URLs of all shards, as Promgen has them", "shard",
+	    "TargetGroup[]"),
 	ROW("/api/v1/rules", answer_rules_file,
-	    "The rules of all shards, as a file", "shard", "RulesFile"),
+	    "The rules of all shards, as a file", "shard", "RuleDownload"),
 };
 
 const struct registry_routes registry_routes_sd = {

@@ -213,13 +213,13 @@ static bool labels_same(const struct labels *a, const struct label *labels,
 static int labels_join(struct import *import, struct labels *a,
                        const struct label *labels, size_t n)
 {
-	struct labels old = *a;
-	int r = labels_copy(import, a, NULL, old.n + n);
+	struct label *items =
+		arena_calloc(&import->memory, a->n + n + 1, sizeof(*items));
 
-	if (r < 0)
-		return r;
-	memcpy(a->items, old.items, old.n * sizeof(*old.items));
-	a->n = old.n;
+	if (!items)
+		return -ENOMEM;
+	memcpy(items, a->items, a->n * sizeof(*items));
+	a->items = items;
 	for (size_t i = 0; i < n; i++) {
 		if (!labels_have(a, &labels[i]))
 			a->items[a->n++] = labels[i];
@@ -460,6 +460,10 @@ static int read_urls(struct import *import, const struct json_t *targets,
 	if (r == 0)
 		r = import_project(import, group->service, group->project,
 		                   group->shard, &project);
+	/* a URL has no labels of its own: they are its project's */
+	if (r == 0 && !(project->given & 1u << PROJECT_LABELS))
+		r = portable_labels(import->portable, project, PROJECT_LABELS,
+		                    group->extra, group->n_extra, import->err);
 	for (size_t i = 0; r == 0 && i < json_count(targets); i++)
 		r = import_url(import, project,
 		               json_as_text(json_item(targets, i)),
