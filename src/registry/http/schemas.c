@@ -109,6 +109,8 @@ const struct registry_schema registry_schemas[] = {
 												   "\"integer\"")) },
 	{ "OpenApi", NULL, "{\"type\":\"object\"}" },
 	{ "Page", "text/html", STRING },
+	{ "File", "application/vnd.sqlite3",
+	  "{\"type\":\"string\",\"format\":\"binary\"}" },
 	/* discovery */
 	/* the first API */
 	{ "V1Shard", NULL,
