@@ -99,6 +99,8 @@ const struct registry_schema registry_schemas[] = {
 	            ",\"parent_object_id\":" NULL_INTEGER) },
 	{ "OpenApi", NULL, "{\"type\":\"object\"}" },
 	{ "Page", "text/html", STRING },
+	{ "File", "application/vnd.sqlite3",
+	  "{\"type\":\"string\",\"format\":\"binary\"}" },
 	/* discovery */
 	{ "TargetGroup", NULL,
 	  OBJECT_OF("\"targets\",\"labels\"",
