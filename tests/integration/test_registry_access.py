@@ -220,13 +220,14 @@ def test_it_needs_neither_file_nor_monitors(directory):
 def test_rules_that_prometheus_would_not_take(bouncer, directory):
     one = bouncer(configuration(directory, promtool="promtool"))
     admin = Asker(one.url)
-    reply = admin.call("POST", "/rest/v2/rules", json.dumps(
+    reply = admin.call("POST", "/rest/v2/sites/1/rules", json.dumps(
         {"name": "broken", "clause": "sum(up"}))
     assert reply.status == 422, reply.text
     assert "could not parse expression" in reply.text
     assert "/tmp" not in reply.text and "Checking" not in reply.text
     assert admin.get("/rest/v2/rules")["count"] == 0
-    admin.make("/rest/v2/rules", {"name": "fine", "clause": "up == 0"})
+    admin.make("/rest/v2/sites/1/rules",
+               {"name": "fine", "clause": "up == 0"})
     metrics = admin.call("GET", "/metrics").text
     assert 'bouncer_registry_checks_total{result="bad"} 1' in metrics
     assert 'bouncer_registry_checks_total{result="good"} 1' in metrics
