@@ -10,6 +10,7 @@
 
 #include <string.h>
 #include "base/text.h"
+#include "registry/alerts.h"
 #include "registry/figures.h"
 #include "registry/http/routes.h"
 #include "registry/registry.h"
@@ -59,6 +60,18 @@ static bool admit(void *context, struct http_exchange *exchange,
 	                      actor);
 }
 
+static int take_alerts(void *context, struct slice body,
+                       void (*kept)(void *request, const struct err *err),
+                       void *request, struct err *err)
+{
+	struct daemon_registry *part = context;
+
+	if (part->closing)
+		return err_set(err, UV_ECANCELED, "the registry is stopping");
+	return registry_alerts_take(registry_alerts(part->registry), body, kept,
+	                            request, err);
+}
+
 static bool ready(void *context, struct err *err)
 {
 	struct daemon_registry *part = context;
@@ -85,7 +98,31 @@ static void page(void *context, struct buf *out)
 		registry_figures_page(part->registry, out);
 }
 
+/* What is closed before anybody knew of it. */
+static void on_nothing(void *context)
+{
+	(void)context;
+}
+
 /* --- following the configuration ---------------------------------------------- */
+
+static int open_alerts(struct daemon *daemon, struct err *err)
+{
+	struct daemon_registry *part = &daemon->registry;
+	const struct registry_alerts_options options = {
+		.loop = &daemon->loop,
+		.log = daemon->log,
+		.registry = part->registry,
+		.client = daemon->client,
+		.seed = rng_next(&daemon->supervisor.rng),
+	};
+	struct registry_alerts *alerts;
+	int r = registry_alerts_open(&options, &alerts, err);
+
+	if (r == 0)
+		registry_set_alerts(part->registry, alerts);
+	return r;
+}
 
 static int open_registry(struct daemon *daemon,
                          const struct config_registry *config, struct err *err)
@@ -103,11 +140,16 @@ static int open_registry(struct daemon *daemon,
 	if (r < 0)
 		return err_wrap(err, "registry");
 	part->http = registry_http_new(part->registry);
-	if (part->http)
+	r = part->http ? open_alerts(daemon, err)
+	               : err_set(err, UV_ENOMEM, "out of memory");
+	if (r == 0)
 		return 0;
+	if (part->http)
+		registry_http_close(part->http, on_nothing, NULL);
+	part->http = NULL;
 	registry_close(part->registry, NULL, NULL);
 	part->registry = NULL;
-	return err_set(err, UV_ENOMEM, "out of memory");
+	return r;
 }
 
 int daemon_registry_plan(struct daemon *daemon,
@@ -172,6 +214,7 @@ void daemon_registry_apply(struct daemon *daemon)
 	part->extension = (struct api_extension){
 		.handle = handle,
 		.admit = admit,
+		.take_alerts = take_alerts,
 		.ready = ready,
 		.sample = sample,
 		.page = page,
@@ -195,12 +238,22 @@ static void on_registry_closed(void *context)
 	daemon_closed_one(daemon);
 }
 
-static void on_http_closed(void *context)
+static void on_alerts_closed(void *context)
 {
 	struct daemon *daemon = context;
 
-	daemon->registry.http = NULL;
 	registry_close(daemon->registry.registry, on_registry_closed, daemon);
+}
+
+static void on_http_closed(void *context)
+{
+	struct daemon *daemon = context;
+	struct registry *registry = daemon->registry.registry;
+	struct registry_alerts *alerts = registry_alerts(registry);
+
+	daemon->registry.http = NULL;
+	registry_set_alerts(registry, NULL);
+	registry_alerts_close(alerts, on_alerts_closed, daemon);
 }
 
 void daemon_registry_close(struct daemon *daemon)

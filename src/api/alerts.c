@@ -182,11 +182,13 @@ void api_count_alerts(struct api *api, uint16_t status)
 
 /* --- a message ------------------------------------------------------------------ */
 
-/* Until it is safely taken. */
+/* Until it is safely taken, by all who take it. */
 struct waiting {
 	struct alerts_taking taking;
 	struct api *api;
 	struct http_exchange *exchange;
+	unsigned n_pending;
+	struct err err; /* of the first that failed */
 };
 
 static void answer(struct api *api, struct http_exchange *exchange,
@@ -211,14 +213,28 @@ static void answer(struct api *api, struct http_exchange *exchange,
 	http_respond(exchange, 503, "text/plain; charset=utf-8", retry, &body);
 }
 
+static void taken(struct waiting *waiting, const struct err *err)
+{
+	if (err->code != 0 && waiting->err.code == 0)
+		waiting->err = *err;
+	if (--waiting->n_pending > 0)
+		return;
+	answer(waiting->api, waiting->exchange,
+	       waiting->err.code == 0 ? 200 : 503, waiting->err.message);
+	mem_free(waiting);
+}
+
 static void on_taken(struct alerts_taking *taking)
 {
 	struct waiting *waiting = container_of(taking, struct waiting, taking);
-	bool kept = taking->err.code == 0;
+	const struct err err = taking->err;
 
-	answer(waiting->api, waiting->exchange, kept ? 200 : 503,
-	       taking->err.message);
-	mem_free(waiting);
+	taken(waiting, &err);
+}
+
+static void on_kept(void *request, const struct err *err)
+{
+	taken(request, err);
 }
 
 static uint16_t status_of(int outcome)
@@ -235,6 +251,31 @@ static uint16_t status_of(int outcome)
 	}
 }
 
+/* The monitors first: what they cannot read nobody keeps. */
+static int take_by_all(struct waiting *waiting, struct slice body,
+                       struct err *err)
+{
+	const struct api_extension *also = waiting->api->extension;
+	int r = alerts_take(waiting->api->alerts, body, &waiting->taking,
+	                    on_taken, err);
+	int more;
+
+	if (r != 0 && r != ALERTS_PENDING)
+		return r;
+	waiting->n_pending += r == ALERTS_PENDING;
+	if (!also || !also->take_alerts)
+		return r;
+	more = also->take_alerts(also->context, body, on_kept, waiting, err);
+	if (more == 0 || (more != ALERTS_PENDING && r == 0))
+		return more == 0 ? r : more;
+	/* what is under way comes to its end before it is refused */
+	if (more == ALERTS_PENDING)
+		waiting->n_pending++;
+	else
+		waiting->err = *err;
+	return ALERTS_PENDING;
+}
+
 static void take(struct api *api, struct http_exchange *exchange)
 {
 	struct waiting *waiting = mem_calloc(1, sizeof(*waiting));
@@ -247,8 +288,7 @@ static void take(struct api *api, struct http_exchange *exchange)
 	}
 	waiting->api = api;
 	waiting->exchange = exchange;
-	r = alerts_take(api->alerts, exchange->body, &waiting->taking, on_taken,
-	                &err);
+	r = take_by_all(waiting, exchange->body, &err);
 	if (r == ALERTS_PENDING)
 		return;
 	mem_free(waiting);

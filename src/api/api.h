@@ -97,6 +97,12 @@ struct api_extension {
 	 * has been answered. */
 	bool (*admit)(void *context, struct http_exchange *exchange,
 	              enum api_need need);
+	/* Keeps a message of Alertmanager, too; as alerts_take() of
+	 * source/alerts.h, but that @kept has the request and how it went. NULL:
+	 * nobody does. */
+	int (*take_alerts)(void *context, struct slice body,
+	                   void (*kept)(void *request, const struct err *err),
+	                   void *request, struct err *err);
 	/* False with words: it cannot work. */
 	bool (*ready)(void *context, struct err *err);
 	/* The samples of a family of ours that is about it. */

@@ -235,7 +235,8 @@ struct config_global {
 	const char *tls_key;   /* no certificate of our own */
 };
 
-/* Alertmanager's webhook; `enabled` if a monitor watches alerts. */
+/* Alertmanager's webhook; `enabled` if a monitor watches alerts, or there is a
+ * registry, which keeps them. */
 struct config_alerts {
 	bool enabled;
 	const char *const *paths; /* beside /api/v1/alerts */

@@ -115,14 +115,15 @@ void resolve_alerts(struct resolve *resolve, const struct raw_alerts *raw)
 	struct place place = { .up = &resolve->root, .key = "alerts" };
 	struct reader reader = { .problems = resolve->problems,
 		                 .place = &place };
-	bool enabled = alerts->enabled;
+	bool watched = alerts->enabled;
 
 	*alerts = defaults;
-	alerts->enabled = enabled;
-	if (place_find(&place) && !enabled)
+	alerts->enabled = watched || resolve->registry.enabled;
+	if (place_find(&place) && !alerts->enabled)
 		problem_at(resolve->problems, &place,
-		           "has no effect unless a monitor has watch: alert");
-	if (enabled && !resolve->global.addr)
+		           "has no effect unless a monitor has watch: alert, "
+		           "or there is a registry");
+	if (watched && !resolve->global.addr)
 		problem_at(resolve->problems, &place,
 		           "alerts are posted to global.addr, which is none; "
 		           "give it an address");

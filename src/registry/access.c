@@ -2,9 +2,9 @@
 /*
  * access: who asks, by the secret of a token, and what that token may do.
  *
- * Tokens are those of the model, kept as digests, and those of the
- * configuration, whose files are read at the start and at a reload. All are
- * compared, in a time that does not depend on how much of one is right.
+ * Tokens are those of the model, kept as digests, by which they are looked up
+ * (how long that takes tells nothing of a secret), and those of the
+ * configuration, whose files are read at the start and at a reload.
  */
 #include "registry/registry_private.h"
 
@@ -24,6 +24,7 @@
 #define BODY_MAX        4096
 #define SECRET_PREFIX   "bnc_"
 #define CONTROL         "control socket"
+#define BY_HASH         1 /* the second key of tokens */
 
 struct access_token {
 	const char *name; /* of the configuration */
@@ -185,15 +186,15 @@ static void find_caller(const struct registry *registry, struct slice secret,
 {
 	const struct access *access = registry->access;
 	int64_t now_s = registry_now_s(registry);
+	const struct object *token;
 	char hash[REGISTRY_HASH_SIZE];
 
 	registry_secret_hash(secret, hash);
-	MODEL_FOR_EACH(token, registry->model, KIND_TOKEN)
-	{
+	token = model_find_key(registry->model, KIND_TOKEN, BY_HASH,
+	                       &(union value){ .text = hash });
+	if (token && same_hash(hash, object_text(token, TOKEN_HASH))) {
 		int64_t expires_s = object_number(token, TOKEN_EXPIRES_AT);
 
-		if (!same_hash(hash, object_text(token, TOKEN_HASH)))
-			continue;
 		caller->name = object_text(token, TOKEN_NAME);
 		caller->scope = object_text(token, TOKEN_SCOPE);
 		caller->expired = expires_s > 0 && expires_s <= now_s;

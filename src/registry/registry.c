@@ -52,6 +52,17 @@ struct http_client *registry_client(const struct registry *registry)
 	return registry->client;
 }
 
+struct registry_alerts *registry_alerts(const struct registry *registry)
+{
+	return registry->alerts;
+}
+
+void registry_set_alerts(struct registry *registry,
+                         struct registry_alerts *alerts)
+{
+	registry->alerts = alerts;
+}
+
 uint64_t registry_revision(const struct registry *registry)
 {
 	return registry->revision;

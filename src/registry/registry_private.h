@@ -20,6 +20,7 @@ struct registry {
 	struct documents *documents;
 	struct promtool *promtool;
 	struct access *access;
+	struct registry_alerts *alerts;
 	struct servers *servers;
 
 	/* of the configuration in the making */

@@ -2,6 +2,7 @@
 #include "registry/servers.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/map.h"
@@ -313,6 +314,17 @@ void server_status_write(struct json_writer *json,
 	else
 		json_write_null(json);
 	write_time(json, "since", status->since_s);
+}
+
+const char *server_name(const struct object *object, char *out)
+{
+	const char *host = object_text(object, SERVER_HOST);
+	bool ipv6 = strchr(host, ':') != NULL;
+
+	(void)snprintf(out, SERVER_NAME_MAX, "%s%.254s%s:%" PRId64,
+	               ipv6 ? "[" : "", host, ipv6 ? "]" : "",
+	               object_number(object, SERVER_PORT));
+	return out;
 }
 
 /* --- by name -------------------------------------------------------------------- */

@@ -80,6 +80,10 @@ const char *server_sync_words(const struct server_status *status);
 void server_status_write(struct json_writer *json,
                          const struct server_status *status, int64_t now_s);
 
+/* "HOST:PORT", "[IPV6]:PORT". Returns @out. */
+#define SERVER_NAME_MAX 300
+const char *server_name(const struct object *object, char *out);
+
 /*
  * servers_find() - the server that is called that
  * @name: "HOST:PORT", "[IPV6]:PORT"; or HOST alone, if there is but one there

@@ -246,17 +246,35 @@ static void tell_some(struct alerts_source *source)
 
 static void on_turn(uv_timer_t *timer);
 
+/* Nobody is told: who comes later is told of all that fires then. */
+static void drop_changes(struct alerts *alerts)
+{
+	struct alert_item *item;
+
+	while ((item = alert_table_take(&alerts->table))) {
+		if (!item->firing)
+			item_free(item);
+	}
+}
+
 /* Within a reading at once. */
-static void arm_turn(struct alerts *alerts)
+static void start_turn(struct alerts *alerts)
 {
 	uint64_t now_ms = uv_now(alerts->loop);
 	uint64_t next_ms = alerts->begun_ms + ALERTS_READING_MS;
 	bool waits = !alerts->telling && alerts->begun_ms && next_ms > now_ms;
 
-	if (alerts->source && !alerts->closed &&
-	    !uv_is_active((uv_handle_t *)&alerts->turn))
+	if (!alerts->closed && !uv_is_active((uv_handle_t *)&alerts->turn))
 		(void)uv_timer_start(&alerts->turn, on_turn,
 		                     waits ? next_ms - now_ms : 0, 0);
+}
+
+static void arm_turn(struct alerts *alerts)
+{
+	if (alerts->source)
+		start_turn(alerts);
+	else
+		drop_changes(alerts);
 }
 
 static void begin_reading(struct alerts_source *source)
@@ -566,12 +584,8 @@ static void forget_marks(struct list *items)
 void alerts_source_start(struct alerts_source *source)
 {
 	struct alerts *alerts = source->alerts;
-	struct alert_item *item;
 
-	while ((item = alert_table_take(&alerts->table))) {
-		if (!item->firing)
-			item_free(item); /* nobody was told that it fires */
-	}
+	drop_changes(alerts);
 	forget_marks(&alerts->table.alert_list);
 	forget_marks(&alerts->table.group_list);
 	alerts->refused = false;

@@ -18,5 +18,6 @@ meson compile -C "$directory" >/dev/null
 ! command -v prometheus >/dev/null ||
     /usr/bin/python3 tests/bench/metrics.py "$directory" "${1:-30}"
 /usr/bin/python3 tests/bench/alerts.py "$directory" 5
+/usr/bin/python3 tests/bench/registry_edits.py "$directory"
 # Containers need root; without it their part is left out.
 [ "$(id -u)" -ne 0 ] || /usr/bin/python3 tests/bench/health.py "$directory" "${1:-30}"

@@ -92,7 +92,7 @@ struct json_t *call_body(struct registry_call *call)
 		return NULL;
 	}
 	if (r < 0) {
-		call_refuse(call, 400, "the body is not JSON: %s", err.message);
+		call_refuse(call, 400, "the body is %s", err.message);
 		return NULL;
 	}
 	if (!json_is_map(root)) {
@@ -294,8 +294,15 @@ static void answer_wrong(struct registry_call *call, struct pending *pending,
 	const char *field =
 		pending->call.field ? pending->call.field : edit->field;
 
+	const char *words = edit->err.message;
+	size_t n = field ? strlen(field) : 0;
+
+	/* the model's words begin with the field's name, which we say anyway */
+	if (n && strncmp(words, field, n) == 0 &&
+	    slice_starts(slice_from(words + n), ": "))
+		words += n + 2;
 	if (field)
-		call_refuse_field(call, status, field, edit->err.message);
+		call_refuse_field(call, status, field, words);
 	else
 		call_refuse(call, status, "%s", edit->err.message);
 }

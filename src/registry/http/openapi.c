@@ -27,6 +27,30 @@ static const struct {
 	{ "Unavailable", "It could not be kept; nothing has changed." },
 };
 
+static const struct {
+	const char *name;
+	const char *words;
+} tags[] = {
+	{ "Shards", "Groups of Prometheus servers that scrape the same." },
+	{ "Servers", "Prometheus servers, each on a shard." },
+	{ "Services", "What people are responsible for; each has projects." },
+	{ "Projects", "Parts of a service: hosts, exporters, URLs, rules." },
+	{ "Farms", "The hosts of a project." },
+	{ "Hosts", "What exporters run on." },
+	{ "Exporters", "Ports and paths of each host of a project." },
+	{ "Probes", "Modules of the blackbox exporter." },
+	{ "URLs", "What the blackbox exporter probes." },
+	{ "Nodes", "Single addresses to scrape, as prommgr has them." },
+	{ "Rules", "Alerting and recording rules." },
+	{ "Notifiers", "Who is told of which alerts." },
+	{ "Tokens", "Who may ask for what." },
+	{ "Audit", "Who changed what, and when." },
+	{ "Targets", "What Prometheus servers are handed." },
+	{ "Alerts", "What came back from Alertmanager." },
+	{ "Workers", "For those that write files beside a Prometheus." },
+	{ "Reference", "What you are reading." },
+};
+
 /* --- rows ------------------------------------------------------------------- */
 
 const struct registry_route *registry_route_at(size_t nth)
@@ -437,16 +461,33 @@ static bool is_first_of_tag(size_t nth)
 	return true;
 }
 
+static const char *words_of_tag(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+		if (strcmp(tags[i].name, name) == 0)
+			return tags[i].words;
+	}
+	return NULL;
+}
+
+static void write_tag(struct json_writer *json, const char *name)
+{
+	const char *words = words_of_tag(name);
+
+	json_write_object(json);
+	write_text(json, "name", name);
+	if (words)
+		write_text(json, "description", words);
+	json_write_object_end(json);
+}
+
 static void write_tags(struct json_writer *json)
 {
 	json_write_key(json, "tags");
 	json_write_array(json);
 	for (size_t i = 0; registry_route_at(i); i++) {
-		if (!is_first_of_tag(i))
-			continue;
-		json_write_object(json);
-		write_text(json, "name", registry_route_at(i)->tag);
-		json_write_object_end(json);
+		if (is_first_of_tag(i))
+			write_tag(json, registry_route_at(i)->tag);
 	}
 	json_write_array_end(json);
 }

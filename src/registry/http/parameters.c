@@ -30,10 +30,42 @@ static const struct registry_param params[] = {
 	{ "source", STRING, "Where hosts come from." },
 	/* of discovery */
 	/* of the first API */
+	{ "service", STRING, "A part of the service's name." },
+	{ "service_id", POSITIVE, "The id of a service." },
+	{ "shard_id", POSITIVE, "The id of a shard." },
+	{ "metric",
+	  "{\"type\":\"string\",\"enum\":[\"samples\",\"exporters\"]}",
+	  "What is counted." },
+	{ "id_or_name", STRING, "Its id or its name." },
 	/* of prommgr's */
+	{ "ip", STRING, "An address; IPv6 with brackets or without." },
 	/* of workers */
+	{ "server", STRING,
+	  "Which Prometheus server: HOST:PORT, or HOST if it is the only one "
+	  "there." },
+	{ "revision", STRING,
+	  "The id, or the revision, of what was told last; nothing: all is "
+	  "told at once." },
+	{ "address", STRING, "HOST:PORT, HOST, or the URL that is probed." },
 	/* of all at once */
 	/* of alerts */
+	{ "label", STRING,
+	  "Labels that one of its alerts has: `NAME=VALUE`, several with "
+	  "commas between them." },
+	{ "since", STRING, "A time in RFC 3339, or Unix seconds: not before." },
+	{ "until", STRING, "Likewise: before." },
+	{ "status", "{\"type\":\"string\",\"enum\":[\"firing\",\"resolved\"]}",
+	  "Whether any of its alerts fires." },
+	{ "told", BOOLEAN, "Whether anybody is told of it." },
+	{ "what", "{\"type\":\"string\",\"enum\":[\"dead\",\"all\"]}",
+	  "What could not be delivered; or all, routed as things are now." },
+	{ "delivery", POSITIVE, "Only that one." },
+	{ "state",
+	  "{\"type\":\"string\",\"enum\":[\"waiting\",\"sent\",\"dead\","
+	  "\"dropped\"]}",
+	  "What became of it." },
+	{ "alert", POSITIVE, "The id of an alert." },
+	{ "notifier", POSITIVE, "The id of a notifier." },
 };
 
 static const struct registry_param id_param = { "id", POSITIVE, "Its id." };

@@ -21,6 +21,8 @@ struct registry_schema {
 	const char *media; /* NULL: application/json */
 	const char *text;  /* JSON Schema, 2020-12, as of OpenAPI 3.1 */
 };
+/* What stands in the document for a name that is not among them. */
+#define REGISTRY_NOT_DESCRIBED "{\"description\":\"Not described.\"}"
 extern const struct registry_schema registry_schemas[]; /* the last: no name */
 
 /* NULL: it is of a kind, or nobody knows it. */

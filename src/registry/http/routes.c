@@ -30,9 +30,11 @@ const struct registry_routes *const registry_tables[] = {
 	/* all at once */
 	&registry_routes_bulk,
 	/* what came back */
-	/* &registry_routes_alerts, */
+	&registry_routes_alerts,
 	/* who changed what */
 	&registry_routes_logs,
+	/* all of it */
+	&registry_routes_backup,
 	/* about all these */
 	&registry_routes_docs,
 	NULL,

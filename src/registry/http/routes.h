@@ -58,6 +58,7 @@ extern const struct registry_routes registry_routes_workers; /* workers.c */
 extern const struct registry_routes registry_routes_bulk;    /* bulk.c */
 extern const struct registry_routes registry_routes_alerts;  /* alerts.c */
 extern const struct registry_routes registry_routes_logs;    /* logs.c */
+extern const struct registry_routes registry_routes_backup;  /* backup.c */
 extern const struct registry_routes registry_routes_docs;    /* docs.c */
 
 /* All of them that there are, for the reference; NULL at the end. */
@@ -145,6 +146,12 @@ struct call_edit {
 };
 /* Copies @edit; on failure answers itself, and has released what it took. */
 void call_edit(struct registry_call *call, const struct call_edit *edit);
+
+/* A document as it lies in memory, of the shard that the path's first parameter
+ * or the query names, else of all; compressed, or 304, as the client can take
+ * it (sd.c). */
+void sd_answer(struct registry_call *call, enum document_kind kind,
+               const char *content_type);
 
 /* Appends where we are reached, as the configuration or the request says:
  * http://registry:8080; nothing if neither does. */

@@ -135,6 +135,12 @@ static void answer_document(struct registry_call *call,
 		call_refuse(call, 503, "nothing has been rendered yet");
 }
 
+void sd_answer(struct registry_call *call, enum document_kind kind,
+               const char *content_type)
+{
+	answer_document(call, &(struct answer){ kind, content_type, "" });
+}
+
 static void answer_targets(struct registry_call *call)
 {
 	answer_document(call, &(struct answer){ DOCUMENT_TARGETS,

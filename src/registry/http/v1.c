@@ -271,17 +271,8 @@ static void document_numbered(struct registry_call *call)
 static void document_all(struct registry_call *call)
 {
 	enum document_kind kind = document_of(call->route);
-	const struct document *document =
-		documents_get(registry_documents(call->registry), NULL, kind);
-	struct buf body;
 
-	if (!document) {
-		call_refuse(call, 503, "nothing is rendered yet");
-		return;
-	}
-	buf_init(&body, REGISTRY_ANSWER_MAX);
-	(void)buf_append(&body, document->text.p, document->text.n);
-	http_respond(call->exchange, 200, type_of(kind), NULL, &body);
+	sd_answer(call, kind, type_of(kind));
 }
 
 /* --- the table ------------------------------------------------------------ */
@@ -316,11 +307,13 @@ static void document_all(struct registry_call *call)
 	              .query = "dry_run")
 #define ALL_OF(area)                                                           \
 	READ(area "/all/targets", document_all, "Targets",                     \
-	     "The targets of all shards", "Targets"),                          \
+	     "The targets of all shards", "TargetGroup[]", .query = "shard"),  \
 		READ(area "/all/urls", document_all, "Targets",                \
-	             "The URLs of all shards", "Targets"),                     \
+	             "The URLs of all shards", "TargetGroup[]",                \
+	             .query = "shard"),                                        \
 		READ(area "/all/rules", document_all, "Rules",                 \
-	             "The rules of all shards, as YAML", "RulesYaml"),         \
+	             "The rules of all shards, as YAML", "RuleFile",           \
+	             .query = "shard"),                                        \
 		EDITED(area "/shard", "{name}", "Shards", "shard", "V1Shard",  \
 	               "name"),                                                \
 		READ(area "/shard/{name}/projects", shard_projects, "Shards",  \
@@ -347,13 +340,13 @@ static void document_all(struct registry_call *call)
 	               "name,source")
 #define UNDER(path, function, group, word)                                 \
 	READ(path "/targets", function, group, "The targets of a " word,   \
-	     "Targets"),                                                   \
+	     "TargetGroup[]"),                                             \
 		READ(path "/urls", function, group, "The URLs of a " word, \
-	             "Targets"),                                           \
+	             "TargetGroup[]"),                                     \
 		READ(path "/rules", function, group,                       \
 	             "The rules of a " word ", disabled ones as well, as " \
 	             "YAML",                                               \
-	             "RulesYaml")
+	             "RuleFile")
 
 static const struct registry_route rows[] = {
 	ALL_OF("/rest"),

@@ -113,15 +113,15 @@ static int apply_change(struct call_edit *edit, struct model_tx *tx,
 	if (rc < 0) {
 		*err = given.err;
 		err->code = rc;
-		if (given.bad_field >= 0)
-			edit->field =
-				kinds[v1->kind].fields[given.bad_field].name;
-	} else if (v1->exists) {
-		rc = model_update(tx, edit->edited, given.items, given.n, err);
 	} else {
-		rc = model_create(tx, v1->kind, given.items, given.n,
-		                  &edit->edited, err);
+		rc = v1->exists ? model_update(tx, edit->edited, given.items,
+		                               given.n, err)
+		                : model_create(tx, v1->kind, given.items,
+		                               given.n, &edit->edited, err);
+		given.bad_field = rc < 0 ? model_bad_field(tx) : -1;
 	}
+	if (given.bad_field >= 0)
+		edit->field = kinds[v1->kind].fields[given.bad_field].name;
 	assignments_fini(&given);
 	return rc;
 }

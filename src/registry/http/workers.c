@@ -19,13 +19,12 @@
 #include "proto/json.h"
 #include "registry/servers.h"
 
-#define WATCHERS_MAX   10000
-#define COMMENT_MS     15000
-#define POLL_MS        30000
-#define TICK_MS        1000
-#define EVENT_MAX      65536 /* bytes */
-#define NAME_MAX_BYTES 300   /* of a server, with NUL */
-#define ID_MAX         64    /* "REVISION.HASH" */
+#define WATCHERS_MAX 10000
+#define COMMENT_MS   15000
+#define POLL_MS      30000
+#define TICK_MS      1000
+#define EVENT_MAX    65536 /* bytes */
+#define ID_MAX       64    /* "REVISION.HASH" */
 
 struct workers {
 	struct registry_http_part part;
@@ -398,7 +397,7 @@ static struct workers *workers_of(struct registry_call *call)
 /* NULL: answered. */
 static struct object *find_server(struct registry_call *call)
 {
-	char name[NAME_MAX_BYTES];
+	char name[SERVER_NAME_MAX];
 	struct object *server;
 	struct err err;
 	bool bad;
@@ -551,23 +550,11 @@ void registry_server_write(struct registry *registry, struct json_writer *json,
 	server_status_write(json, &status, now_s);
 }
 
-static void write_name(struct json_writer *json, const struct object *server)
-{
-	const char *host = object_text(server, SERVER_HOST);
-	bool ipv6 = strchr(host, ':') != NULL;
-	char name[NAME_MAX_BYTES];
-
-	(void)snprintf(name, sizeof(name), "%s%.254s%s:%" PRId64,
-	               ipv6 ? "[" : "", host, ipv6 ? "]" : "",
-	               object_number(server, SERVER_PORT));
-	json_write_key(json, "server");
-	json_write_string(json, name);
-}
-
 static void list_servers(struct registry_call *call)
 {
 	const struct model *model = registry_model(call->registry);
 	struct json_writer json;
+	char name[SERVER_NAME_MAX];
 	struct buf body;
 
 	buf_init(&body, REGISTRY_WORKERS_MAX_LIST);
@@ -582,7 +569,8 @@ static void list_servers(struct registry_call *call)
 		json_write_object(&json);
 		json_write_key(&json, "id");
 		json_write_u64(&json, object_id(server));
-		write_name(&json, server);
+		json_write_key(&json, "server");
+		json_write_string(&json, server_name(server, name));
 		json_write_key(&json, "shard");
 		json_write_string(&json, shard_name(server));
 		registry_server_write(call->registry, &json, server);
@@ -601,7 +589,7 @@ static const struct registry_route rows[] = {
 	  .tag = "Workers",
 	  .summary = "What a server is to have, as server-sent events",
 	  .query = "server",
-	  .answer = "Wanted",
+	  .answer = "WantedEvents",
 	  .status = 200 },
 	{ .method = "GET",
 	  .pattern = "/worker/poll",
