@@ -109,6 +109,7 @@ const struct registry_schema registry_schemas[] = {
 	{ "NodeAddress", NULL,
 	  OBJECT_OF("\"id\",\"ip\",\"port\"",
 	            "\"id\":" INTEGER ",\"ip\":" STRING ",\"port\":" INTEGER) },
+	{ "RuleDownload", "application/x-yaml", STRING },
 	{ "RuleFile", "application/yaml", STRING },
 	/* the first API */
 	{ "Targets", NULL, ARRAY(TO("TargetGroup")) },
