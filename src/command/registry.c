@@ -16,10 +16,16 @@ static const struct registry_command *const table[] = {
 	&registry_command_apply,
 	&registry_command_export,
 	&registry_command_import,
+	&registry_command_backup,
 	/* who may ask */
 	&registry_command_token,
 	&registry_command_servers,
 	&registry_command_explain,
+	/* what came back */
+	&registry_command_alerts,
+	&registry_command_alerts_test,
+	&registry_command_stock_rules,
+	&registry_command_alertmanager_config,
 };
 
 /* --- what they share --------------------------------------------------------- */

@@ -37,8 +37,10 @@ extern const struct registry_command registry_command_token; /* tokens */
 extern const struct registry_command registry_command_apply;
 extern const struct registry_command registry_command_export;
 extern const struct registry_command registry_command_import;
+extern const struct registry_command registry_command_backup;
 extern const struct registry_command registry_command_explain;
 extern const struct registry_command registry_command_servers; /* in sync? */
 extern const struct registry_command registry_command_alerts;
+extern const struct registry_command registry_command_alerts_test;
 extern const struct registry_command registry_command_stock_rules;
 extern const struct registry_command registry_command_alertmanager_config;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/text.h"
 #include "core/exposition_writer.h"
+#include "registry/alerts.h"
 #include "registry/registry.h"
 #include "registry/server_figures.h"
 
@@ -14,6 +15,7 @@
 /* All that a sample may need, asked for once for each. */
 struct figures {
 	struct registry *registry;
+	struct registry_alerts_stats alerts;
 	struct registry_stats stats;
 	struct store_stats store;
 	const char *family;
@@ -31,6 +33,35 @@ static void labelled(const struct figures *figures, const char *name,
 	const struct exposition_label label = { name, value };
 
 	exposition_sample(figures->out, figures->family, "", &label, 1, number);
+}
+
+static void write_alerts(const struct figures *figures)
+{
+	labelled(figures, "result", "kept", (double)figures->alerts.n_kept);
+	labelled(figures, "result", "same", (double)figures->alerts.n_same);
+	labelled(figures, "result", "failed", (double)figures->alerts.n_failed);
+}
+
+static void write_unrouted(const struct figures *figures)
+{
+	plain(figures, (double)figures->alerts.n_unrouted);
+}
+
+static void write_deliveries(const struct figures *figures)
+{
+	const struct deliveries_stats *stats = &figures->alerts.deliveries;
+
+	for (int i = DELIVERY_SENT; i < N_DELIVERY_STATES; i++)
+		labelled(figures, "result",
+		         delivery_state_name((enum delivery_state)i),
+		         (double)stats->n_ends[i]);
+	labelled(figures, "result", "retried", (double)stats->n_retries);
+	labelled(figures, "result", "unwritten", (double)stats->n_unwritten);
+}
+
+static void write_undelivered(const struct figures *figures)
+{
+	plain(figures, figures->alerts.deliveries.n_waiting);
 }
 
 static void write_checks(const struct figures *figures)
@@ -168,11 +199,15 @@ static const struct {
 	const char *name;
 	void (*write)(const struct figures *figures);
 } samples[] = {
+	{ "alerts_total", write_alerts },
+	{ "alerts_unrouted_total", write_unrouted },
 	{ "checks_total", write_checks },
 	{ "commit_seconds", write_commit_time },
 	{ "commits_failed_total", write_failed },
 	{ "commits_total", write_commits },
 	{ "database_bytes", write_size },
+	{ "deliveries_total", write_deliveries },
+	{ "deliveries_waiting", write_undelivered },
 	{ "document_bytes", write_bytes },
 	{ "edits_total", write_edits },
 	{ "edits_waiting", write_waiting },
@@ -201,6 +236,9 @@ void registry_figures_sample(struct registry *registry, const char *family,
 		return;
 	registry_stats(registry, &figures.stats);
 	store_stats(registry_store(registry), &figures.store);
+	if (registry_alerts(registry))
+		figures.alerts =
+			registry_alerts_stats(registry_alerts(registry));
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		if (text_equal(family + sizeof(prefix) - 1, samples[i].name))
 			samples[i].write(&figures);

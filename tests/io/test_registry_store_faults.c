@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "registry/store/backup.h"
+#include "registry/store/schema.h"
 #include "registry/store/sql.h"
 #include "registry/store/store_parts.h"
 
@@ -156,6 +157,51 @@ static void copies_before_a_change(void **state)
 	close_store(store);
 }
 
+/* Of each version that there ever was: copied, then brought to ours. */
+static void older_ones_are_brought_forward(void **state)
+{
+	char copy[128];
+	struct store *store;
+	struct model *model;
+	sqlite3 *db;
+
+	(void)state;
+	for (unsigned version = 1; version <= schema_version; version++) {
+		assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+		for (unsigned step = 0; step < version; step++)
+			assert_int_equal(schema_step(db, step, NULL), 0);
+		assert_int_equal(sqlite3_close(db), SQLITE_OK);
+		store = open_store();
+		model = load_model(store);
+		assert_int_equal(model_count(model, KIND_PROBE), 1);
+		assert_int_equal(number_of("PRAGMA user_version"),
+		                 schema_version);
+		(void)snprintf(copy, sizeof(copy), "%s.backup-v%u", path,
+		               version);
+		assert_int_equal(exists(copy), version < schema_version);
+		(void)unlink(copy);
+		model_free(model);
+		close_store(store);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+/* A step that fails leaves what was before it. */
+static void a_step_is_done_or_not(void **state)
+{
+	struct store *store = open_store();
+	struct err err = { 0 };
+
+	(void)state;
+	/* the tables are there already */
+	assert_int_equal(schema_step(store->db, 0, &err), -EINVAL);
+	assert_non_null(strstr(err.message, "version 1 of the tables"));
+	assert_int_equal(sqlite3_get_autocommit(store->db), 1);
+	assert_int_equal(number_of("SELECT count(*) FROM probe"), 1);
+	assert_int_equal(number_of("PRAGMA user_version"), schema_version);
+	close_store(store);
+}
+
 /* --- the disk ------------------------------------------------------------------- */
 
 /* Writes until it fails with @code; returns how many were acknowledged. */
@@ -227,21 +273,20 @@ static void a_full_disk(void **state)
 	struct store *store;
 	struct model *model;
 	char disk[108], filler[108];
-	char *zeroes = calloc(1, 400000);
+	static const char zeroes[400000];
 	int64_t n;
 
 	(void)state;
 	(void)test_loop_path(&loop, "disk", disk);
 	assert_int_equal(mkdir(disk, 0700), 0);
 	if (mount("none", disk, "tmpfs", 0, SMALL_DISK) < 0) {
-		free(zeroes);
 		assert_int_equal(rmdir(disk), 0);
 		print_message("skipped: no file system may be mounted\n");
 		skip();
 	}
 	(void)test_loop_path(&loop, "disk/filler", filler);
 	(void)test_loop_path(&loop, "disk/registry.db", path);
-	write_bytes(filler, 0, zeroes, 400000);
+	write_bytes(filler, 0, zeroes, sizeof(zeroes));
 	store = open_store();
 	model = load_model(store);
 	n = write_until(store, model, -ENOSPC);
@@ -258,7 +303,6 @@ static void a_full_disk(void **state)
 	open_fails(-EROFS, "cannot lock");
 	assert_int_equal(umount(disk), 0);
 	assert_int_equal(rmdir(disk), 0);
-	free(zeroes);
 }
 
 /* --- an edit ---------------------------------------------------------------------- */
@@ -573,6 +617,8 @@ int main(void)
 		TEST(one_process_at_a_time),
 		TEST(a_place_that_is_not_there),
 		TEST(copies_before_a_change),
+		TEST(older_ones_are_brought_forward),
+		TEST(a_step_is_done_or_not),
 		TEST(a_file_that_may_not_grow),
 		TEST(a_full_disk),
 		TEST(a_bad_batch_fails_alone),

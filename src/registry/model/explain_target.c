@@ -16,6 +16,8 @@
 #define MAX_PORT  65535
 #define PORTS_MAX 8 /* that are named */
 
+enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
+
 struct asked {
 	char text[EXPLAIN_ADDRESS_MAX]; /* as it was asked */
 	char host[HOST_MAX];
@@ -375,6 +377,9 @@ static bool is_meant(const struct asked *asked, const char *url)
 	other = (struct asked){ .port = 0 };
 	if (split(&other, authority_of(url, &is_url)) < 0)
 		return false;
+	if (!other.port)
+		other.port =
+			strncmp(url, "https:", 6) == 0 ? HTTPS_PORT : HTTP_PORT;
 	return same_host(other.host, asked->host) &&
 	       (!asked->port || asked->port == other.port);
 }

@@ -104,7 +104,7 @@ static int load_kind(sqlite3 *db, struct model *model, enum kind kind,
 	struct row row = {
 		.model = model, .info = &kinds[kind], .kind = kind, .err = err
 	};
-	sqlite3_stmt *statement;
+	sqlite3_stmt *statement = NULL;
 	struct buf text;
 	int r;
 
@@ -186,7 +186,6 @@ int store_each(struct store *store, const char *sql,
 			values[i] = sql_value(statement, i);
 		row(context, values);
 		r = 0;
-		continue;
 	}
 	(void)sqlite3_finalize(statement);
 	sql_close(db);

@@ -102,7 +102,8 @@ static int check_version(int64_t version, struct err *err)
 /* With its version; 0: it is empty. */
 static int check_ours(sqlite3 *db, int64_t *versionp, struct err *err)
 {
-	int64_t application, n_tables;
+	int64_t application = 0;
+	int64_t n_tables = 0;
 	int r = sql_number(db, "PRAGMA application_id", &application, err);
 
 	if (r == 0)

@@ -90,6 +90,8 @@ static void polled(struct watch *watch, struct buf *answer)
 	}
 	watch->state(watch->context, true, NULL);
 	watch->backoff.n = 0;
+	if (watch->once)
+		return;
 	if (++watch->n_polls >= WATCH_POLLS)
 		watch->polling = false;
 	if (strcmp(watch->id, before) == 0 && took_ms < MIN_POLL_MS)

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker: once, with each allocation failing in turn: it ends, nothing is
+ * lost, and no file is half of anything. What it does beside real daemons is
+ * in tests/integration. */
+#include "registry/worker/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include "io/atomic_file.h"
+#include "io/http_client.h"
+#include "registry/worker/life.h"
+#include "registry/worker/wanted.h"
+#include "support/cmocka.h"
+#include "support/faults.h"
+#include "support/loop.h"
+#include "support/peer.h"
+
+#define ANSWER(body, length)                                             \
+	PEER_SAYS("HTTP/1.1 200 OK\r\nContent-Length: " #length "\r\n\r" \
+	          "\n" body)
+#define WANTED                                                          \
+	"{\"revision\":7,\"id\":\"7.a\",\"shard\":\"t\",\"documents\":" \
+	"{\"targets\":{\"etag\":\"\\\"x\\\"\",\"path\":\"/t\"},"        \
+	"\"rules\":{\"etag\":\"\\\"y\\\"\",\"path\":\"/r\"}}}"
+#define HEARD PEER_SAYS("HTTP/1.1 204 No Content\r\n\r\n")
+#define OLD   "old\n"
+
+struct world {
+	struct test_loop loop;
+	struct test_peer registry;
+	struct test_peer prometheus;
+	struct http_client *client;
+	struct worker *worker;
+	char targets[108];
+	char rules[108];
+	struct err err; /* of the end */
+	bool finished;
+	bool worker_closed;
+	bool client_closed;
+};
+
+static void on_finished(void *context, const struct err *err)
+{
+	struct world *world = context;
+
+	world->err = *err;
+	world->finished = true;
+}
+
+static void set_flag(void *context)
+{
+	*(bool *)context = true;
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+	*(bool *)handle->data = true;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	(void)poll;
+	(void)status;
+	(void)events;
+}
+
+/* libuv ends the program if the table of its watchers cannot grow: it is made
+ * large enough beforehand. */
+static void widen(uv_loop_t *loop)
+{
+	bool closed = false;
+	uv_poll_t poll;
+	int fds[2];
+	int high;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	high = fcntl(fds[0], F_DUPFD_CLOEXEC, 200);
+	assert_true(high >= 0);
+	assert_int_equal(uv_poll_init(loop, &poll, high), 0);
+	assert_int_equal(uv_poll_start(&poll, UV_READABLE, on_poll), 0);
+	poll.data = &closed;
+	uv_close((uv_handle_t *)&poll, on_poll_closed);
+	while (!closed)
+		(void)uv_run(loop, UV_RUN_ONCE);
+	(void)close(high);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+static void open_world(struct world *world, const struct peer_step *steps,
+                       size_t n)
+{
+	static const struct peer_step loads[] = {
+		HEARD,
+		ANSWER("prometheus_config_last_reload_successful 1\n", 43),
+		HEARD,
+		HEARD,
+	};
+
+	*world = (struct world){ .finished = false };
+	test_loop_init(&world->loop);
+	widen(&world->loop.uv);
+	test_peer_listen(&world->registry, &world->loop.uv, "127.0.0.1", 0);
+	test_peer_listen(&world->prometheus, &world->loop.uv, "127.0.0.1", 0);
+	test_peer_script(&world->registry, steps, n);
+	test_peer_script(&world->prometheus, loads, ARRAY_SIZE(loads));
+	(void)test_loop_path(&world->loop, "targets.json", world->targets);
+	(void)test_loop_path(&world->loop, "rules.yml", world->rules);
+}
+
+static void close_world(struct world *world)
+{
+	if (world->worker) {
+		worker_close(world->worker, set_flag, &world->worker_closed);
+		test_loop_until(&world->loop, &world->worker_closed);
+	}
+	if (world->client) {
+		http_client_close(world->client, set_flag,
+		                  &world->client_closed);
+		test_loop_until(&world->loop, &world->client_closed);
+	}
+}
+
+static int run_once(struct world *world, bool targets)
+{
+	struct worker_options options = {
+		.loop = &world->loop.uv,
+		.seed = 1,
+		.server = "p:9090",
+		.registry = world->registry.url,
+		.prometheus = world->prometheus.url,
+		.targets = targets ? world->targets : NULL,
+		.rules = targets ? NULL : world->rules,
+		.mode = 0600,
+		.once = true,
+		.finished = on_finished,
+		.context = world,
+	};
+	struct err err = { 0 };
+	int r = -ENOMEM;
+
+	world->client = http_client_new(&world->loop.uv, NULL);
+	options.client = world->client;
+	if (world->client)
+		r = worker_open(&options, &world->worker, &err);
+	if (r == 0)
+		test_loop_until(&world->loop, &world->finished);
+	return r;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static bool file_is(const char *path, const char *text)
+{
+	struct buf content;
+	bool is;
+
+	is = atomic_file_read(path, 4096, &content, NULL) == 0 &&
+	     slice_is(buf_slice(&content), text);
+	buf_fini(&content);
+	return is;
+}
+
+static size_t scenario(bool targets, size_t kth)
+{
+	static const char rules[] = "groups: []\n";
+	const struct peer_step steps[] = {
+		PEER_SAYS("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+		          "\r\n7f\r\n" WANTED "\r\n0\r\n\r\n"),
+		targets ? (struct peer_step)ANSWER("[]", 2)
+			: (struct peer_step)ANSWER("groups: []\n", 11),
+		HEARD,
+		HEARD,
+		HEARD,
+		HEARD,
+	};
+	const char *text = targets ? "[]" : rules;
+	struct world world;
+	const char *path;
+	bool good;
+	size_t n;
+	int r;
+
+	assert_int_equal(strlen(WANTED), 0x7f);
+	open_world(&world, steps, ARRAY_SIZE(steps));
+	path = targets ? world.targets : world.rules;
+	write_file(path, OLD);
+	if (kth)
+		faults_fail(kth);
+	else
+		faults_count();
+	r = run_once(&world, targets);
+	close_world(&world);
+	n = faults_end();
+	good = r == 0 && world.finished && world.err.code == 0;
+	if (kth == 0 && !good)
+		fail_msg("%s", world.err.message);
+	assert_true(r == 0 || r == -ENOMEM);
+	assert_true(!good || file_is(path, text));
+	assert_true(file_is(path, text) || file_is(path, OLD));
+	test_peer_close(&world.registry);
+	test_peer_close(&world.prometheus);
+	(void)unlink(world.targets);
+	(void)unlink(world.rules);
+	test_loop_fini(&world.loop);
+	return n;
+}
+
+static void targets_without_memory(void **state)
+{
+	size_t n;
+
+	(void)state;
+	(void)scenario(true, 0); /* libuv's pool is there now */
+	n = scenario(true, 0);
+	for (size_t k = 1; k <= n; k++)
+		(void)scenario(true, k);
+}
+
+static void rules_without_memory(void **state)
+{
+	size_t n = scenario(false, 0);
+
+	(void)state;
+	for (size_t k = 1; k <= n; k++)
+		(void)scenario(false, k);
+}
+
+/* --- small parts --------------------------------------------------------------- */
+
+static void what_is_wanted_is_read(void **state)
+{
+	struct wanted wanted;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(wanted_parse(slice_from(WANTED), &wanted, &err), 0);
+	assert_int_equal(wanted.revision, 7);
+	assert_string_equal(wanted.id, "7.a");
+	assert_string_equal(wanted.shard, "t");
+	assert_string_equal(wanted.documents[DOCUMENT_RULES].etag, "\"y\"");
+	assert_string_equal(wanted.documents[DOCUMENT_RULES].path, "/r");
+	assert_string_equal(wanted.documents[DOCUMENT_URLS].path, "");
+	assert_int_equal(
+		wanted_parse(slice_from("{\"revision\":8,\"documents\":{}}"),
+	                     &wanted, &err),
+		0);
+	assert_string_equal(wanted.id, "8");
+}
+
+static void what_is_no_answer_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"revision\":-1,\"documents\":{}}",
+		"{\"revision\":1,\"documents\":[]}",
+		"{\"revision\":1,\"documents\":{\"urls\":{}}}",
+		"{\"revision\":1,\"documents\":{\"urls\":{\"etag\":\"a\"}}}",
+		"{\"revision\":1,\"documents\":{\"urls\":"
+		"{\"etag\":\"a\",\"path\":\"sd\"}}}",
+		"{\"revision\":1,\"documents\":{\"urls\":"
+		"{\"etag\":\"a\",\"path\":\"/a b\"}}}",
+		"{\"revision\":1,\"documents\":{\"urls\":"
+		"{\"etag\":\"a\\r\\nX: y\",\"path\":\"/a\"}}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct wanted wanted;
+		struct err err;
+
+		assert_int_equal(
+			wanted_parse(slice_from(bad[i]), &wanted, &err),
+			-EINVAL);
+	}
+}
+
+static void waits_grow_and_are_bounded(void **state)
+{
+	struct backoff backoff = { .base_ms = 100, .max_ms = 1000 };
+	struct rng rng = { 1 };
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		uint64_t most = i < 4 ? 100u << i : 1000;
+		uint64_t ms = backoff_next(&backoff, &rng);
+
+		assert_true(ms >= most / 2 && ms <= most);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_wanted_is_read),
+		cmocka_unit_test(what_is_no_answer_is_refused),
+		cmocka_unit_test(waits_grow_and_are_bounded),
+		cmocka_unit_test(targets_without_memory),
+		cmocka_unit_test(rules_without_memory),
+	};
+
+	faults_install();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
