@@ -16,6 +16,7 @@ static const struct registry_command *const table[] = {
 	&registry_command_apply,
 	&registry_command_export,
 	&registry_command_import,
+	&registry_command_backup,
 	/* who may ask */
 	&registry_command_token,
 	&registry_command_servers,

@@ -37,6 +37,7 @@ extern const struct registry_command registry_command_token; /* tokens */
 extern const struct registry_command registry_command_apply;
 extern const struct registry_command registry_command_export;
 extern const struct registry_command registry_command_import;
+extern const struct registry_command registry_command_backup;
 extern const struct registry_command registry_command_explain;
 extern const struct registry_command registry_command_servers; /* in sync? */
 extern const struct registry_command registry_command_alerts;

@@ -8,10 +8,12 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import threading
 
 import pytest
 
+from daemons.bouncer import program
 from daemons.http import Client
 from daemons.process import wait_until
 
@@ -259,6 +261,57 @@ def test_the_log_has_pages(edited):
     assert (second["results"][0]["id"] ==
             first["results"][-1]["id"] - 1)
     assert client.call("GET", "/rest/v2/logs?page_number=99").status == 404
+
+
+# --- copies ------------------------------------------------------------------
+
+def backup(path, *whom):
+    return subprocess.run(
+        [program(), "registry", "backup", path, *whom], capture_output=True,
+        text=True, timeout=SECONDS, check=False)
+
+
+def test_a_copy_is_made_while_it_is_in_use(bouncer):
+    one = bouncer(configuration())
+    client = control(one)
+    path = os.path.join(one.directory, "copy.db")
+    enough = threading.Semaphore(0)
+    writer = Writer(one, 0, random.Random(1), enough.release)
+    writer.start()
+    for _ in range(20):
+        assert enough.acquire(timeout=SECONDS)
+    done = backup(path, "--socket", one.socket)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    # the writer was never in its way, and ends with the program
+    assert enough.acquire(timeout=SECONDS)
+    one.kill()
+    writer.join(SECONDS)
+    assert not writer.surprise
+    # it takes the place of the database
+    for name in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(database(one) + name)
+    os.rename(path, database(one))
+    assert query(one, "PRAGMA integrity_check") == [("ok",)]
+    one.start()
+    assert len(services(one)) > 0
+    assert not [name for name in os.listdir(f"{one.directory}/state")
+                if ".copy" in name]
+    assert client.call("POST", "/rest/v2/services",
+                       {"name": "afterwards"}).status == 201
+
+
+def test_a_copy_that_cannot_be_kept(bouncer):
+    one = bouncer(configuration())
+    done = backup("/no/such/directory/copy.db", "--socket", one.socket)
+    assert done.returncode != 0
+    assert "cannot write /no/such/directory/copy.db.tmp" in done.stderr
+    done = backup(os.path.join(one.directory, "copy.db"), "--url", one.url)
+    assert done.returncode != 0
+    assert "401" in done.stderr or "token" in done.stderr
+    assert not [name for name in os.listdir(one.directory)
+                if name.startswith("copy.db")]
 
 
 def test_one_registry_for_one_file(bouncer):

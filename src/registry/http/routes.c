@@ -33,6 +33,8 @@ const struct registry_routes *const registry_tables[] = {
 	&registry_routes_alerts,
 	/* who changed what */
 	&registry_routes_logs,
+	/* all of it */
+	&registry_routes_backup,
 	/* about all these */
 	&registry_routes_docs,
 	NULL,

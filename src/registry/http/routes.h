@@ -58,6 +58,7 @@ extern const struct registry_routes registry_routes_workers; /* workers.c */
 extern const struct registry_routes registry_routes_bulk;    /* bulk.c */
 extern const struct registry_routes registry_routes_alerts;  /* alerts.c */
 extern const struct registry_routes registry_routes_logs;    /* logs.c */
+extern const struct registry_routes registry_routes_backup;  /* backup.c */
 extern const struct registry_routes registry_routes_docs;    /* docs.c */
 
 /* All of them that there are, for the reference; NULL at the end. */

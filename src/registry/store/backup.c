@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "registry/store/sql.h"
+#include "registry/store/store_parts.h"
 
 #define BACKUP_MODE     0600
 #define BACKUP_PATH_MAX 4096
@@ -108,4 +109,43 @@ int backup_make(sqlite3 *db, const char *path, unsigned version,
 			(void)unlink(name);
 	}
 	return r;
+}
+
+/* --- while it is in use ------------------------------------------------------- */
+
+static void on_copy(uv_work_t *work)
+{
+	struct store_copy *copy = container_of(work, struct store_copy, work);
+	sqlite3 *db;
+
+	/* a connection of its own: the others go on */
+	if (sql_open(copy->store->path, false, &db, &copy->err) < 0)
+		return;
+	(void)(backup_write(db, copy->to, &copy->err) < 0);
+	sql_close(db);
+}
+
+static void on_copied(uv_work_t *work, int status)
+{
+	struct store_copy *copy = container_of(work, struct store_copy, work);
+	struct store *store = copy->store;
+
+	(void)status; /* nobody cancels it */
+	store->copying = NULL;
+	copy->done(copy);
+	store_write_next(store); /* it may wait to close */
+}
+
+int store_copy(struct store *store, const char *to, struct store_copy *copy,
+               store_copy_cb done, struct err *err)
+{
+	if (store->closing)
+		return err_set(err, -ECANCELED, "the database is being closed");
+	if (store->copying)
+		return err_set(err, -EBUSY,
+		               "another copy is being made: try again");
+	*copy = (struct store_copy){ .store = store, .to = to, .done = done };
+	store->copying = copy;
+	(void)uv_queue_work(store->loop, &copy->work, on_copy, on_copied);
+	return 0;
 }

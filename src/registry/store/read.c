@@ -129,7 +129,7 @@ void store_read_next(struct store *store)
 
 bool store_reads_done(const struct store *store)
 {
-	return !store->reading && list_empty(&store->reads);
+	return !store->reading && list_empty(&store->reads) && !store->copying;
 }
 
 static struct read_work *work_new(const char *sql,

@@ -129,6 +129,31 @@ int store_each(struct store *store, const char *sql,
                void (*row)(void *context, const struct store_value *values),
                void *context, struct err *err) MUST_CHECK;
 
+/* --- copies ----------------------------------------------------------------- */
+
+struct store_copy;
+/* @copy->err says whether it is there, on disk. From the loop. */
+typedef void (*store_copy_cb)(struct store_copy *copy);
+
+struct store_copy {
+	struct err err;
+	/* private */
+	struct store *store;
+	const char *to;
+	uv_work_t work;
+	store_copy_cb done;
+};
+
+/*
+ * store_copy() - the whole database as it is now, in a file of its own
+ * @to: replaced if it is there; borrowed until @done
+ *
+ * In the pool, while others read and write. 0 and @done later, exactly once,
+ * from the loop; or with words -EBUSY (one is under way), -ECANCELED.
+ */
+int store_copy(struct store *store, const char *to, struct store_copy *copy,
+               store_copy_cb done, struct err *err) MUST_CHECK;
+
 /* Rows of the audit log that are older than this go, a few at a time, now and
  * then; 0: all stay. */
 void store_keep_audit(struct store *store, int64_t keep_s);

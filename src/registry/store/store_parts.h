@@ -7,7 +7,7 @@
  *   load.c   objects from rows            kind_sql.c  statements of kinds
  *   batch.c  what is to be written        audit.c     rows of the log
  *   write.c  the writer: one job in the pool at a time, and its queue
- *   read.c   the reader, likewise
+ *   read.c   the reader, likewise       backup.c    whole copies
  *
  * The writer's connection belongs to the loop while no job runs, and to the
  * job else; so does what is called `job` below.
@@ -117,6 +117,8 @@ struct store {
 	struct store_read *reading; /* in the pool now */
 	struct list reads;          /* struct read_work, not begun */
 
+	struct store_copy *copying; /* in the pool now */
+
 	uint64_t revision;
 	struct store_stats stats;
 
@@ -139,6 +141,7 @@ void store_close_files(struct store *store);
 /* Begins what is to be done next, if nothing is under way. */
 void store_write_next(struct store *store);
 void store_read_next(struct store *store);
-/* Closing: is nothing left? Then the end begins. */
+/* Neither a reading nor a copy is left. */
 bool store_reads_done(const struct store *store);
+/* Closing: the end. */
 void store_finish(struct store *store);
