@@ -99,6 +99,8 @@ const struct registry_schema registry_schemas[] = {
 	            ",\"parent_object_id\":" NULL_INTEGER) },
 	{ "OpenApi", NULL, "{\"type\":\"object\"}" },
 	{ "Page", "text/html", STRING },
+	{ "File", "application/vnd.sqlite3",
+	  "{\"type\":\"string\",\"format\":\"binary\"}" },
 	/* discovery */
 	{ "TargetGroup", NULL,
 	  OBJECT_OF("\"targets\",\"labels\"",
@@ -107,7 +109,9 @@ const struct registry_schema registry_schemas[] = {
 	{ "NodeAddress", NULL,
 	  OBJECT_OF("\"id\",\"ip\",\"port\"",
 	            "\"id\":" INTEGER ",\"ip\":" STRING ",\"port\":" INTEGER) },
+	{ "RuleDownload", "application/x-yaml", STRING },
 	{ "RuleFile", "application/yaml", STRING },
+	{ "RuleDownload", "application/x-yaml", STRING },
 	/* the first API */
 	{ "Targets", NULL, ARRAY(TO("TargetGroup")) },
 	{ "RulesYaml", "application/x-yaml", STRING },
@@ -217,6 +221,19 @@ const struct registry_schema registry_schemas[] = {
 	            ",\"n_found\":" INTEGER ",\"near\":" TEXTS
 	            ",\"found\":" ARRAY(TO("TargetFound"))) },
 	/* all at once */
+	{ "Document", NULL,
+	  "{\"type\":\"object\",\"description\":\"All objects, named "
+	  "and nested; `bouncer registry export` writes one. YAML is taken, "
+	  "too.\"}" },
+	{ "Import", NULL,
+	  "{\"type\":[\"object\",\"array\"],\"description\":\"What the "
+	  "other registry answers.\"}" },
+	{ "Plan", NULL,
+	  OBJECT_OF("\"dry_run\",\"created\",\"updated\",\"deleted\","
+	            "\"changes\"",
+	            "\"dry_run\":" BOOLEAN ",\"created\":" INTEGER
+	            ",\"updated\":" INTEGER ",\"deleted\":" INTEGER
+	            ",\"changes\":" ARRAY("{\"type\":\"object\"}")) },
 	/* alerts */
 	{ "AlertMessage", NULL,
 	  "{\"type\":\"object\",\"description\":\"What Alertmanager's webhook "
