@@ -884,14 +884,16 @@ int deliveries_test(struct deliveries *deliveries,
 
 	(void)snprintf(name, sizeof(name), "test of notifier %llu",
 	               (unsigned long long)object_id(notifier));
-	if (r == 0 && (!test || deliveries->closing))
-		r = err_set(err, -ENOMEM, "out of memory");
-	if (r == 0) {
+	if (r == 0 && test && !deliveries->closing) {
 		*test = (struct test){ deliveries, object_id(notifier), done,
 			               context };
 		if (!post(deliveries, name, &request, on_tested, test))
-			r = err_set(err, -ENOMEM, "out of memory");
+			r = -ENOMEM;
+	} else if (r == 0) {
+		r = -ENOMEM;
 	}
+	if (r == -ENOMEM)
+		(void)err_set(err, r, "out of memory");
 	if (r == 0)
 		deliveries->n_open++;
 	else

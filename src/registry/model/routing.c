@@ -399,7 +399,8 @@ static int offer(struct work *work, const struct object *notifier,
 	for (struct route_alert *alert = place->first; alert && r == 0;
 	     alert = alert->next)
 		r = offer_alert(work, route, alert->at);
-	if (r < 0 || route->verdict == ROUTE_TOLD || route->why)
+	if (r < 0 || route->verdict == ROUTE_TOLD || route->why ||
+	    !place->first)
 		return r;
 	return set_why(work, route, place->first->at);
 }
