@@ -57,14 +57,16 @@ _bouncer()
         return
     done
     case $before in
-    --config | --file | --token-file | --user-file | --socket | -f)
+    --config | --file | --token-file | --user-file | --socket | --ca-file | \
+        --targets | --urls | --rules | --nodes | -f)
         if [[ $before != -f || $command == push ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
         fi
         ;;
     --for | --since | --timeout | --reason | --label | --code | --lines | \
-        --url | -n | -l) return ;;
+        --url | --server | --registry | --prometheus | --mode | --queues | \
+        --log-level | --log-format | -n | -l | -Q) return ;;
     esac
     if [[ $word == -* ]]; then
         _bouncer_offer "$word" < <(_bouncer_options "$command")

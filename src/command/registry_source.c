@@ -212,21 +212,57 @@ static int read_one(struct client *client, const char *path, struct buf *out)
 	return code;
 }
 
-static int read_url(const struct command_io *io,
+/* Where the document of an address begins, its path; NULL: said what is wrong
+ * with it. */
+static const char *find_path(const struct command_io *io, const char *address)
+{
+	struct err err = { 0 };
+	struct slice target;
+	struct url url;
+
+	if (url_parse_target(slice_from(address), &url, &target, &err) < 0)
+		(void)fprintf(io->err, "bouncer: %s\n", err.message);
+	else if (slice_is(target, "/"))
+		(void)fprintf(io->err,
+		              "bouncer: this is the address of no document; "
+		              "Promgen has one at /api/v1/targets, and bouncer "
+		              "registry import reads all\n");
+	else
+		return target.p;
+	return NULL;
+}
+
+static int read_document(const struct command_io *io,
+                         const struct source_options *options,
+                         const char *address, struct buf *out)
+{
+	char server[URL_MAX_LENGTH + 1];
+	const char *path = find_path(io, address);
+	struct client *client;
+	int code;
+
+	if (!path)
+		return EXIT_USAGE;
+	(void)snprintf(server, sizeof(server), "%.*s", (int)(path - address),
+	               address);
+	code = open_source(io, options, server, &client);
+	if (code != EXIT_OK)
+		return code;
+	return client_close(client, read_one(client, path, out));
+}
+
+static int read_all(const struct command_io *io,
                     const struct source_options *options, const char *url,
-                    bool whole, struct buf *out)
+                    struct buf *out)
 {
 	struct client *client;
 	int code = open_source(io, options, url, &client);
 
 	if (code != EXIT_OK)
 		return code;
-	if (!whole)
-		code = read_one(client, "", out);
-	else if (strcmp(options->from, "prommgr") == 0)
-		code = read_one(client, "/api/servers", out);
-	else
-		code = read_promgen(client, options->token_file != NULL, out);
+	code = strcmp(options->from, "prommgr") == 0
+	               ? read_one(client, "/api/servers", out)
+	               : read_promgen(client, options->token_file != NULL, out);
 	return client_close(client, code);
 }
 
@@ -234,10 +270,14 @@ int source_read(const struct command_io *io,
                 const struct source_options *options, const char *place,
                 bool whole, struct buf *out)
 {
-	int code = source_is_url(place)
-	                   ? read_url(io, options, place, whole, out)
-	                   : input_read(io, place, out);
+	int code;
 
+	if (!source_is_url(place))
+		code = input_read(io, place, out);
+	else if (whole)
+		code = read_all(io, options, place, out);
+	else
+		code = read_document(io, options, place, out);
 	if (code != EXIT_OK || !out->failed)
 		return code;
 	if (out->failed == -ENOMEM)

@@ -44,7 +44,7 @@ def running(bouncer, directory):
 def test_bash_commands_and_options():
     assert in_bash("sta") == ["status"]
     assert {"run", "status", "push", "help"} <= set(in_bash(""))
-    assert in_bash("re") == ["resume", "reload"]
+    assert set(in_bash("re")) == {"resume", "reload", "registry"}
     assert in_bash("status", "--wa") == ["--watch"]
     assert in_bash("journal", "--fo") == ["--follow"]
     assert in_bash("help", "hea") == ["healthcheck"]
@@ -53,6 +53,8 @@ def test_bash_commands_and_options():
         "--timeout"}
     assert "--push-gw" in in_bash("run", "--")
     assert in_bash("pause", "--for", "") == []
+    assert in_bash("worker", "--tar") == ["--targets"]
+    assert in_bash("worker", "--server", "") == []
 
 
 def test_bash_monitors(running):

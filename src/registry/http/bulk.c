@@ -169,7 +169,10 @@ static void on_close(struct registry_http_part *part)
 static bool bulk_is_read(struct bulk *bulk)
 {
 	struct registry_call *call = &bulk->call;
+	struct slice words = buf_slice(&bulk->words);
 
+	if (words.n)
+		words.n--; /* the end of the last line */
 	if (bulk->closing)
 		call_refuse(call, 503, "the registry is closing");
 	else if (bulk->r == -ENOMEM)
@@ -177,7 +180,7 @@ static bool bulk_is_read(struct bulk *bulk)
 	else if (bulk->r < 0 && bulk->err.message[0])
 		call_refuse(call, 400, "%s", bulk->err.message);
 	else if (bulk->r < 0)
-		call_refuse(call, 400, "%s", buf_text(&bulk->words));
+		call_refuse(call, 400, SLICE_FMT, SLICE_ARG(words));
 	else
 		return true;
 	return false;

@@ -99,6 +99,8 @@ const struct registry_schema registry_schemas[] = {
 	            ",\"parent_object_id\":" NULL_INTEGER) },
 	{ "OpenApi", NULL, "{\"type\":\"object\"}" },
 	{ "Page", "text/html", STRING },
+	{ "File", "application/vnd.sqlite3",
+	  "{\"type\":\"string\",\"format\":\"binary\"}" },
 	/* discovery */
 	{ "TargetGroup", NULL,
 	  OBJECT_OF("\"targets\",\"labels\"",
@@ -107,6 +109,7 @@ const struct registry_schema registry_schemas[] = {
 	{ "NodeAddress", NULL,
 	  OBJECT_OF("\"id\",\"ip\",\"port\"",
 	            "\"id\":" INTEGER ",\"ip\":" STRING ",\"port\":" INTEGER) },
+	{ "RuleDownload", "application/x-yaml", STRING },
 	{ "RuleFile", "application/yaml", STRING },
 	/* the first API */
 	{ "Targets", NULL, ARRAY(TO("TargetGroup")) },
