@@ -150,6 +150,9 @@ class Loop:
                             for name, value in labels.items())
         return self.prometheus[shard].value(f"up{{{matchers}}}")
 
+    def journal(self):
+        return self.admin.get("/api/v1/journal?limit=1000")["entries"]
+
     def told(self, status):
         """Those alerts that people heard of."""
         return [alert["labels"] for one in self.receiver.told("/people")
@@ -218,10 +221,10 @@ def test_the_whole_loop(loop, dockerd, receiver):
                           labels["project"] == "web"
                           for labels in loop.told("resolved")),
               "people hear that it is over")
-    wait_until(lambda: any(
-        entry["monitor"].startswith("exporters/") and
-        entry["event"] == "recovered"
-        for entry in loop.bouncer.journal()), SECONDS, "the journal says so")
+    loop.wait(lambda: any(
+        entry.get("monitor", "").startswith("exporters/") and
+        entry.get("reason") == "recovered"
+        for entry in loop.journal()), "the journal says so")
 
     # And it stays over after we were killed.
     loop.bouncer.end(9)
