@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole loop, of real programs: what is edited in the registry is scraped;
-what stops fires, comes back as an alert, is told of and bounced, and is over."""
+what stops fires, comes back as an alert, is told of, bounced, and over."""
 
 import json
 import os
