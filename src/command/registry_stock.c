@@ -161,7 +161,7 @@ const struct registry_command registry_command_stock_rules = {
 		"                       memory, images, fuse\n"
 		"  --exclude-mount RE   places that do not count\n"
 		"  --print              only print them, as a file of rules "
-	        "for "
+		"for "
 		"Prometheus\n"
 		"  -n, --dry-run        only print what would change\n"
 		"  --json               the plan as JSON\n",

@@ -154,8 +154,8 @@ enum {
 	"a.id, a.received_ms, a.firing, a.receiver, a.group_key,"             \
 	" a.n_alerts, a.told, " COUNT_OF(0) ", " COUNT_OF(1) ", " COUNT_OF(   \
 		2) ", " COUNT_OF(3) ", CASE WHEN json_valid(a.body) THEN "    \
-	                            "json_extract(a.body, '$.commonLabels') " \
-	                            "END"
+				    "json_extract(a.body, '$.commonLabels') " \
+				    "END"
 
 #define CELL(column) store_read_value(read, row, column)
 

@@ -161,9 +161,10 @@ static int check_pattern(const char *option, const char *text, struct err *err)
 	int r = pattern_compile(slice_from(text), &pattern, err);
 
 	if (r < 0)
-		return err_wrap(err, "%s", option);
-	regfree(&pattern);
-	return 0;
+		(void)err_wrap(err, "%s", option);
+	else
+		regfree(&pattern);
+	return r;
 }
 
 static int check_minutes(const struct stock_options *options, struct err *err)
