@@ -363,31 +363,33 @@ static struct check *check_new(struct promtool *promtool)
 	return NULL;
 }
 
+/* Is there room for one more? */
+static int make_room(struct promtool *promtool, struct err *err)
+{
+	int r;
+
+	if (promtool->n_queued >= REGISTRY_MAX_CHECKS)
+		return err_set(err, -ENOBUFS,
+		               "%d edits of rules wait for promtool already; "
+		               "try again later",
+		               REGISTRY_MAX_CHECKS);
+	r = make_dir(promtool);
+	if (r < 0)
+		return err_set_code(err, r,
+		                    "promtool could not be asked: no directory "
+		                    "for its file");
+	return 0;
+}
+
 int promtool_ask(struct promtool *promtool, struct registry_edit *edit,
                  struct buf *text, struct err *err)
 {
-	struct check *check = NULL;
-	int r = 0;
+	int r = make_room(promtool, err);
+	struct check *check = r == 0 ? check_new(promtool) : NULL;
 
-	if (promtool->n_queued >= REGISTRY_MAX_CHECKS)
-		r = err_set(err, -ENOBUFS,
-		            "%d edits of rules wait for promtool already; try "
-		            "again later",
-		            REGISTRY_MAX_CHECKS);
-	if (r == 0) {
-		r = make_dir(promtool);
-		if (r < 0)
-			(void)err_set_code(err, r,
-			                   "promtool could not be asked: no "
-			                   "directory for its file");
-	}
-	if (r == 0) {
-		check = check_new(promtool);
-		r = check ? 0 : err_set(err, -ENOMEM, "out of memory");
-	}
-	if (r < 0) {
+	if (!check) {
 		buf_fini(text);
-		return r;
+		return r < 0 ? r : err_set(err, -ENOMEM, "out of memory");
 	}
 	check->edit = edit;
 	check->text = *text;

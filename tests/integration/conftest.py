@@ -251,8 +251,15 @@ def bouncer(directory, request):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows what the peers said."""
+    """What is not on this machine skips a test, with its words; a failed test
+    shows what the peers said."""
     report = (yield).get_result()
+    if call.excinfo and call.excinfo.errisinstance(Unavailable):
+        reason = str(call.excinfo.value)
+        _missing[item.name] = reason
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), 0, f"Skipped: {reason}")
+        return
     if not report.failed:
         return
     for peer in getattr(item, "bouncers", []):

@@ -13,7 +13,7 @@ from daemons.container import (BouncerContainer, build_image,
                                static_busybox)
 from daemons.exporter import pushes
 from daemons.nameserver import Nameserver
-from daemons.process import Unavailable, wait_until
+from daemons.process import wait_until
 
 MAX_IMAGE_BYTES = 3000000
 STOP_SECONDS = 1
@@ -21,10 +21,7 @@ STOP_SECONDS = 1
 
 @pytest.fixture(scope="module")
 def image(dockerd_of_session):
-    try:
-        return build_image(dockerd_of_session)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    return build_image(dockerd_of_session)
 
 
 @pytest.fixture
@@ -43,10 +40,7 @@ def contained(dockerd, image, directory, request):
 
 @pytest.fixture
 def nameserver():
-    try:
-        server = Nameserver({"gateway.test": "127.0.0.1"})
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    server = Nameserver({"gateway.test": "127.0.0.1"})
     yield server
     server.stop()
 

@@ -16,7 +16,7 @@ from daemons.docker import IMAGE
 from daemons.http import Client
 from daemons.images import import_program
 from daemons.lxd import GRACEFUL
-from daemons.process import (Process, Unavailable, find_program, free_port,
+from daemons.process import (Process, find_program, free_port,
                              wait_until)
 
 import pytest
@@ -77,22 +77,16 @@ def project(dockerd, tmp_path_factory):
         with open(os.path.join(copy, "config.yml"), "w",
                   encoding="utf-8") as out:
             out.write(config)
-        try:
-            compose = Compose(dockerd, copy, {
-                "DOCKER_SOCKET": dockerd.socket,
-                "DOCKER_GID": str(os.stat(dockerd.socket).st_gid),
-                "BOUNCER_IMAGE": image, "BUSYBOX_IMAGE": IMAGE,
-                "PUSHGATEWAY_IMAGE": "pushgateway", **variables})
-        except Unavailable as reason:
-            pytest.skip(str(reason))
+        compose = Compose(dockerd, copy, {
+            "DOCKER_SOCKET": dockerd.socket,
+            "DOCKER_GID": str(os.stat(dockerd.socket).st_gid),
+            "BOUNCER_IMAGE": image, "BUSYBOX_IMAGE": IMAGE,
+            "PUSHGATEWAY_IMAGE": "pushgateway", **variables})
         started.append(compose)
         compose.up()
         return compose
 
-    try:
-        image = build_image(dockerd)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    image = build_image(dockerd)
     yield start
     for compose in started:
         print(compose.log_tail())
@@ -129,11 +123,8 @@ def hangs_and_comes_back(dockerd, running, name, container):
 
 
 def test_compose(dockerd, project):
-    try:
-        gateway = find_program("prometheus-pushgateway",
-                               "prometheus-pushgateway")
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    gateway = find_program("prometheus-pushgateway",
+                           "prometheus-pushgateway")
     import_program(dockerd, "pushgateway", gateway, "pushgateway")
     port = free_port()
     project("compose", hurried(example("compose/config.yml")),

@@ -15,7 +15,7 @@ import yaml
 from daemons.bouncer import ROOT, program
 from daemons.cgroup import Cgroup
 from daemons.container import BouncerContainer, build_image
-from daemons.process import Unavailable, wait_until
+from daemons.process import wait_until
 
 MANIFEST = os.path.join(ROOT, "examples/kubernetes/metric-reader.yml")
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -113,10 +113,7 @@ def test_the_door_knows_each_variable(directory):
 
 @pytest.fixture(scope="module")
 def image(dockerd_of_session):
-    try:
-        return build_image(dockerd_of_session)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    return build_image(dockerd_of_session)
 
 
 def bytes_of(quantity):

@@ -10,16 +10,13 @@ import pytest
 
 from daemons.bouncer import monitor, rule, settings
 from daemons.docker import Docker
-from daemons.process import Unavailable, free_port
+from daemons.process import free_port
 from daemons.tls import Authority, Terminator
 
 
 @pytest.fixture
 def authority(directory):
-    try:
-        return Authority(tempfile.mkdtemp(prefix="tls-", dir=directory))
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    return Authority(tempfile.mkdtemp(prefix="tls-", dir=directory))
 
 
 @pytest.fixture
@@ -39,10 +36,7 @@ def secure_docker(directory, authority):
                       "--tlscacert", authority.certificate,
                       "--tlscert", certificate, "--tlskey", key]
     docker.port = port
-    try:
-        docker.start_first()
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    docker.start_first()
     yield docker
     docker.stop()
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/json_writer.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "registry/worker/fetch.h"
 #include "registry/worker/node_files.h"
 #include "registry/worker/report.h"
@@ -279,7 +280,8 @@ static void on_wanted(void *context, const struct wanted *wanted)
 	uint64_t now_ms = uv_now(worker->options.loop);
 	uint64_t passed_ms;
 
-	if (worker->has_wanted && strcmp(worker->wanted.shard, wanted->shard))
+	if (worker->has_wanted &&
+	    !text_equal(worker->wanted.shard, wanted->shard))
 		log_info(worker->options.log, "moved to another shard",
 		         LOG_STR("shard", wanted->shard));
 	worker->wanted = *wanted;

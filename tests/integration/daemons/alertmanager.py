@@ -57,6 +57,10 @@ class Alertmanager:
         with open(self._config, "w", encoding="utf-8") as config:
             config.write(self._text)
 
+    def configure(self, text):
+        """What it follows from its start."""
+        self._text = text
+
     def tell(self, url, group_by=("alertname",), group_interval="1s",
              repeat_interval="1s", **webhook):
         """From now on it posts to @url; it can go and come back, and still

@@ -26,16 +26,24 @@ scrape_configs:
 class FilePrometheus(Prometheus):
     """One that reads its targets and rules from files below @directory."""
 
-    def __init__(self, directory, lifecycle=True):
+    def __init__(self, directory, lifecycle=True, alertmanagers=()):
         super().__init__(directory)
+        self._alertmanagers = [f"127.0.0.1:{one.port}"
+                               for one in alertmanagers]
         self.directory = directory
         self._lifecycle = lifecycle
         for name in ("sd", "rules", "nodes"):
             os.makedirs(os.path.join(directory, name), exist_ok=True)
 
+    def _text(self):
+        alerting = json.dumps({"alertmanagers": [
+            {"static_configs": [{"targets": self._alertmanagers}]}]})
+        return CONFIG.format(directory=self.directory) + \
+            f"alerting: {alerting}\n"
+
     def start(self):
         with open(self._config, "w", encoding="utf-8") as config:
-            config.write(CONFIG.format(directory=self.directory))
+            config.write(self._text())
         flags = ["--web.enable-lifecycle"] if self._lifecycle else []
         self._process = Process(
             [find_program("prometheus", "prometheus"),
@@ -51,7 +59,7 @@ class FilePrometheus(Prometheus):
 
     def mend_config(self):
         with open(self._config, "w", encoding="utf-8") as config:
-            config.write(CONFIG.format(directory=self.directory))
+            config.write(self._text())
 
     def active(self):
         """The addresses that it scrapes."""
