@@ -65,7 +65,8 @@ _bouncer()
         return
     done
     case $before in
-    --config | --file | --token-file | --user-file | --socket | -f | \
+    --config | --file | --token-file | --user-file | --socket | --ca-file | \
+        --targets | --urls | --rules | --nodes | -f | \
         --source-token-file | --source-user-file | --reload-token-file)
         if [[ $before != -f || $command == push ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -78,7 +79,8 @@ _bouncer()
         ;;
     -n) [[ $command == registry || $command == import ]] || return ;;
     --for | --since | --timeout | --reason | --label | --code | --lines | \
-        --url | -l | --shard | --mode) return ;;
+        --url | --server | --registry | --prometheus | --mode | --queues | \
+        --log-level | --log-format | --shard | -l | -Q) return ;;
     esac
     if [[ $word == -* ]]; then
         _bouncer_offer "$word" < <(_bouncer_options "$command" "$part")

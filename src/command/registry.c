@@ -21,6 +21,11 @@ static const struct registry_command *const table[] = {
 	&registry_command_token,
 	&registry_command_servers,
 	&registry_command_explain,
+	/* what came back */
+	&registry_command_alerts,
+	&registry_command_alerts_test,
+	&registry_command_stock_rules,
+	&registry_command_alertmanager_config,
 };
 
 /* --- what they share --------------------------------------------------------- */

@@ -41,5 +41,6 @@ extern const struct registry_command registry_command_backup;
 extern const struct registry_command registry_command_explain;
 extern const struct registry_command registry_command_servers; /* in sync? */
 extern const struct registry_command registry_command_alerts;
+extern const struct registry_command registry_command_alerts_test;
 extern const struct registry_command registry_command_stock_rules;
 extern const struct registry_command registry_command_alertmanager_config;

@@ -155,8 +155,12 @@ static void take_secret(const struct http_message *message, struct buf *secret)
 	const char *blank;
 
 	blank = header.p ? memchr(header.p, ' ', header.n) : NULL;
-	if (!blank)
+	if (!blank) {
+		/* of http_sd_configs that name no type, Prometheus 2.42 sends
+		 * the credentials and nothing else */
+		(void)buf_append(secret, header.p, header.n);
 		return;
+	}
 	scheme = slice_make(header.p, (size_t)(blank - header.p));
 	header = slice_trim(slice_skip(header, scheme.n));
 	if (slice_is_nocase(scheme, "Bearer") ||

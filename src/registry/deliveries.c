@@ -59,6 +59,7 @@ struct deliveries {
 
 struct test {
 	struct deliveries *deliveries;
+	uint64_t notifier_id;
 	void (*done)(void *context, bool sent, const char *words);
 	void *context;
 };
@@ -98,7 +99,7 @@ static void on_turn(uv_timer_t *timer);
 
 static void want_turn(struct deliveries *deliveries, uint64_t after_ms)
 {
-	if (!deliveries->closing)
+	if (deliveries->notifier && !deliveries->closing)
 		(void)uv_timer_start(&deliveries->turn, on_turn, after_ms, 0);
 }
 
@@ -179,8 +180,24 @@ static struct lane *lane_new(struct deliveries *deliveries, const char *sender,
 	return lane;
 }
 
+/* Where it waits already, though its value may have become another since. */
+static struct lane *lane_of_waiting(struct deliveries *deliveries,
+                                    uint64_t notifier_id)
+{
+	LIST_FOR_EACH (node, &deliveries->lanes) {
+		struct lane *lane = container_of(node, struct lane, node);
+
+		if (!list_empty(&lane->items) &&
+		    container_of(lane->items.prev, struct delivery, node)
+		                    ->notifier_id == notifier_id)
+			return lane;
+	}
+	return NULL;
+}
+
 /* Of the notifier as it is now; those that are gone have one for all. */
-static struct lane *lane_of(struct deliveries *deliveries, uint64_t notifier_id)
+static struct lane *lane_by_value(struct deliveries *deliveries,
+                                  uint64_t notifier_id)
 {
 	const struct object *notifier = notifier_of(deliveries, notifier_id);
 	struct lane *lane =
@@ -201,6 +218,13 @@ static struct lane *lane_of(struct deliveries *deliveries, uint64_t notifier_id)
 	list_append(&deliveries->lanes, &lane->node);
 	deliveries->stats.n_lanes++;
 	return lane;
+}
+
+static struct lane *lane_of(struct deliveries *deliveries, uint64_t notifier_id)
+{
+	struct lane *lane = lane_of_waiting(deliveries, notifier_id);
+
+	return lane ? lane : lane_by_value(deliveries, notifier_id);
 }
 
 static void lane_drop(struct lane *lane)
@@ -703,9 +727,8 @@ static int read_waiting(struct deliveries *deliveries, struct err *err)
 }
 
 static struct deliveries *deliveries_new(struct registry *registry,
-                                         uv_loop_t *loop,
-                                         struct http_client *client,
-                                         const struct log *log, uint64_t seed)
+                                         uv_loop_t *loop, const struct log *log,
+                                         uint64_t seed)
 {
 	struct deliveries *deliveries = mem_calloc(1, sizeof(*deliveries));
 
@@ -719,16 +742,9 @@ static struct deliveries *deliveries_new(struct registry *registry,
 	list_init(&deliveries->lanes);
 	deliveries->reader = am_reader_new();
 	if (deliveries->reader)
-		deliveries->notifier = notifier_new(loop, client, NULL, seed);
-	if (deliveries->notifier)
 		return deliveries;
 	free_all(deliveries);
 	return NULL;
-}
-
-static void on_abandoned(void *context)
-{
-	(void)context;
 }
 
 int deliveries_open(struct registry *registry, uv_loop_t *loop,
@@ -737,19 +753,26 @@ int deliveries_open(struct registry *registry, uv_loop_t *loop,
                     struct err *err)
 {
 	struct deliveries *deliveries =
-		deliveries_new(registry, loop, client, log, seed);
+		deliveries_new(registry, loop, log, seed);
 	int r;
 
 	if (!deliveries)
 		return err_set(err, -ENOMEM, "out of memory");
+	r = read_waiting(deliveries, err);
+	if (r == 0) {
+		deliveries->notifier = notifier_new(loop, client, NULL, seed);
+		if (!deliveries->notifier)
+			r = err_set(err, -ENOMEM, "out of memory");
+	}
+	if (r < 0) {
+		free_all(deliveries);
+		return r;
+	}
 	(void)uv_timer_init(loop, &deliveries->turn);
 	deliveries->n_open = 2; /* the timer and the notifier */
-	r = read_waiting(deliveries, err);
-	if (r < 0)
-		deliveries_close(deliveries, on_abandoned, NULL);
-	else
-		*deliveriesp = deliveries;
-	return r;
+	want_turn(deliveries, 0);
+	*deliveriesp = deliveries;
+	return 0;
 }
 
 struct deliveries_stats deliveries_stats(const struct deliveries *deliveries)
@@ -759,12 +782,28 @@ struct deliveries_stats deliveries_stats(const struct deliveries *deliveries)
 
 /* --- does it arrive? ---------------------------------------------------------------------------- */
 
+/* It works (again): what waits for it need not wait longer. */
+static void wake(struct deliveries *deliveries, uint64_t notifier_id)
+{
+	LIST_FOR_EACH (node, &deliveries->lanes) {
+		struct lane *lane = container_of(node, struct lane, node);
+
+		if (list_empty(&lane->items) ||
+		    first_of(lane)->notifier_id != notifier_id)
+			continue;
+		lane->due_ms = 0;
+		want_turn(deliveries, 0);
+	}
+}
+
 static void on_tested(void *context, enum notifier_result result,
                       const char *words)
 {
 	struct test *test = context;
 	struct deliveries *deliveries = test->deliveries;
 
+	if (result == NOTIFIER_SENT)
+		wake(deliveries, test->notifier_id);
 	test->done(test->context, result == NOTIFIER_SENT, words);
 	mem_free(test);
 	left(deliveries);
@@ -848,7 +887,8 @@ int deliveries_test(struct deliveries *deliveries,
 	if (r == 0 && (!test || deliveries->closing))
 		r = err_set(err, -ENOMEM, "out of memory");
 	if (r == 0) {
-		*test = (struct test){ deliveries, done, context };
+		*test = (struct test){ deliveries, object_id(notifier), done,
+			               context };
 		if (!post(deliveries, name, &request, on_tested, test))
 			r = err_set(err, -ENOMEM, "out of memory");
 	}

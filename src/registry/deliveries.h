@@ -86,8 +86,9 @@ struct delivery *deliveries_add(struct deliveries *deliveries,
  * waits for our next start. */
 void deliveries_begin(struct deliveries *deliveries, struct delivery *delivery);
 
-/* Sends the alert that Promgen tests with, once, whoever else waits. @done
- * once, from the loop; never if the result is negative. */
+/* Sends a made up alert, once, whoever else waits; if it is taken, so may be
+ * what waits, which is tried at once. @done once, from the loop; never if the
+ * result is negative. */
 int deliveries_test(struct deliveries *deliveries,
                     const struct object *notifier,
                     void (*done)(void *context, bool sent, const char *words),

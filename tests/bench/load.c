@@ -8,6 +8,7 @@
  *
  *     method=PUT         GET asks for `path`, PUT and POST push
  *     path=/metrics      of a GET
+ *     gzip=0             1: it takes that compressed
  *     connections=64
  *     groups=1           pushes go to job_000000, job_000001, … in turn
  *     first=0            beginning with this one
@@ -55,6 +56,7 @@ struct options {
 	uint64_t bytes;
 	uint64_t alerts;
 	uint64_t resolve;
+	uint64_t gzip;
 	uint64_t seconds;
 	uint64_t count;
 	uint64_t rate;
@@ -210,8 +212,10 @@ static void make_request(struct load *load, size_t i)
 
 	buf_init(request, MAX_REQUEST);
 	if (strcmp(options->method, "GET") == 0) {
-		(void)buf_printf(request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n",
-		                 options->path);
+		(void)buf_printf(
+			request, "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n",
+			options->path,
+			options->gzip ? "Accept-Encoding: gzip\r\n" : "");
 		return;
 	}
 	if (options->alerts) {
@@ -505,6 +509,7 @@ static void read_option(struct options *options, const char *argument)
 		{ "bytes=", &options->bytes },
 		{ "alerts=", &options->alerts },
 		{ "resolve=", &options->resolve },
+		{ "gzip=", &options->gzip },
 		{ "seconds=", &options->seconds },
 		{ "count=", &options->count },
 		{ "rate=", &options->rate },

@@ -19,5 +19,7 @@ meson compile -C "$directory" >/dev/null
     /usr/bin/python3 tests/bench/metrics.py "$directory" "${1:-30}"
 /usr/bin/python3 tests/bench/alerts.py "$directory" 5
 /usr/bin/python3 tests/bench/registry_edits.py "$directory"
+"$directory/tests/bench/bench-registry_render"
+/usr/bin/python3 tests/bench/registry_sd.py "$directory" 5
 # Containers need root; without it their part is left out.
 [ "$(id -u)" -ne 0 ] || /usr/bin/python3 tests/bench/health.py "$directory" "${1:-30}"

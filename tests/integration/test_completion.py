@@ -54,6 +54,8 @@ def test_bash_commands_and_options():
         "--timeout"}
     assert "--push-gw" in in_bash("run", "--")
     assert in_bash("pause", "--for", "") == []
+    assert in_bash("worker", "--tar") == ["--targets"]
+    assert in_bash("worker", "--server", "") == []
 
 
 def test_bash_registry(directory):

@@ -4,10 +4,11 @@ a real Alertmanager, a real Prometheus, and receivers that fail."""
 
 import json
 import signal
+import subprocess
 
 import pytest
 
-from daemons.bouncer import samples
+from daemons.bouncer import program, samples
 from daemons.http import Client
 from daemons.process import wait_until
 
@@ -422,3 +423,139 @@ def test_token_of_alerts(shop):
     assert len(shop.alerts()) == 1
     assert shop.one.client.call("GET", "/registry/alerts", None, bearer
                                 ).status == 403
+
+
+# The real ones.
+
+def hook(shop, alertmanager, **keys):
+    """It tells the registry, with a token that may do nothing else; again
+    only in hours."""
+    token = shop.make("tokens", name="am", scope="alerts")["token"]
+    alertmanager.tell(
+        shop.one.url + "/api/v1/alerts", group_by=("service", "project"),
+        **{"repeat_interval": "1h", **keys},
+        http_config={"authorization": {"type": "Bearer",
+                                       "credentials": token}})
+
+
+def statuses(receiver, path, name):
+    """What was said of that alert, in order, each change once."""
+    said = [one["status"] for told in receiver.told(path)
+            for one in told.json()["alerts"]
+            if one["labels"]["alertname"] == name]
+    return [status for nth, status in enumerate(said)
+            if nth == 0 or said[nth - 1] != status]
+
+
+def test_prometheus_and_alertmanager(shop, receiver, alertmanager, prometheus,
+                                     scripted_exporter):
+    """Rules of the registry fire in Prometheus, come back, and go where they
+    belong; the service is renamed meanwhile, and we are killed."""
+    shop.notifier(f"services/{shop.shop}", receiver.url + "/shop")
+    shop.notifier(f"services/{shop.bank}", receiver.url + "/bank")
+    for owner, name in ((shop.shop, "QueueFull"), (shop.bank, "VaultOpen")):
+        shop.make(f"services/{owner}/rules", name=name, duration="0s",
+                  clause=f"{name} > 10")
+    peer = alertmanager.url[len("http://"):]
+    hook(shop, alertmanager)
+
+    def follow_rules():
+        prometheus.rules(shop.client.ask("GET", "/sd/Default/rules").text,
+                         peer)
+
+    scripted_exporter.set("QueueFull", 99)
+    scripted_exporter.set("VaultOpen", 1)
+    prometheus.scrape(scripted_exporter.address)
+    follow_rules()
+    receiver.wait_told(1, "/shop")
+    shop.ask("PATCH", f"/rest/v2/services/{shop.shop}", {"name": "store"})
+    shop.again()
+    follow_rules()
+    wait_until(lambda: any(one["labels"].get("service") == "store"
+                           for one in shop.alerts()), SECONDS, "the new name")
+    scripted_exporter.set("QueueFull", 1)
+    wait_until(lambda: statuses(receiver, "/shop", "QueueFull")[-1]
+               == "resolved", SECONDS, "the end of it")
+    scripted_exporter.set("VaultOpen", 99)
+    receiver.wait_told(1, "/bank")
+    assert statuses(receiver, "/bank", "QueueFull") == []
+    assert statuses(receiver, "/shop", "VaultOpen") == []
+
+
+def test_receiver_away_and_we_are_killed(shop, receiver, alertmanager):
+    """Nothing that Alertmanager got rid of is lost."""
+    number = shop.notifier(f"services/{shop.shop}", "http://127.0.0.1:1/")
+    hook(shop, alertmanager)
+    labels = {"alertname": "DiskFull", "service": "shop", "project": "web"}
+    alertmanager.post({"labels": labels})
+    shop.wait_deliveries(1, state="waiting")
+    shop.again()
+    shop.ask("PATCH", f"/rest/v2/notifiers/{number}",
+             {"value": receiver.url + "/x"})
+    told = receiver.wait_told(1, "/x")[0].json()
+    assert told["receiver"] == "hook"
+    assert told["groupLabels"] == {"service": "shop", "project": "web"}
+    assert told["alerts"][0]["labels"] == labels
+    assert told["alerts"][0]["fingerprint"]
+
+
+def test_reminders_are_told(shop, receiver, alertmanager):
+    """A request that Alertmanager repeats is not, its repeat_interval is; the
+    least of that here is beyond the time in which the same is the same."""
+    shop.notifier(f"services/{shop.shop}", receiver.url)
+    hook(shop, alertmanager, repeat_interval="1s")
+    alertmanager.post({"labels": {"alertname": "Full", "service": "shop"}})
+    receiver.wait_told(1)
+    wait_until(lambda: shop.metric("bouncer_registry_alerts_total",
+                                   result="same") >= 3, SECONDS,
+               "it tells again")
+    assert len(receiver.told()) == 1
+
+
+def test_monitors_hear_of_it_too(bouncer, tmp_path, receiver):
+    """watch: alert works as without a registry."""
+    one = Registry(bouncer, monitors=[{
+        "name": "disk", "watch": "alert", "match_labels": {"x": "y"},
+        "steps": [{"type": "run", "timeout": "20s",
+                   "command": ["/bin/sh", "-c", f"echo >{tmp_path}/ran"]}]}])
+    number = one.service("shop")
+    one.notifier(f"services/{number}", receiver.url)
+    one.tell(alert("Full", service="shop", x="y"))
+    receiver.wait_told(1)
+    wait_until((tmp_path / "ran").exists, SECONDS, "the step")
+
+
+# Commands.
+
+def command(shop, *args, code=0):
+    done = subprocess.run(
+        [program(), "registry", *args, "--socket", shop.one.socket],
+        text=True, capture_output=True, check=False, timeout=SECONDS)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_commands(shop, receiver):
+    shop.notifier(f"services/{shop.shop}", receiver.url)
+    shop.notifier(f"services/{shop.shop}", receiver.url + "/off",
+                  enabled=False)
+    said = command(shop, "alerts-test", "--service", "shop", "-n")
+    assert "told: 1" in said and "it is disabled" in said
+    assert receiver.told() == []
+    receiver.answer(404)
+    command(shop, "alerts-test", "--service", "shop", "-l", "x=y")
+    shop.wait_deliveries(1, state="dead")
+    assert "BouncerTest" in command(shop, "alerts", "--label", "x=y")
+    assert "BouncerTest" not in command(shop, "alerts", "--label", "x=z")
+    one = command(shop, "alerts", "1")
+    assert "it is disabled" in one and "HTTP 404" in one
+    assert "it is disabled" in command(shop, "alerts", "1", "--explain")
+    assert "HTTP 404" in command(shop, "alerts", "--deliveries", "--status",
+                                 "dead")
+    assert "1 deliveries" in command(shop, "alerts", "1", "--replay")
+    shop.wait_deliveries(1, state="sent")
+    assert "1 deliveries" in command(shop, "alerts", "1", "--replay", "--all")
+    receiver.wait_told(3)
+    assert "no such alert" in command(shop, "alerts", "9", code=4)
+    assert "give its ID" in command(shop, "alerts", "--replay", code=2)
+    assert command(shop, "alerts", "--unrouted").count("\n") == 1

@@ -166,10 +166,13 @@ def test_commands_do_not_speak_for_it(bouncer, manager, scripted_gateway,
 
 # --- the unit ---------------------------------------------------------------
 
-def installed_unit(directory):
+UNITS = ("bouncer.service", "bouncer-worker.service")
+
+
+def installed_unit(directory, name):
     """As it is installed, with a program in it that is really there."""
-    unit = os.path.join(directory, "bouncer.service")
-    source = os.path.join(ROOT, "packaging/systemd/bouncer.service")
+    unit = os.path.join(directory, name)
+    source = os.path.join(ROOT, "packaging/systemd", name)
     with open(source, encoding="utf-8") as text, \
             open(unit, "w", encoding="utf-8") as out:
         out.write(text.read().replace("@bindir@/bouncer", "/bin/true"))
@@ -185,11 +188,12 @@ def analyze(*args):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def test_unit_is_hardened(directory):
+@pytest.mark.parametrize("name", UNITS)
+def test_unit_is_hardened(directory, name):
     done = analyze("security", "--offline=yes", "--no-pager",
                    f"--threshold={int(MAX_EXPOSURE * 10)}",
-                   installed_unit(directory))
-    figure = re.search(r"exposure level for bouncer\.service: ([0-9.]+)",
+                   installed_unit(directory, name))
+    figure = re.search(rf"exposure level for {re.escape(name)}: ([0-9.]+)",
                        done.stdout)
     assert figure, done.stdout
     assert float(figure.group(1)) <= MAX_EXPOSURE, done.stdout
@@ -198,9 +202,10 @@ def test_unit_is_hardened(directory):
         assert f"exposure level {MAX_EXPOSURE}" in readme.read()
 
 
-def test_unit_is_understood(directory):
+@pytest.mark.parametrize("name", UNITS)
+def test_unit_is_understood(directory, name):
     """No setting in it is unknown, nor spelled wrong."""
-    done = analyze("verify", "--man=no", installed_unit(directory))
+    done = analyze("verify", "--man=no", installed_unit(directory, name))
     complaints = [line for line in done.stdout.splitlines()
-                  if "bouncer.service" in line]
+                  if name in line]
     assert complaints == []

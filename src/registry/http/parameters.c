@@ -65,6 +65,14 @@ static const struct registry_param params[] = {
 	  "\"dropped\"]}",
 	  "What became of it." },
 	{ "alert", POSITIVE, "The id of an alert." },
+	/* of the log: a tag and a name, where the name is not enough */
+	{ "Logs.user", STRING, "Who did it: `token NAME`, `control socket`." },
+	{ "Logs.content_type", STRING, "A kind of objects: `exporter`." },
+	{ "Logs.object_id", POSITIVE, "The id of an object of that kind." },
+	{ "Logs.service", STRING,
+	  "A service's id, or a name that it has or had: the service, and what "
+	  "is or was of it." },
+	{ "Logs.project", STRING, "The same of a project." },
 	{ "notifier", POSITIVE, "The id of a notifier." },
 };
 
@@ -77,6 +85,19 @@ static const struct registry_param *find_param(struct slice name)
 			return &params[i];
 	}
 	return NULL;
+}
+
+/* As a route with that tag means it. */
+static const struct registry_param *find_param_of(const char *tag,
+                                                  struct slice name)
+{
+	char text[PARAM_NAME_MAX];
+	const struct registry_param *param;
+
+	(void)snprintf(text, sizeof(text), "%s." SLICE_FMT, tag,
+	               SLICE_ARG(name));
+	param = find_param(slice_from(text));
+	return param ? param : find_param(name);
 }
 
 static void tell(const struct registry_param *known, struct slice name,
@@ -157,7 +178,8 @@ void registry_query_each(const struct registry_route *route,
 
 	while (slice_next(&rest, ',', &name)) {
 		if (!slice_is(name, "filters"))
-			tell(find_param(name), name, found, context);
+			tell(find_param_of(route->tag, name), name, found,
+			     context);
 		else if (kind != N_KINDS)
 			tell_filters(kind, found, context);
 	}

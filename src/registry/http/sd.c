@@ -174,11 +174,11 @@ static void answer_rules_file(struct registry_call *call)
 	                                  "filename=promgen.rule.yml\r\n" });
 }
 
-#define ROW(at, handler, words, asked, is)                                   \
-	{                                                                    \
-		.method = "GET", .pattern = (at), .scope = SCOPE_FIND,       \
-		.handle = (handler), .tag = "Discovery", .summary = (words), \
-		.query = (asked), .answer = (is), .status = 200              \
+#define ROW(at, handler, words, asked, is)                                 \
+	{                                                                  \
+		.method = "GET", .pattern = (at), .scope = SCOPE_FIND,     \
+		.handle = (handler), .tag = "Targets", .summary = (words), \
+		.query = (asked), .answer = (is), .status = 200            \
 	}
 
 static const struct registry_route rows[] = {
@@ -210,7 +210,7 @@ static const struct registry_route rows[] = {
 	    "The URLs of all shards, as Promgen has them", "shard",
 	    "TargetGroup[]"),
 	ROW("/api/v1/rules", answer_rules_file,
-	    "The rules of all shards, as a file", "shard", "RuleFile"),
+	    "The rules of all shards, as a file", "shard", "RuleDownload"),
 };
 
 const struct registry_routes registry_routes_sd = {

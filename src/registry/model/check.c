@@ -308,7 +308,7 @@ bool host_canonical(struct slice text, char *out)
 	char address[INET6_ADDRSTRLEN];
 
 	if (address_of(text, address))
-		return strcpy(out, address), true;
+		text = slice_from(address);
 	if (text.n > CHECK_HOST_MAX)
 		return false;
 	memcpy(out, text.p, text.n);

@@ -225,7 +225,7 @@ static void turn(struct model *model, struct object *object,
 {
 	const struct shape *shape = &shapes[object->kind];
 	union value before[KIND_MAX_FIELDS];
-	bool moved[MODEL_MAX_REFS];
+	bool moved[MODEL_MAX_REFS] = { false };
 
 	memcpy(before, object->values, values_size(object->kind));
 	for (unsigned i = 0; i < shape->n_refs; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stock_rules: four alerts that everybody wants of machines with a
- * node_exporter (1.0 or newer), under the names that prommgr gave them:
+ * node_exporter (0.16 or newer), under the names that prommgr gave them:
  *
  *   service_down                   a target is not scraped
  *   cpu_threshold_exceeded         percent of the CPU time is used

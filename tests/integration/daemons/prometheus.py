@@ -25,7 +25,7 @@ scrape_configs:
   - job_name: {job}
     static_configs:
       - targets: {targets}
-"""
+{discovered}"""
 
 
 def promtool_check(text):
@@ -54,7 +54,8 @@ class Prometheus:
         self.client = Client(self.url)
         self._process = None
         self._settings = {"every": every, "job": "test", "targets": [],
-                          "rules": [], "alertmanagers": []}
+                          "rules": [], "alertmanagers": [],
+                          "discovered": ""}
 
     def start(self):
         self._write()
@@ -81,6 +82,16 @@ class Prometheus:
     def scrape(self, *targets, job="test"):
         """From now on these "host:port" are scraped."""
         self._change(targets=list(targets), job=job)
+
+    def discover(self, *scrape_configs):
+        """From now on these are scraped, too: as the file has them."""
+        self._change(discovered="".join(
+            f"  - {json.dumps(each)}\n" for each in scrape_configs))
+
+    def active(self):
+        """What it knows of its targets."""
+        reply = self.client.ask("GET", "/api/v1/targets?state=active").json()
+        return reply["data"]["activeTargets"]
 
     def rules(self, text, *alertmanagers):
         """The rules, as a file of them holds them, and the "host:port" that

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was acknowledged is on disk and is delivered, whatever fails meanwhile:
+ * memory, the disk, the receiver, we. */
+#include "hub_kit.h"
+#include "support/faults.h"
+#include "support/peer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include "io/http_client.h"
+#include "registry/alerts.h"
+#include "source/alerts.h"
+
+#define WAIT_MS 20000
+#define OK      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define LATER   "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
+#define WRONG   "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
+
+static struct test_peer peer;
+static const struct peer_step always_ok[] = {
+	PEER_SAYS(OK),
+	PEER_SAYS(OK),
+	PEER_SAYS(OK),
+	PEER_SAYS(OK),
+};
+
+struct world {
+	struct http_client *client;
+	struct registry *registry;
+	struct registry_alerts *alerts;
+};
+
+static const char down[] =
+	"{\"groupKey\":\"g\",\"commonLabels\":{\"service\":\"shop\"},"
+	"\"alerts\":[{\"status\":\"firing\",\"labels\":{\"service\":\"shop\","
+	"\"alertname\":\"Down\"},\"startsAt\":\"2026-01-01T00:00:00Z\"}]}";
+static const char up[] =
+	"{\"groupKey\":\"g\",\"commonLabels\":{\"service\":\"shop\"},"
+	"\"alerts\":[{\"status\":\"resolved\",\"labels\":{\"service\":"
+	"\"shop\",\"alertname\":\"Down\"},\"startsAt\":"
+	"\"2026-01-01T00:00:00Z\",\"endsAt\":\"2026-01-01T01:00:00Z\"}]}";
+
+/* --- the world ----------------------------------------------------------------- */
+
+static void on_closed(void *context)
+{
+	*(bool *)context = true;
+}
+
+/* False: there was no memory for it. */
+static bool world_open(struct world *world)
+{
+	struct registry_alerts_options options = { .loop = &loop.uv,
+		                                   .seed = 1 };
+	const struct registry_options hub = { .loop = &loop.uv,
+		                              .config = &config,
+		                              .seed = 1 };
+
+	*world = (struct world){ .client = http_client_new(&loop.uv, NULL) };
+	if (!world->client || registry_open(&hub, &world->registry, NULL) < 0)
+		return false;
+	options.registry = world->registry;
+	options.client = world->client;
+	return registry_alerts_open(&options, &world->alerts, NULL) == 0;
+}
+
+static void world_close(struct world *world)
+{
+	bool closed = !world->alerts;
+
+	if (world->alerts)
+		registry_alerts_close(world->alerts, on_closed, &closed);
+	test_loop_until(&loop, &closed);
+	if (world->registry)
+		close_registry(world->registry);
+	closed = !world->client;
+	if (world->client)
+		http_client_close(world->client, on_closed, &closed);
+	test_loop_until(&loop, &closed);
+}
+
+static int apply_notifier(struct registry_edit *edit, struct model_tx *tx,
+                          struct err *err)
+{
+	const struct assignment service = { SERVICE_NAME, { .text = "shop" } };
+	struct assignment notifier[] = {
+		{ NOTIFIER_SENDER, { .text = "webhook" } },
+		{ NOTIFIER_VALUE, { .text = peer.url } },
+		{ NOTIFIER_SERVICE, { 0 } },
+	};
+	struct object *made;
+	int r = model_create(tx, KIND_SERVICE, &service, 1,
+	                     &notifier[2].value.object, err);
+
+	return r < 0 ? r
+	             : model_create(tx, KIND_NOTIFIER, notifier, 3, &made, err);
+}
+
+/* The service "shop", whose notifier is the peer. */
+static void make_notifier(void)
+{
+	struct registry *registry = open_registry();
+	struct tried tried = making(KIND_SERVICE, "shop");
+
+	tried.edit.apply = apply_notifier;
+	submit(registry, &tried);
+	await_edit(&tried, REGISTRY_DONE);
+	close_registry(registry);
+}
+
+static int begin(void **state)
+{
+	if (hub_set_up(state) < 0)
+		return -1;
+	test_peer_listen(&peer, &loop.uv, "127.0.0.1", 0);
+	make_notifier();
+	return 0;
+}
+
+static int finish(void **state)
+{
+	test_peer_close(&peer);
+	return hub_tear_down(state);
+}
+
+/* --- messages ------------------------------------------------------------------ */
+
+struct posted {
+	bool answered;
+	int code;
+};
+
+static void on_kept(void *request, const struct err *err)
+{
+	struct posted *posted = request;
+
+	assert_false(posted->answered);
+	posted->answered = true;
+	posted->code = err->code;
+}
+
+/* 0: it is kept, or known. */
+static int post(struct world *world, const char *text)
+{
+	struct posted posted = { 0 };
+	int r = registry_alerts_take(world->alerts, slice_from(text), on_kept,
+	                             &posted, NULL);
+
+	if (r != ALERTS_PENDING)
+		return r;
+	assert_false(posted.answered);
+	test_loop_until(&loop, &posted.answered);
+	return posted.code;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	(void)timer;
+}
+
+/* Until there are so many deliveries that ended so, or @wait_ms are over. */
+static bool ended(struct world *world, enum delivery_state state, uint64_t n,
+                  uint64_t wait_ms)
+{
+	uint64_t end_ms = uv_hrtime() / 1000000 + wait_ms;
+	bool closed = false;
+	bool there = false;
+	uv_timer_t tick;
+
+	(void)uv_timer_init(&loop.uv, &tick);
+	(void)uv_timer_start(&tick, on_tick, 1, 1);
+	while (!there && uv_hrtime() / 1000000 < end_ms) {
+		(void)uv_run(&loop.uv, UV_RUN_ONCE);
+		there = registry_alerts_stats(world->alerts)
+		                .deliveries.n_ends[state] >= n;
+	}
+	tick.data = &closed;
+	uv_close((uv_handle_t *)&tick, NULL);
+	(void)uv_run(&loop.uv, UV_RUN_NOWAIT);
+	return there;
+}
+
+/* --- what becomes of it ---------------------------------------------------------- */
+
+static void is_kept_and_delivered(void **state)
+{
+	struct world world;
+
+	(void)state;
+	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+	assert_true(world_open(&world));
+	assert_int_equal(post(&world, down), 0);
+	assert_int_equal(number_of("SELECT count(*) FROM alert"), 1);
+	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
+	assert_non_null(
+		strstr(test_peer_received(&peer), "\"alertname\":\"Down\""));
+	world_close(&world);
+	assert_int_equal(number_of("SELECT state FROM delivery"),
+	                 DELIVERY_SENT);
+	assert_int_equal(number_of("SELECT count(*) FROM alert_label"), 2);
+}
+
+static void the_same_is_known(void **state)
+{
+	struct registry_alerts_stats stats;
+	struct posted first = { 0 };
+	struct world world;
+	int r;
+
+	(void)state;
+	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+	assert_true(world_open(&world));
+	r = registry_alerts_take(world.alerts, slice_from(down), on_kept,
+	                         &first, NULL);
+	assert_int_equal(r, ALERTS_PENDING);
+	/* it is not on disk yet: nothing may be promised */
+	assert_int_equal(post(&world, down), -EBUSY);
+	test_loop_until(&loop, &first.answered);
+	assert_int_equal(post(&world, down), 0);
+	assert_int_equal(post(&world, up), 0);
+	assert_int_equal(post(&world, down), 0);
+	stats = registry_alerts_stats(world.alerts);
+	assert_int_equal(stats.n_kept, 3);
+	assert_int_equal(stats.n_same, 1);
+	assert_true(ended(&world, DELIVERY_SENT, 3, WAIT_MS));
+	world_close(&world);
+}
+
+static void nonsense_is_refused(void **state)
+{
+	struct world world;
+
+	(void)state;
+	assert_true(world_open(&world));
+	assert_int_equal(post(&world, "[]"), ALERTS_E_FORMAT);
+	assert_int_equal(post(&world, "{"), ALERTS_E_FORMAT);
+	world_close(&world);
+	assert_int_equal(number_of("SELECT count(*) FROM alert"), 0);
+}
+
+/* The next of us goes on where we were. */
+static void waits_for_our_return(void **state)
+{
+	static const struct peer_step script[] = { PEER_SAYS(LATER),
+		                                   PEER_SAYS(OK),
+		                                   PEER_SAYS(OK) };
+	struct world world;
+	uint64_t n = 0;
+
+	(void)state;
+	test_peer_script(&peer, script, ARRAY_SIZE(script));
+	assert_true(world_open(&world));
+	assert_int_equal(post(&world, down), 0);
+	assert_int_equal(post(&world, up), 0);
+	while (n == 0) {
+		(void)ended(&world, DELIVERY_SENT, 1, 1);
+		n = registry_alerts_stats(world.alerts).deliveries.n_retries;
+	}
+	world_close(&world);
+	assert_int_equal(number_of("SELECT sum(tries) FROM delivery"), 1);
+	test_peer_forget(&peer);
+	assert_true(world_open(&world));
+	assert_true(ended(&world, DELIVERY_SENT, 2, WAIT_MS));
+	assert_true(
+		strstr(test_peer_received(&peer), "\"status\":\"firing\"") <
+		strstr(test_peer_received(&peer), "\"status\":\"resolved\""));
+	world_close(&world);
+}
+
+static void on_replayed(struct registry_replaying *replaying)
+{
+	(void)replaying;
+}
+
+static void refused_is_dead(void **state)
+{
+	static const struct peer_step script[] = { PEER_SAYS(WRONG),
+		                                   PEER_SAYS(OK) };
+	struct registry_replaying replaying = { .alert_id = 1,
+		                                .done = on_replayed };
+	struct world world;
+
+	(void)state;
+	test_peer_script(&peer, script, ARRAY_SIZE(script));
+	assert_true(world_open(&world));
+	assert_int_equal(post(&world, down), 0);
+	while (number_of("SELECT count(*) FROM delivery WHERE state = 2") == 0)
+		(void)ended(&world, DELIVERY_SENT, 1, 1);
+	assert_int_equal(registry_alerts_replay(world.alerts, &replaying, NULL),
+	                 0);
+	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
+	assert_int_equal(replaying.n, 1);
+	world_close(&world);
+}
+
+/* --- trouble ----------------------------------------------------------------------- */
+
+static void limit_files(rlim_t size)
+{
+	struct rlimit limit;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = size ? size : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* It is not acknowledged; the same is no repetition then. */
+static void a_full_disk(void **state)
+{
+	struct world world;
+
+	(void)state;
+	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+	assert_true(world_open(&world));
+	limit_files(4096);
+	assert_true(post(&world, down) < 0);
+	limit_files(0);
+	assert_int_equal(post(&world, down), 0);
+	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
+	assert_int_equal(registry_alerts_stats(world.alerts).n_failed, 1);
+	world_close(&world);
+	assert_int_equal(number_of("SELECT count(*) FROM delivery"), 1);
+}
+
+static bool live(void)
+{
+	struct world world;
+	bool kept = false;
+
+	if (world_open(&world))
+		kept = post(&world, down) == 0;
+	if (kept)
+		(void)ended(&world, DELIVERY_SENT, 1, 50);
+	world_close(&world);
+	return kept;
+}
+
+static void without_memory(void **state)
+{
+	size_t n;
+
+	(void)state;
+	test_peer_script(&peer, NULL, 0);
+	(void)live(); /* what libraries keep for ever */
+	faults_count();
+	(void)live();
+	n = faults_end();
+	for (size_t k = 1; k <= n; k += 3) {
+		bool kept;
+
+		run_sql("DELETE FROM alert");
+		test_peer_forget(&peer);
+		test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+		faults_fail(k);
+		kept = live();
+		(void)faults_end();
+		/* sent, or it waits for the next of us */
+		if (kept)
+			assert_int_equal(
+				number_of("SELECT count(*) FROM delivery "
+			                  "WHERE state IN (0, 1)"),
+				1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define ROW(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+		ROW(is_kept_and_delivered), ROW(the_same_is_known),
+		ROW(nonsense_is_refused),   ROW(waits_for_our_return),
+		ROW(refused_is_dead),       ROW(a_full_disk),
+		ROW(without_memory),
+	};
+
+	faults_install();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
