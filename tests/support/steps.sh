@@ -39,7 +39,7 @@ zlib1g-dev libcmocka-dev"
 LLHTTP_PACKAGES="libllhttp-dev node-llhttp" # the first that there is
 # Python to test with, and what the engines only recommend.
 INTEGRATION_PACKAGES="g++ python3 python3-pytest python3-prometheus-client \
-python3-yaml busybox-static openssl apparmor uidmap iproute2 procps curl"
+python3-yaml python3-jsonschema busybox-static openssl apparmor uidmap iproute2 procps curl"
 LINTERS="clang-format-14=clang-format-14 clang-tidy-14=clang-tidy-14 \
 shellcheck=shellcheck mandoc=mandoc"
 

@@ -49,6 +49,7 @@ static const struct {
 	{ "Targets", "What Prometheus servers are handed." },
 	{ "Alerts", "What came back from Alertmanager." },
 	{ "Workers", "For those that write files beside a Prometheus." },
+	{ "All at once", "Documents that say how everything is to be." },
 	{ "Reference", "What you are reading." },
 };
 

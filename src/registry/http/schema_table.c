@@ -111,6 +111,7 @@ const struct registry_schema registry_schemas[] = {
 	            "\"id\":" INTEGER ",\"ip\":" STRING ",\"port\":" INTEGER) },
 	{ "RuleDownload", "application/x-yaml", STRING },
 	{ "RuleFile", "application/yaml", STRING },
+	{ "RuleDownload", "application/x-yaml", STRING },
 	/* the first API */
 	{ "Targets", NULL, ARRAY(TO("TargetGroup")) },
 	{ "RulesYaml", "application/x-yaml", STRING },
@@ -220,6 +221,19 @@ const struct registry_schema registry_schemas[] = {
 	            ",\"n_found\":" INTEGER ",\"near\":" TEXTS
 	            ",\"found\":" ARRAY(TO("TargetFound"))) },
 	/* all at once */
+	{ "Document", NULL,
+	  "{\"type\":\"object\",\"description\":\"All objects, named "
+	  "and nested; `bouncer registry export` writes one. YAML is taken, "
+	  "too.\"}" },
+	{ "Import", NULL,
+	  "{\"type\":[\"object\",\"array\"],\"description\":\"What the "
+	  "other registry answers.\"}" },
+	{ "Plan", NULL,
+	  OBJECT_OF("\"dry_run\",\"created\",\"updated\",\"deleted\","
+	            "\"changes\"",
+	            "\"dry_run\":" BOOLEAN ",\"created\":" INTEGER
+	            ",\"updated\":" INTEGER ",\"deleted\":" INTEGER
+	            ",\"changes\":" ARRAY("{\"type\":\"object\"}")) },
 	/* alerts */
 	{ "AlertMessage", NULL,
 	  "{\"type\":\"object\",\"description\":\"What Alertmanager's webhook "

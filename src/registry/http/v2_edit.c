@@ -256,6 +256,27 @@ static bool same_value(const struct object *object,
 	}
 }
 
+static bool is_assigned(const struct assignments *assignments, unsigned field)
+{
+	for (size_t i = 0; i < assignments->n; i++) {
+		if (assignments->items[i].field == field)
+			return true;
+	}
+	return false;
+}
+
+/* All that a new one needs. */
+static bool is_whole(const struct kind_info *info,
+                     const struct assignments *assignments)
+{
+	for (unsigned i = 0; i < info->n_fields; i++) {
+		if ((info->fields[i].flags & FIELD_REQUIRED) &&
+		    !info->fields[i].fallback && !is_assigned(assignments, i))
+			return false;
+	}
+	return true;
+}
+
 /* The object of that key if it has all these values; else NULL. */
 static struct object *find_same(const struct model *model, enum kind kind,
                                 const struct assignments *assignments)
@@ -264,6 +285,8 @@ static struct object *find_same(const struct model *model, enum kind kind,
 	union value key[KIND_KEY_FIELDS] = { 0 };
 	struct object *object;
 
+	if (!is_whole(info, assignments))
+		return NULL;
 	for (unsigned k = 0; info->keys[0][k] >= 0; k++) {
 		unsigned field = (unsigned)info->keys[0][k];
 
