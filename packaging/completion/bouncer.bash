@@ -6,7 +6,11 @@
 # The options that stand in a command's own help.
 _bouncer_options()
 {
-    "${COMP_WORDS[0]}" help "$1" 2>/dev/null |
+    if [[ $2 ]]; then
+        "${COMP_WORDS[0]}" "$1" "$2" --help 2>/dev/null
+    else
+        "${COMP_WORDS[0]}" help "$1" 2>/dev/null
+    fi |
         grep -oE '^  (-[a-z], )?--[a-z-]+' | grep -oE -e '--[a-z-]+'
 }
 
@@ -43,12 +47,16 @@ _bouncer()
     local word=${COMP_WORDS[COMP_CWORD]}
     local before=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]}
+    local part=
     local i
 
     COMPREPLY=()
+    if [[ $command == registry && ${COMP_WORDS[2]} != -* ]]; then
+        ((COMP_CWORD > 2)) && part=${COMP_WORDS[2]}
+    fi
     if ((COMP_CWORD == 1)); then
         _bouncer_offer "$word" < <("${COMP_WORDS[0]}" help 2>/dev/null |
-            sed -n 's/^  \([a-z]*\)  .*/\1/p')
+            sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
         return
     fi
     for ((i = 2; i < COMP_CWORD; i++)); do
@@ -58,18 +66,24 @@ _bouncer()
     done
     case $before in
     --config | --file | --token-file | --user-file | --socket | --ca-file | \
-        --targets | --urls | --rules | --nodes | -f)
+        --targets | --urls | --rules | --nodes | -f | \
+        --source-token-file | --source-user-file | --reload-token-file)
         if [[ $before != -f || $command == push ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
         fi
         ;;
+    --from)
+        _bouncer_offer "$word" < <(printf '%s\n' promgen prommgr)
+        return
+        ;;
+    -n) [[ $command == registry || $command == import ]] || return ;;
     --for | --since | --timeout | --reason | --label | --code | --lines | \
         --url | --server | --registry | --prometheus | --mode | --queues | \
-        --log-level | --log-format | -n | -l | -Q) return ;;
+        --log-level | --log-format | --shard | -l | -Q) return ;;
     esac
     if [[ $word == -* ]]; then
-        _bouncer_offer "$word" < <(_bouncer_options "$command")
+        _bouncer_offer "$word" < <(_bouncer_options "$command" "$part")
         return
     fi
     case $command in
@@ -78,9 +92,19 @@ _bouncer()
         ;;
     help)
         _bouncer_offer "$word" < <("${COMP_WORDS[0]}" help 2>/dev/null |
-            sed -n 's/^  \([a-z]*\)  .*/\1/p')
+            sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
         ;;
-    check) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    registry)
+        if ((COMP_CWORD == 2)); then
+            _bouncer_offer "$word" < <("${COMP_WORDS[0]}" registry help \
+                2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
+        elif [[ $part == apply || $part == import ]]; then
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        fi
+        ;;
+    check | targets | rules | urls | import)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        ;;
     esac
 }
 

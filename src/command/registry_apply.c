@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include "base/mem.h"
 #include "command/input.h"
 #include "command/registry_plan.h"
 
-#define MAX_PATH 4096
+#define MAX_PATH  4096
+#define MAX_FILES 1000
 
 struct apply {
 	struct client_options client;
@@ -39,42 +41,82 @@ static int add_file(const struct command_io *io, const char *path,
 	return code;
 }
 
-static int is_yaml(const struct dirent *entry)
+static bool is_yaml(const char *name)
 {
-	const char *dot = strrchr(entry->d_name, '.');
+	const char *dot = strrchr(name, '.');
 
-	return entry->d_name[0] != '.' && dot &&
+	return name[0] != '.' && dot &&
 	       (strcmp(dot, ".yml") == 0 || strcmp(dot, ".yaml") == 0);
+}
+
+struct names {
+	char *items[MAX_FILES];
+	size_t n;
+};
+
+static int by_name(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* What to exit with. */
+static int list_names(const struct command_io *io, const char *directory,
+                      struct names *names)
+{
+	DIR *list = opendir(directory);
+	const struct dirent *entry;
+	int code = EXIT_OK;
+
+	if (!list) {
+		(void)fprintf(io->err, "bouncer: %s: %s\n", directory,
+		              err_text(-errno));
+		return EXIT_USAGE;
+	}
+	while (code == EXIT_OK && (entry = readdir(list))) {
+		if (!is_yaml(entry->d_name))
+			continue;
+		if (names->n == MAX_FILES) {
+			(void)fprintf(io->err,
+			              "bouncer: %s: more than %d files\n",
+			              directory, MAX_FILES);
+			code = EXIT_USAGE;
+			continue;
+		}
+		names->items[names->n] = mem_strdup(entry->d_name);
+		if (names->items[names->n])
+			names->n++;
+		else
+			code = command_no_memory(io);
+	}
+	(void)closedir(list);
+	if (names->n > 1)
+		qsort(names->items, names->n, sizeof(char *), by_name);
+	return code;
 }
 
 /* In the order of their names. */
 static int add_directory(const struct command_io *io, const char *directory,
                          struct json_writer *json)
 {
-	struct dirent **entries;
-	int n = scandir(directory, &entries, is_yaml, alphasort);
-	int code = EXIT_OK;
+	struct names names = { .n = 0 };
+	int code = list_names(io, directory, &names);
 
-	if (n < 0) {
-		(void)fprintf(io->err, "bouncer: %s: %s\n", directory,
-		              err_text(-errno));
-		return EXIT_USAGE;
+	if (code == EXIT_OK && names.n == 0) {
+		(void)fprintf(io->err, "bouncer: %s: there is no *.yml in it\n",
+		              directory);
+		code = EXIT_USAGE;
 	}
-	for (int i = 0; i < n; i++) {
-		char path[MAX_PATH];
-		int length = snprintf(path, sizeof(path), "%s/%s", directory,
-		                      entries[i]->d_name);
+	for (size_t i = 0; i < names.n; i++) {
+		struct buf path;
 
-		if (code == EXIT_OK && length < (int)sizeof(path))
-			code = add_file(io, path, json);
-		free(entries[i]);
+		buf_init(&path, MAX_PATH);
+		(void)buf_printf(&path, "%s/%s", directory, names.items[i]);
+		if (code == EXIT_OK)
+			code = add_file(io, buf_text(&path), json);
+		buf_fini(&path);
+		mem_free(names.items[i]);
 	}
-	free(entries);
-	if (n > 0)
-		return code;
-	(void)fprintf(io->err, "bouncer: %s: there is no *.yml in it\n",
-	              directory);
-	return EXIT_USAGE;
+	return code;
 }
 
 static int add_files(const struct command_io *io, const char *path,
@@ -169,16 +211,16 @@ const struct registry_command registry_command_apply = {
 	.help = "Brings the registry to what a file says, or all *.yml of a\n"
 		"directory together, in one transaction, and prints what\n"
 		"changed: + made, ~ changed, - deleted. What a file says of "
-	        "an\n"
+		"an\n"
 		"object is all of it: what is left out has its default; only\n"
 		"secrets stay. What no file names stays, too, unless --prune.\n"
 		"FILE may be -, which is stdin. bouncer registry export gives\n"
-		"such a file; bouncer.yml(5) describes it.\n"
+		"such a file; bouncer-registry(5) describes it.\n"
 		"\n"
 		"  -n, --dry-run      only print what would change\n"
 		"  --prune            delete what the files leave out: of the\n"
 		"                     sections that they have (shards, "
-	        "services,\n"
+		"services,\n"
 		"                     …), and all that belongs to these\n"
 		"  --json             the plan as JSON\n",
 	.run = run,

@@ -44,7 +44,8 @@ def running(bouncer, directory):
 def test_bash_commands_and_options():
     assert in_bash("sta") == ["status"]
     assert {"run", "status", "push", "help"} <= set(in_bash(""))
-    assert set(in_bash("re")) == {"resume", "reload", "registry"}
+    assert in_bash("res") == ["resume"]
+    assert in_bash("rel") == ["reload"]
     assert in_bash("status", "--wa") == ["--watch"]
     assert in_bash("journal", "--fo") == ["--follow"]
     assert in_bash("help", "hea") == ["healthcheck"]
@@ -55,6 +56,23 @@ def test_bash_commands_and_options():
     assert in_bash("pause", "--for", "") == []
     assert in_bash("worker", "--tar") == ["--targets"]
     assert in_bash("worker", "--server", "") == []
+
+
+def test_bash_registry(directory):
+    assert in_bash("register-") == ["register-server", "register-exporter",
+                                    "register-host", "register-job"]
+    assert in_bash("registry", "app") == ["apply"]
+    assert {"apply", "export", "import", "token"} <= set(
+        in_bash("registry", ""))
+    assert in_bash("registry", "apply", "--pr") == ["--prune"]
+    assert in_bash("registry", "import", "--from", "") == ["promgen",
+                                                           "prommgr"]
+    path = os.path.join(directory, "shop.yml")
+    with open(path, "w", encoding="utf-8"):
+        pass
+    assert in_bash("registry", "apply", path[:-2]) == [path]
+    assert in_bash("targets", path[:-2]) == [path]
+    assert in_bash("targets", "--rel") == ["--reload", "--reload-token-file"]
 
 
 def test_bash_monitors(running):
@@ -109,6 +127,9 @@ def test_zsh(zsh, running):
     complete(shell, "bouncer sta", "status")
     complete(shell, "bouncer heal", "healthcheck")
     complete(shell, "bouncer status --wat", "--watch")
+    complete(shell, "bouncer register-h", "register-host")
+    complete(shell, "bouncer registry app", "apply")
+    complete(shell, "bouncer registry apply --pru", "--prune")
     complete(shell, "bouncer explain oth", "other")
     complete(shell, "bouncer explain ap", "app\\ two")
     assert "command not found" not in shell.text

@@ -387,7 +387,7 @@ static int read_targets(struct import *import, const struct json_t *targets,
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct portable_item *item;
+		struct portable_item *item = NULL;
 		struct slice host;
 		int64_t port = 0;
 
@@ -424,7 +424,7 @@ static int need(struct import *import, struct slice value, const char *label)
 static int read_farm(struct import *import, const struct json_t *targets,
                      const struct group *group)
 {
-	struct portable_item *project, *farm;
+	struct portable_item *project = NULL, *farm = NULL;
 	int r = need(import, group->service, "service");
 
 	if (r == 0)
@@ -452,7 +452,7 @@ static int read_farm(struct import *import, const struct json_t *targets,
 static int read_urls(struct import *import, const struct json_t *targets,
                      const struct group *group)
 {
-	struct portable_item *project;
+	struct portable_item *project = NULL;
 	int r = need(import, group->service, "service");
 
 	if (r == 0)

@@ -37,6 +37,7 @@ int import_project(struct import *import, struct slice service,
 	struct portable_item *item;
 	int r = 0;
 
+	*projectp = NULL;
 	if (import->shard)
 		shard = slice_from(import->shard);
 	if (service.n)
@@ -45,9 +46,9 @@ int import_project(struct import *import, struct slice service,
 	if (r == 0)
 		r = import_named(portable, owner, KIND_PROJECT, project,
 		                 projectp);
-	if (r < 0 || !shard.n)
-		return r;
 	item = *projectp;
+	if (r < 0 || !item || !shard.n)
+		return r;
 	if (item->given & 1u << PROJECT_SHARD) {
 		if (slice_is(shard, item->values[PROJECT_SHARD].text))
 			return 0;

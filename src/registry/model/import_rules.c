@@ -151,8 +151,8 @@ static int read_rule(struct import *import, const struct yaml_node *rule,
 		"alert",       "record",          "expr", "for", "labels",
 		"annotations", "keep_firing_for", NULL
 	};
-	struct rule_labels labels, annotations;
-	struct portable_item *owner, *item, *other;
+	struct rule_labels labels = { .n = 0 }, annotations = { .n = 0 };
+	struct portable_item *owner = NULL, *item, *other;
 	bool recording = text_of(rule, "record").n > 0;
 	int r = check_keys(import, rule, keys);
 

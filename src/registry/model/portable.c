@@ -285,7 +285,7 @@ const char *portable_title(enum kind kind, const union value *values, char *out)
 
 const char *portable_item_title(const struct portable_item *item, char *out)
 {
-	union value values[KIND_MAX_FIELDS];
+	union value values[KIND_MAX_FIELDS] = { 0 };
 
 	for (unsigned i = 0; i < kinds[item->kind].n_fields; i++)
 		values[i] = item->given & 1u << i
