@@ -270,15 +270,13 @@ static enum registry_scope least_scope(const struct place *place)
 static bool may_pass(struct registry_call *call, enum registry_scope scope,
                      char *actor)
 {
-	call->actor = actor;
 	return registry_admit(call->registry, call->exchange, call->control,
 	                      scope, actor);
 }
 
-static bool dispatch(struct registry_call *call, const struct place *place)
+static bool dispatch(struct registry_call *call, const struct place *place,
+                     char *actor)
 {
-	char actor[REGISTRY_ACTOR_MAX] = "";
-
 	call->route = find_route(place, call->exchange->message->method);
 	if (call->route) {
 		if (may_pass(call, call->route->scope, actor))
@@ -294,10 +292,8 @@ static bool dispatch(struct registry_call *call, const struct place *place)
 
 /* Nobody but us could know a path that begins like this. */
 static bool refuse_path(struct registry_call *call,
-                        const struct split_path *path)
+                        const struct split_path *path, char *actor)
 {
-	char actor[REGISTRY_ACTOR_MAX] = "";
-
 	if (path->n == 0 || is_shared_area(path->parts[0]) ||
 	    !find_named(call->http->root, path->parts[0]))
 		return false;
@@ -309,11 +305,13 @@ static bool refuse_path(struct registry_call *call,
 bool registry_http_handle(struct registry_http *http,
                           struct http_exchange *exchange, bool control)
 {
+	char actor[REGISTRY_ACTOR_MAX] = "";
 	struct registry_call call = {
 		.http = http,
 		.registry = http->registry,
 		.exchange = exchange,
 		.control = control,
+		.actor = actor,
 	};
 	const struct place *place;
 	struct split_path path;
@@ -324,8 +322,8 @@ bool registry_http_handle(struct registry_http *http,
 		if (http->closing && place)
 			call_refuse(&call, 503, "the registry is closing");
 		ours = http->closing ? place != NULL
-		       : place       ? dispatch(&call, place)
-		                     : refuse_path(&call, &path);
+		       : place       ? dispatch(&call, place, actor)
+		                     : refuse_path(&call, &path, actor);
 	}
 	buf_fini(&path.text);
 	return ours;

@@ -43,7 +43,7 @@ static void *place_of(const struct registry_call *call)
 		            : place->owner == first && place->kind == second)
 			return (void *)place;
 	}
-	assert(!"a route without its place");
+	assert(false); /* a route without its place */
 	return NULL;
 }
 
