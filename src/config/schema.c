@@ -299,6 +299,7 @@ static const cyaml_schema_field_t leader_fields[] = {
 	CYAML_FIELD_END,
 };
 
+#if BOUNCER_REGISTRY
 static const cyaml_schema_field_t registry_token_fields[] = {
 	TEXT(struct raw_registry_token, "name", name),
 	TEXT(struct raw_registry_token, "scope", scope),
@@ -324,6 +325,14 @@ static const cyaml_schema_field_t registry_fields[] = {
 	CYAML_FIELD_END,
 };
 
+#define REGISTRY_SECTION                                     \
+	CYAML_FIELD_MAPPING("registry", CYAML_FLAG_OPTIONAL, \
+	                    struct raw_config, registry, registry_fields)
+#else
+/* resolve_registry() says that it is not there. */
+#define REGISTRY_SECTION CYAML_FIELD_IGNORE("registry", CYAML_FLAG_OPTIONAL)
+#endif
+
 static const cyaml_schema_field_t config_fields[] = {
 	CYAML_FIELD_MAPPING("global", CYAML_FLAG_OPTIONAL, struct raw_config,
 	                    global, global_fields),
@@ -337,8 +346,7 @@ static const cyaml_schema_field_t config_fields[] = {
 	                    alerts, alerts_fields),
 	CYAML_FIELD_MAPPING("leader", CYAML_FLAG_OPTIONAL, struct raw_config,
 	                    leader, leader_fields),
-	CYAML_FIELD_MAPPING("registry", CYAML_FLAG_OPTIONAL, struct raw_config,
-	                    registry, registry_fields),
+	REGISTRY_SECTION,
 	LIST(struct raw_config, "notifications", notifications, &notification,
 	     CONFIG_MAX_NOTIFICATIONS),
 	LIST(struct raw_config, "monitors", monitors, &monitor,

@@ -108,6 +108,8 @@ def start(directory, port):
                                 f"{directory}/config.yml"])
     atexit.register(process.kill)
     wait_for_port(port)
+    # it listens before it has read what it keeps
+    Writer(port).ask("GET", "/sd/targets")
     return process, time.perf_counter() - begun
 
 

@@ -15,8 +15,10 @@ meson compile -C "$directory" >/dev/null
 "$directory/tests/bench/bench-scrape"
 /usr/bin/python3 tests/bench/push.py "$directory" 5
 # Without Prometheus its part is left out.
-! command -v prometheus >/dev/null ||
+if command -v prometheus >/dev/null; then
     /usr/bin/python3 tests/bench/metrics.py "$directory" "${1:-30}"
+    /usr/bin/python3 tests/bench/registry_push.py "$directory" "${1:-30}"
+fi
 /usr/bin/python3 tests/bench/alerts.py "$directory" 5
 /usr/bin/python3 tests/bench/registry_edits.py "$directory"
 "$directory/tests/bench/bench-registry_render"

@@ -7,6 +7,7 @@ import re
 import subprocess
 
 from daemons.bouncer import ROOT, monitor, program, rule, settings
+from daemons.http import Client
 
 
 def text(*path):
@@ -34,9 +35,12 @@ def test_metrics(bouncer, tmp_path):
         rule(), push_gw="builtin",
         socket_docker=f"unix://{tmp_path}/not_there.sock"))
     config["notifications"] = [{"name": "a", "url": "http://127.0.0.1:9"}]
+    config["registry"] = {"enabled": True}
     one = bouncer(json.dumps(config))
+    # over addr it would take a token
+    client = Client(f"unix:{one.socket}")
     shown = set(re.findall(r"^# TYPE (bouncer_\w+) ",
-                           one.client.call("GET", "/metrics").text, re.M))
+                           client.call("GET", "/metrics").text, re.M))
     assert len(shown) > 25
     told = {name for name in first_cells("Metrics")
             if name.startswith("bouncer_")}
@@ -48,9 +52,9 @@ def test_commands():
         [program(), "help"], capture_output=True, text=True, check=True,
         timeout=20).stdout, re.M))
     assert "status" in shown
-    told = {words.split()[1] for words in first_cells("Operating it")
-            if words.startswith("bouncer ")}
-    assert told <= shown
+    told = {words.split()[1] for title in ("Operating it", "The registry")
+            for words in first_cells(title) if words.startswith("bouncer ")}
+    assert {word for word in told if "-" not in word} <= shown
     # those are told elsewhere, or tell of themselves
     assert shown - told == {"run", "check", "mon", "autoheal",
                             "version", "help"}
@@ -76,7 +80,7 @@ def test_keys():
     told = "".join(section(title) for title in
                    ("`global`", "`monitors`", "Monitors of metrics",
                     "Monitors of alerts", "`notifications`", "`auth`",
-                    "`gateway`", "`leader`"))
+                    "`gateway`", "`leader`", "`registry`"))
     words = set(re.findall(r"\w+", told))
     assert keys - words == set()
 

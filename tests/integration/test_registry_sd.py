@@ -189,6 +189,14 @@ def test_unknown_shard(registry, admin):
     assert admin.call("POST", "/sd/targets").status == 405
 
 
+def test_odd_parameters(shop):
+    """One that cannot be a label would spoil the list for a Prometheus."""
+    reply = shop.call("POST", "/rest/v2/projects/1/exporters", {
+        "job": "x", "port": 1, "path": "/metrics?collect[]=cpu"})
+    assert reply.status == 400
+    assert "collect[]" in reply.json()["path"][0]
+
+
 def test_needs_a_token(registry):
     for path in ("/sd/targets", "/sd/a/rules", "/api/v1/targets",
                  "/api/v1/rules"):

@@ -35,7 +35,7 @@ static void our_families_are_sorted_and_have_one_writer(void **state)
 		                         !!family->daemon + !!family->gateway +
 		                         !!family->engine + !!family->rule +
 		                         !!family->notices + !!family->alerts +
-		                         !!family->amx,
+		                         !!family->amx + family->extension,
 		                 1);
 		assert_true(strlen(family->help) > 10);
 	}

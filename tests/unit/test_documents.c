@@ -182,7 +182,7 @@ static void test_params(void **state)
 	project = make_shop(kit_begin(&world));
 	kit_change(world.tx,
 	           object_child(project, KIND_EXPORTER, EXPORTER_PROJECT, NULL),
-	           "{\"path\": \"/probe?module=a%20b+c&x=1&module=&bad-=1\","
+	           "{\"path\": \"/probe?module=a%20b+c&x=1&module=\","
 	           " \"params\": {\"target\": [\"t2\", \"t1\"],"
 	           " \"x\": \"1\"}}");
 	kit_delete(world.tx,

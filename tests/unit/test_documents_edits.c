@@ -13,7 +13,7 @@
 
 #define MAX_OBJECTS 6 /* of a kind */
 #define N_ROUNDS    400
-#define N_SEEDS     10
+#define N_SEEDS     5
 #define MAX_TOLD    64
 
 /* What a watcher knows. */

@@ -111,6 +111,7 @@ const struct registry_schema registry_schemas[] = {
 	            "\"id\":" INTEGER ",\"ip\":" STRING ",\"port\":" INTEGER) },
 	{ "RuleDownload", "application/x-yaml", STRING },
 	{ "RuleFile", "application/yaml", STRING },
+	{ "RuleDownload", "application/x-yaml", STRING },
 	/* the first API */
 	{ "Targets", NULL, ARRAY(TO("TargetGroup")) },
 	{ "RulesYaml", "application/x-yaml", STRING },

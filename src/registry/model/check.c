@@ -352,12 +352,35 @@ static bool is_url_text(struct slice text)
 	return text_is_printable(text);
 }
 
+/* Each becomes a label, __param_NAME: one that cannot be one would spoil the
+ * whole list for a Prometheus. */
+static int check_query(struct slice query, struct err *err)
+{
+	struct slice part, name;
+
+	while (slice_next(&query, '&', &part)) {
+		if (slice_next(&part, '=', &name) &&
+		    check_label_name(name, NULL) < 0)
+			return err_set(err, -EINVAL,
+			               "has the parameter `" SLICE_FMT
+			               "`, which Prometheus cannot be told: "
+			               "names are letters, digits and `_`",
+			               (int)MIN(name.n, 64), name.p);
+	}
+	return 0;
+}
+
 int check_path(struct slice text, struct err *err)
 {
+	struct slice query = text;
+	struct slice path;
+
 	if (text.n == 0)
 		return 0;
-	if (text.p[0] == '/' && text.n <= 2048 && is_url_text(text))
-		return 0;
+	if (text.p[0] == '/' && text.n <= 2048 && is_url_text(text)) {
+		(void)slice_next(&query, '?', &path);
+		return check_query(query, err);
+	}
 	return err_set(err, -EINVAL,
 	               "must begin with `/`, without blanks and `#`: "
 	               "/metrics, /probe?module=a");

@@ -114,6 +114,8 @@ static int read_address(struct asked *asked, const char *address,
 /* --- one thing --------------------------------------------------------------------- */
 
 static void add_line(struct buf *lines, const char *format, va_list args)
+	PRINTF_LIKE(2, 0);
+static void add_line(struct buf *lines, const char *format, va_list args)
 {
 	(void)buf_vprintf(lines, format, args);
 	(void)buf_putc(lines, '\n');

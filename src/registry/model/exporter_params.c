@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include "base/buf.h"
+#include "base/text.h"
 #include "proto/url.h"
 #include "registry/model/targets_json.h"
 
@@ -87,12 +88,14 @@ static int fill_item(struct arena *arena, const struct label *pairs, size_t n,
 {
 	struct slice name = pairs[0].name;
 	char *label = arena_alloc(arena, strlen(PREFIX) + name.n);
+	char *at;
 
 	item->values = arena_calloc(arena, n, sizeof(*item->values));
 	if (!label || !item->values)
 		return -ENOMEM;
-	memcpy(label, PREFIX, strlen(PREFIX));
-	memcpy(label + strlen(PREFIX), name.p, name.n);
+	at = label;
+	(void)text_put_slice(&at, slice_from(PREFIX));
+	(void)text_put_slice(&at, name);
 	item->label = slice_make(label, strlen(PREFIX) + name.n);
 	for (size_t i = 0; i < n; i++)
 		item->values[i] = pairs[i].value;

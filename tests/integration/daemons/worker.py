@@ -60,8 +60,8 @@ class FilePrometheus(Prometheus):
                       for target in reply["data"]["activeTargets"])
 
     def rule_names(self):
-        groups = self.client.ask("GET", "/api/v1/rules").json()["data"]["groups"]
-        return sorted(rule["name"] for group in groups
+        reply = self.client.ask("GET", "/api/v1/rules").json()
+        return sorted(rule["name"] for group in reply["data"]["groups"]
                       for rule in group["rules"])
 
     def metric(self, name):
