@@ -50,6 +50,7 @@ static const struct {
 	{ "Alerts", "What came back from Alertmanager." },
 	{ "Workers", "For those that write files beside a Prometheus." },
 	{ "All at once", "Documents that say how everything is to be." },
+	{ "Registry", "The registry as a whole: its database." },
 	{ "Reference", "What you are reading." },
 };
 
