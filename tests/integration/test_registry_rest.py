@@ -393,6 +393,28 @@ def test_overrides(shop):
     reply = shop.call("POST", V2 + "services/2/rules/override",
                       {"original_rule_id": override["id"]})
     assert reply.status == 400, reply.text
+    # two names may make one word
+    for nth, name in enumerate(("日本", "中国"), 1):
+        service = shop.make(V2 + "services", {"name": name})["id"]
+        named = shop.make(f"{V2}services/{service}/rules/override",
+                          {"original_rule_id": 1})
+        assert named["name"] == ("Down_", "Down__2")[nth - 1]
+
+
+def test_overrides_follow_names(shop):
+    """Else nobody would watch over who has a new one."""
+    rule = shop.make(V2 + "services/1/rules/override",
+                     {"original_rule_id": 1})["id"]
+    shop.make(V2 + "projects/1/rules/override", {"original_rule_id": rule})
+    for path in ("services/1", "projects/1"):
+        reply = shop.call("PATCH", V2 + path, {"name": path[:3]})
+        assert reply.status == 200, reply.text
+    exprs = set(re.findall(r"expr: (.*)", shop.call("GET", "/sd/rules").text))
+    assert {r'"up{service!~\"ser\"} == 0"',
+            r'"up{service=\"ser\",project!~\"pro\"} == 0"',
+            r'"up{service=\"ser\",project=\"pro\",} == 0"'} <= exprs
+    log = shop.get(V2 + "logs?content_type=rule&page_size=3")["results"]
+    assert [row["log"].split(" ")[0] for row in log] == ["Updated"] * 3
 
 
 @pytest.mark.skipif(not shutil.which("promtool"),
