@@ -351,3 +351,31 @@ bool registry_admit(struct registry *registry, struct http_exchange *exchange,
 	buf_fini(&secret);
 	return admitted;
 }
+
+enum registry_scope registry_reach(const struct registry *registry,
+                                   const struct http_exchange *exchange,
+                                   bool control)
+{
+	static const enum registry_scope scopes[] = { SCOPE_ADMIN, SCOPE_WRITE,
+		                                      SCOPE_ALERTS,
+		                                      SCOPE_READ };
+	enum registry_scope reach = SCOPE_NONE;
+	struct caller caller = { 0 };
+	struct buf secret;
+
+	if (control)
+		return SCOPE_ADMIN;
+	buf_init(&secret, AUTH_MAX_SECRET * 2);
+	take_secret(exchange->message, &secret);
+	if (secret.n > 0)
+		find_caller(registry, buf_slice(&secret), &caller);
+	for (size_t i = 0; i < ARRAY_SIZE(scopes) && reach == SCOPE_NONE; i++) {
+		if (caller.scope && !caller.expired &&
+		    text_equal(caller.scope, scope_name(scopes[i])))
+			reach = scopes[i];
+	}
+	if (secret.p)
+		explicit_bzero(secret.p, secret.cap);
+	buf_fini(&secret);
+	return reach;
+}

@@ -179,6 +179,11 @@ enum registry_scope {
 bool registry_admit(struct registry *registry, struct http_exchange *exchange,
                     bool control, enum registry_scope scope,
                     char *actor) MUST_CHECK;
+/* How far whoever sends this may go: SCOPE_NONE (also by open_discovery),
+ * SCOPE_READ, SCOPE_ALERTS, SCOPE_WRITE or SCOPE_ADMIN. */
+enum registry_scope registry_reach(const struct registry *registry,
+                                   const struct http_exchange *exchange,
+                                   bool control);
 
 #define REGISTRY_SECRET_SIZE 45 /* "bnc_", 40 characters, NUL */
 #define REGISTRY_HASH_SIZE   65 /* hexadecimal, NUL */

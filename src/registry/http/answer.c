@@ -19,6 +19,22 @@
 #define LINK_MAX      10000 /* of a page's neighbours */
 #define NUMBER_MAX    24    /* digits and NUL of a number in a query */
 
+/* --- who looks ------------------------------------------------------------ */
+
+struct registry_viewer call_viewer(const struct registry_call *call)
+{
+	return (struct registry_viewer){
+		.registry = call->registry,
+		.reach = registry_reach(call->registry, call->exchange,
+		                        call->control),
+	};
+}
+
+struct registry_viewer call_edit_viewer(const struct call_edit *edit)
+{
+	return (struct registry_viewer){ .reach = edit->reach };
+}
+
 /* --- refusals ------------------------------------------------------------- */
 
 static void answer_detail(struct registry_call *call, uint16_t status,
@@ -462,6 +478,7 @@ void call_edit(struct registry_call *call, const struct call_edit *edit)
 		return;
 	}
 	pending->call.dry_run = dry_run;
+	pending->call.reach = call_viewer(call).reach;
 	pending->edit.apply = on_apply;
 	pending->edit.done = on_done;
 	pending->edit.who = pending->actor;
@@ -554,7 +571,8 @@ static void write_results(
 	struct registry_call *call, struct page *page, enum kind kind,
 	bool (*keep)(struct registry_call *call, const struct object *object,
                      void *context),
-	void (*write)(struct json_writer *json, const struct object *object),
+	void (*write)(struct json_writer *json, const struct object *object,
+                      void *context),
 	void *context, struct json_writer *json)
 {
 	const struct model *model = registry_model(call->registry);
@@ -565,7 +583,7 @@ static void write_results(
 		if (keep && !keep(call, object, context))
 			continue;
 		if (page->count >= first && page->count < first + page->size)
-			write(json, object);
+			write(json, object, context);
 		page->count++;
 		if (!keep && page->count >= first + page->size)
 			break;
@@ -608,7 +626,7 @@ void call_page(struct registry_call *call, enum kind kind,
                bool (*keep)(struct registry_call *call,
                             const struct object *object, void *context),
                void (*write)(struct json_writer *json,
-                             const struct object *object),
+                             const struct object *object, void *context),
                void *context)
 {
 	struct json_writer json;

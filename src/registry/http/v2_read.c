@@ -29,6 +29,7 @@ struct filter {
 };
 
 struct filters {
+	struct registry_viewer viewer;
 	enum kind kind;
 	const struct object *owner; /* NULL: of any */
 	unsigned owner_field;
@@ -259,6 +260,14 @@ static bool keep(struct registry_call *call, const struct object *object,
 	return !has_content(filters->kind) || matches_content(object, filters);
 }
 
+static void write_row(struct json_writer *json, const struct object *object,
+                      void *context)
+{
+	const struct filters *filters = context;
+
+	v2_write_row(json, &filters->viewer, object);
+}
+
 /* --- the routes ------------------------------------------------------------- */
 
 void v2_list(struct registry_call *call)
@@ -267,8 +276,9 @@ void v2_list(struct registry_call *call)
 
 	filters.kind = v2_kind(call, 2);
 	filters.owner = NULL;
+	filters.viewer = call_viewer(call);
 	if (read_filters(call, &filters))
-		call_page(call, filters.kind, keep, v2_write_row, &filters);
+		call_page(call, filters.kind, keep, write_row, &filters);
 }
 
 void v2_list_under(struct registry_call *call)
@@ -281,20 +291,23 @@ void v2_list_under(struct registry_call *call)
 		return;
 	filters.owner_field =
 		v2_owner_field(filters.kind, object_kind(filters.owner));
+	filters.viewer = call_viewer(call);
 	if (read_filters(call, &filters))
-		call_page(call, filters.kind, keep, v2_write_row, &filters);
+		call_page(call, filters.kind, keep, write_row, &filters);
 }
 
 void v2_get(struct registry_call *call)
 {
 	struct object *object = call_object(call, v2_kind(call, 2), 0);
+	struct registry_viewer viewer;
 	struct json_writer json;
 	struct buf body;
 
 	if (!object)
 		return;
+	viewer = call_viewer(call);
 	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
-	v2_write(&json, object);
+	v2_write(&json, &viewer, object);
 	call_answer(call, 200, &body);
 }
