@@ -174,6 +174,27 @@ def test_pages(shop):
     assert len(shop.get(V2 + "probes?page_size=5000")["results"]) == 26
 
 
+def test_pages_of_what_belongs_to_one(shop):
+    """Pages under an owner have its own alone, as the filter has them."""
+    shop.make(V2 + "services/1/project", {"name": "api", "shard": "Default"})
+    shop.make(V2 + "projects/2/farms", {"name": "back"})
+    for n in range(30):
+        shop.make(f"{V2}farms/{1 + n % 2}/hosts", {"hosts": [f"h{n:02}"]})
+    for path in ("farms/2/hosts?page_size=4", "hosts?farm_id=2&page_size=4"):
+        names = []
+        page = shop.get(V2 + path)
+        while True:
+            assert page["count"] == 15, path
+            names += [host["name"] for host in page["results"]]
+            if not page["next"]:
+                break
+            page = shop.get("/" + page["next"].split("/", 3)[3])
+        assert names == [f"h{n:02}" for n in range(1, 30, 2)], path
+    one = shop.get(V2 + "farms/2/hosts?name=h1")
+    assert one["count"] == 5 and len(one["results"]) == 5
+    refused(shop.call("GET", V2 + "farms/2/hosts?page_number=3"), 404)
+
+
 def test_filters(shop):
     shop.make(V2 + "projects/1/exporters", {
         "job": "nginx", "port": 9113, "scheme": "https", "enabled": False})

@@ -125,6 +125,8 @@ static void write_field(struct json_writer *json, const struct field *field,
 	(void)buf_puts(&text, "\"}");
 	json_write_key(json, field->name);
 	json_write_raw(json, buf_slice(&text));
+	if (text.failed)
+		json->buf->failed = text.failed;
 	buf_fini(&text);
 }
 
