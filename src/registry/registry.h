@@ -32,8 +32,10 @@
 #define REGISTRY_CHECK_BYTES  (64u << 20) /* of rules, at once */
 #define REGISTRY_CHECK_OUTPUT 65536       /* of what it says */
 #define REGISTRY_RETRY_MS     5000        /* to read the database again */
-#define REGISTRY_RENDER_SHARE 4           /* rests so many times as long */
-#define REGISTRY_RENDER_REST  1000        /* … and at most so many ms */
+#define REGISTRY_READ_SHARE   16 /* rests so many times as long, at most that */
+#define REGISTRY_READ_REST    100  /* … and at least so many ms */
+#define REGISTRY_RENDER_SHARE 4    /* rests so many times as long */
+#define REGISTRY_RENDER_REST  1000 /* … and at most so many ms */
 
 struct registry;
 struct servers;
@@ -52,6 +54,9 @@ struct registry_options {
 /* Opens the store, reads it, renders; blocks. Negative with words. */
 int registry_open(const struct registry_options *options,
                   struct registry **registryp, struct err *err) MUST_CHECK;
+/* Edits that wait fail, also for promtool, and those that are submitted from
+ * now on; for who must be answered before the close. */
+void registry_stop(struct registry *registry);
 /*
  * Edits that were accepted are written, those that wait fail, and so do those
  * that are submitted from now on; @closed once, from the loop.
