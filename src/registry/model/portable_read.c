@@ -532,3 +532,32 @@ int portable_read(struct portable *portable, const char *file,
 	problems_fini(&reading.problems);
 	return r;
 }
+
+static bool has_section(const struct yaml_node *root)
+{
+	const struct portable_section *section;
+	size_t at = 0;
+
+	while ((section = portable_section(N_KINDS, &at))) {
+		const struct yaml_node *key = yaml_find(root, section->key);
+
+		if (key && yaml_target(key + 1)->kind == YAML_SEQUENCE)
+			return true;
+	}
+	return false;
+}
+
+bool portable_is(struct slice text)
+{
+	struct yaml_tree tree = { 0 };
+	struct problems problems;
+	bool is = false;
+
+	problems_init(&problems, "");
+	if (yaml_tree_parse(&tree, text, &problems) == 0 && tree.root &&
+	    tree.root->kind == YAML_MAPPING)
+		is = has_section(tree.root);
+	yaml_tree_fini(&tree);
+	problems_fini(&problems);
+	return is;
+}
