@@ -473,8 +473,9 @@ void call_edit(struct registry_call *call, const struct call_edit *edit)
 	}
 	pending = pending_new(call, edit);
 	if (!pending) {
-		drop(edit);
+		/* the call may be a part of what is dropped */
 		call_refuse(call, 500, "out of memory");
+		drop(edit);
 		return;
 	}
 	pending->call.dry_run = dry_run;
