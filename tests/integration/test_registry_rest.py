@@ -422,6 +422,24 @@ def test_overrides(shop):
         assert named["name"] == ("Down_", "Down__2")[nth - 1]
 
 
+def test_a_shard_that_is_not_enabled_takes_nothing_new(shop):
+    off = shop.make(V2 + "shards", {"name": "off", "enabled": False})
+    new = {"name": "new", "shard": "off"}
+    for path, body in ((V2 + "services/1/project", new),
+                       ("/rest/project/", {**new, "service": "shop"})):
+        refused(shop.call("POST", path, body), 400, "shard", "not enabled")
+    refused(shop.call("PATCH", V2 + "projects/1", {"shard": "off"}), 400,
+            "shard", "not enabled")
+    # what it has it keeps, and files say how all is to be
+    reply = shop.call("POST", "/registry/apply", {"services": [
+        {"name": "shop", "projects": [new]}]})
+    assert reply.status == 200, reply.text
+    project = reply.json()["changes"][-1]["id"]
+    reply = shop.call("PATCH", f"{V2}projects/{project}", {"owner": "ann"})
+    assert reply.status == 200, reply.text
+    assert shop.get(f"{V2}shards/{off['id']}")["enabled"] is False
+
+
 def test_overrides_follow_names(shop):
     """Else nobody would watch over who has a new one."""
     rule = shop.make(V2 + "services/1/rules/override",
