@@ -11,7 +11,7 @@
 #include "command/run.h"
 
 /* In the order of the help. */
-static const struct registry_command *const commands[] = {
+static const struct registry_command *const subcommands[] = {
 	/* a document of all of it */
 	&registry_command_apply,
 	&registry_command_export,
@@ -165,21 +165,22 @@ int registry_print_table(const struct command_io *io,
 
 static const struct registry_command *find(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(name, commands[i]->name) == 0)
-			return commands[i];
+	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++) {
+		if (strcmp(name, subcommands[i]->name) == 0)
+			return subcommands[i];
 	}
 	return NULL;
 }
 
 static int unknown(const struct command_io *io, const char *name)
 {
-	const char *names[ARRAY_SIZE(commands)];
+	const char *names[ARRAY_SIZE(subcommands)];
 	const char *nearest;
 
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		names[i] = commands[i]->name;
-	nearest = text_nearest(slice_from(name), names, ARRAY_SIZE(commands));
+	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++)
+		names[i] = subcommands[i]->name;
+	nearest =
+		text_nearest(slice_from(name), names, ARRAY_SIZE(subcommands));
 	(void)fprintf(io->err, "bouncer registry: unknown command %s%s%s%s\n",
 	              name, nearest ? "; did you mean " : "; see bouncer help ",
 	              nearest ? nearest : "registry", nearest ? "?" : "");
@@ -188,9 +189,9 @@ static int unknown(const struct command_io *io, const char *name)
 
 static void print_table(const struct command_io *io)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		(void)fprintf(io->out, "  %-20s  %s\n", commands[i]->name,
-		              commands[i]->summary);
+	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++)
+		(void)fprintf(io->out, "  %-20s  %s\n", subcommands[i]->name,
+		              subcommands[i]->summary);
 }
 
 static int help(const struct command_io *io)
