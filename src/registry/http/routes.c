@@ -146,7 +146,7 @@ static int plant_all(struct registry_http *http)
 /* --- finding -------------------------------------------------------------- */
 
 /* 0; -EINVAL if it cannot be one of ours: malformed, too long, of too many
- * parts. A '/' at the end counts for nothing. */
+ * parts; -ENOMEM. A '/' at the end counts for nothing. */
 static int split(struct split_path *path, struct slice text)
 {
 	size_t starts[PATH_MAX_PARTS];
@@ -164,7 +164,7 @@ static int split(struct split_path *path, struct slice text)
 		if (path->n == PATH_MAX_PARTS ||
 		    url_decode(&path->text, part) < 0 ||
 		    buf_putc(&path->text, '\0') < 0)
-			return -EINVAL;
+			return path->text.failed == -ENOMEM ? -ENOMEM : -EINVAL;
 		starts[path->n] = start;
 		path->parts[path->n++].n = path->text.n - start - 1;
 	}
@@ -313,8 +313,13 @@ bool registry_http_handle(struct registry_http *http,
 	const struct place *place;
 	struct split_path path;
 	bool ours = false;
+	int r = split(&path, exchange->path);
 
-	if (split(&path, exchange->path) == 0) {
+	if (r == -ENOMEM) {
+		/* whose it is cannot be told */
+		call_refuse(&call, 500, "out of memory");
+		ours = true;
+	} else if (r == 0) {
 		place = find_place(http->root, &path, 0, call.params, 0);
 		if (http->closing && place)
 			call_refuse(&call, 503, "the registry is closing");
