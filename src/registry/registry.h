@@ -183,6 +183,11 @@ enum registry_scope {
 bool registry_admit(struct registry *registry, struct http_exchange *exchange,
                     bool control, enum registry_scope scope,
                     char *actor) MUST_CHECK;
+/* How far whoever sends this may go: SCOPE_NONE (also by open_discovery),
+ * SCOPE_READ, SCOPE_ALERTS, SCOPE_WRITE or SCOPE_ADMIN. */
+enum registry_scope registry_reach(const struct registry *registry,
+                                   const struct http_exchange *exchange,
+                                   bool control);
 
 /* Does it carry a token of ours that has not expired, whatever its scope? */
 bool registry_knows(const struct registry *registry,
