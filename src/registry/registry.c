@@ -42,11 +42,6 @@ uv_loop_t *registry_loop(const struct registry *registry)
 	return registry->loop;
 }
 
-const struct log *registry_log(const struct registry *registry)
-{
-	return registry->log;
-}
-
 struct http_client *registry_client(const struct registry *registry)
 {
 	return registry->client;

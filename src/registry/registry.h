@@ -80,7 +80,6 @@ void registry_follow(struct registry *registry,
 void registry_revert(struct registry *registry);
 
 uv_loop_t *registry_loop(const struct registry *registry);
-const struct log *registry_log(const struct registry *registry);
 struct http_client *registry_client(const struct registry *registry);
 const struct model *registry_model(const struct registry *registry);
 /* What was answered as done is in them. */
