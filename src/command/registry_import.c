@@ -12,6 +12,7 @@ struct import_options {
 	struct client_options client;
 	struct source_options source;
 	bool dry_run;
+	bool any; /* also a document of ours */
 };
 
 static int send_text(const struct command_io *io,
@@ -26,8 +27,9 @@ static int send_text(const struct command_io *io,
 	if (code != EXIT_OK)
 		return code;
 	buf_init(&path, MAX_PATH);
-	(void)buf_printf(&path, "/registry/import?from=%s&dry_run=%d",
-	                 own->source.from, own->dry_run);
+	(void)buf_printf(&path, "/registry/import?dry_run=%d", own->dry_run);
+	if (!own->any)
+		(void)buf_printf(&path, "&from=%s", own->source.from);
 	if (shard) {
 		(void)buf_puts(&path, "&shard=");
 		text_escape_url(&path, slice_from(shard));
@@ -87,7 +89,8 @@ static int import(const struct command_io *io, const struct import_options *own,
 
 static int run_own(const struct command_io *io, int argc, char *const *argv)
 {
-	struct import_options own = { .source = { .from = "promgen" } };
+	struct import_options own = { .source = { .from = "promgen" },
+		                      .any = true };
 	const struct option_row rows[] = { IMPORT_ROWS(&own) };
 	struct options options = { .rows = rows,
 		                   .n_rows = ARRAY_SIZE(rows),
@@ -109,11 +112,12 @@ const struct command command_import = {
 	.alias = "import-jobs",
 	.group = COMMAND_REGISTRY,
 	.arguments = "[--dry-run] FILE|URL [SHARD]",
-	.summary = "take over targets, URLs or rules of a file",
+	.summary = "take over targets, URLs, rules, or an export",
 	.help = "Takes over a document of Promgen's: targets or URLs as JSON, "
-		"rules as YAML, or a\ndump of its API. All of it or nothing: "
-		"it is one transaction. What is there and is\nnot in it "
-		"stays. With SHARD all its projects are put there.\n"
+		"rules as YAML, or a\ndump of its API; or what bouncer export "
+		"prints. All of it or nothing: it is one\ntransaction. What "
+		"is there and is not in it stays. With SHARD all projects of "
+		"a\ndocument of Promgen's are put there.\n"
 		"\n" IMPORT_HELP,
 	.more = client_control_help,
 	.run = run_own,

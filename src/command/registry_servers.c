@@ -2,11 +2,16 @@
 /* bouncer registry servers: how far each Prometheus server is. */
 #include "command/registry.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include "base/duration.h"
 #include "command/table.h"
 
-#define SECOND_MS 1000
+#define SECOND_MS   1000
+#define NUMBER_MAX  24
+#define MISSING_MAX 64
+
+static const char *const kind_names[] = { "targets", "urls", "rules", "nodes" };
 
 static enum table_style style_of(const char *sync)
 {
@@ -28,11 +33,35 @@ static void add_age(struct table *table, const struct json_t *server)
 	                  : duration_format((uint64_t)age_s * SECOND_MS, text));
 }
 
+/* Of what its worker wants, is all written? */
+static void add_written(struct table *table, const struct json_t *server)
+{
+	const struct json_t *written = json_get(server, "written");
+	bool reported = !json_is_missing(json_get(server, "reported_at"));
+	struct buf missing;
+
+	buf_init(&missing, MISSING_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(kind_names); i++) {
+		const struct json_t *kind = json_get(written, kind_names[i]);
+
+		if (!json_is_missing(kind) && !json_as_bool(kind, false))
+			(void)buf_printf(&missing, "%s%s",
+			                 missing.n ? ", " : "not ",
+			                 kind_names[i]);
+	}
+	table_add(table, missing.n ? TABLE_WARN : TABLE_PLAIN,
+	          missing.n  ? buf_text(&missing)
+	          : reported ? "all"
+	                     : "");
+	buf_fini(&missing);
+}
+
 static void add_row(struct table *table, const struct json_t *server)
 {
 	const char *sync = json_as_string(json_get(server, "sync"));
 	bool connected = json_as_bool(json_get(server, "connected"), false);
 	const struct json_t *loaded = json_get(server, "loaded");
+	char wanted[NUMBER_MAX];
 
 	table_add(table, TABLE_PLAIN,
 	          json_as_string(json_get(server, "server")));
@@ -40,6 +69,10 @@ static void add_row(struct table *table, const struct json_t *server)
 	          json_as_string(json_get(server, "shard")));
 	table_add(table, style_of(sync), sync);
 	table_add(table, TABLE_PLAIN, connected ? "yes" : "no");
+	(void)snprintf(wanted, sizeof(wanted), "%" PRId64,
+	               json_as_int(json_get(server, "wanted_revision"), 0));
+	table_add(table, TABLE_PLAIN, wanted);
+	add_written(table, server);
 	table_add(table, TABLE_PLAIN,
 	          json_is_missing(loaded)       ? ""
 	          : json_as_bool(loaded, false) ? "yes"
@@ -54,26 +87,13 @@ static int print_table(const struct command_io *io, const struct json_t *list)
 	static const struct table_column columns[] = {
 		{ "SERVER", true },      { "SHARD", true },
 		{ "STATE", false },      { "CONNECTED", false },
+		{ "WANTED", false },     { "WRITTEN", false },
 		{ "LOADED", false },     { "REPORTED", false },
 		{ "EXPLANATION", true },
 	};
-	struct screen screen;
-	struct table table;
-	struct buf text;
-	int code = EXIT_OK;
 
-	screen_look(&screen, io->out, command_env(io, "NO_COLOR"),
-	            command_env(io, "TERM"));
-	table_init(&table, columns, ARRAY_SIZE(columns));
-	buf_init(&text, TABLE_MAX_BYTES);
-	for (size_t i = 0; i < json_count(list); i++)
-		add_row(&table, json_item(list, i));
-	if (table_write(&table, &screen, 0, &text) < 0)
-		code = command_no_memory(io);
-	(void)fputs(buf_text(&text), io->out);
-	buf_fini(&text);
-	table_fini(&table);
-	return code;
+	return registry_print_table(io, columns, ARRAY_SIZE(columns), list,
+	                            add_row);
 }
 
 /* Is there one that is in trouble? */
@@ -135,10 +155,11 @@ const struct registry_command registry_command_servers = {
 	.name = "servers",
 	.arguments = "[--json]",
 	.summary = "how far each Prometheus server is",
-	.help = "Of each Prometheus server: is what it is to have there, and "
-		"loaded; is its\n"
-		"worker connected; what went wrong. Exits with 1 if one has "
-		"failed or is lost.\n"
+	.help = "Of each Prometheus server: the revision that it is to have, "
+		"what of it is written,\n"
+		"and loaded; is its worker connected, and when did it last "
+		"tell something; what\n"
+		"went wrong. Exits with 1 if one has failed or is lost.\n"
 		"\n"
 		"  --json             the answer as it is\n",
 	.run = run,

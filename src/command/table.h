@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-#define TABLE_MAX_COLUMNS 8
+#define TABLE_MAX_COLUMNS 9
 #define TABLE_MAX_BYTES   (64 << 20) /* of all cells */
 #define TABLE_MIN_WIDTH   8          /* of a column that is cut */
 

@@ -352,6 +352,31 @@ bool registry_admit(struct registry *registry, struct http_exchange *exchange,
 	return admitted;
 }
 
+/* Whose token the message carries; false: nobody's, or it is over. */
+static bool identify(const struct registry *registry,
+                     const struct http_message *message, struct caller *caller)
+{
+	struct buf secret;
+
+	*caller = (struct caller){ 0 };
+	buf_init(&secret, AUTH_MAX_SECRET * 2);
+	take_secret(message, &secret);
+	if (secret.n > 0)
+		find_caller(registry, buf_slice(&secret), caller);
+	if (secret.p)
+		explicit_bzero(secret.p, secret.cap);
+	buf_fini(&secret);
+	return caller->scope && !caller->expired;
+}
+
+bool registry_knows(const struct registry *registry,
+                    const struct http_message *message)
+{
+	struct caller caller;
+
+	return identify(registry, message, &caller);
+}
+
 enum registry_scope registry_reach(const struct registry *registry,
                                    const struct http_exchange *exchange,
                                    bool control)
@@ -359,23 +384,15 @@ enum registry_scope registry_reach(const struct registry *registry,
 	static const enum registry_scope scopes[] = { SCOPE_ADMIN, SCOPE_WRITE,
 		                                      SCOPE_ALERTS,
 		                                      SCOPE_READ };
-	enum registry_scope reach = SCOPE_NONE;
-	struct caller caller = { 0 };
-	struct buf secret;
+	struct caller caller;
 
 	if (control)
 		return SCOPE_ADMIN;
-	buf_init(&secret, AUTH_MAX_SECRET * 2);
-	take_secret(exchange->message, &secret);
-	if (secret.n > 0)
-		find_caller(registry, buf_slice(&secret), &caller);
-	for (size_t i = 0; i < ARRAY_SIZE(scopes) && reach == SCOPE_NONE; i++) {
-		if (caller.scope && !caller.expired &&
-		    text_equal(caller.scope, scope_name(scopes[i])))
-			reach = scopes[i];
+	if (!identify(registry, exchange->message, &caller))
+		return SCOPE_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(scopes); i++) {
+		if (text_equal(caller.scope, scope_name(scopes[i])))
+			return scopes[i];
 	}
-	if (secret.p)
-		explicit_bzero(secret.p, secret.cap);
-	buf_fini(&secret);
-	return reach;
+	return SCOPE_NONE;
 }

@@ -259,6 +259,22 @@ const char *server_sync_words(const struct server_status *status)
 	}
 }
 
+const char *server_missing(const struct server_status *status,
+                           char out[SERVER_MISSING_MAX])
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < N_DOCUMENT_KINDS; i++) {
+		if (!status->used[i] || status->written[i])
+			continue;
+		n += (size_t)snprintf(
+			out + n, SERVER_MISSING_MAX - n, "%s%s", n ? ", " : "",
+			document_kind_name((enum document_kind)i));
+	}
+	return out;
+}
+
 static void write_time(struct json_writer *json, const char *name, int64_t at_s)
 {
 	json_write_key(json, name);

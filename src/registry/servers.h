@@ -76,6 +76,11 @@ void servers_prune(struct servers *servers, const struct model *model);
 const char *server_sync_name(enum server_sync sync);
 /* What is the matter, in words, with a remedy; "" of one in sync. */
 const char *server_sync_words(const struct server_status *status);
+/* Of the kinds that its worker wants, those that are not there as they are to
+ * be: "rules, nodes"; "" if none is missing. */
+#define SERVER_MISSING_MAX 64
+const char *server_missing(const struct server_status *status,
+                           char out[SERVER_MISSING_MAX]);
 /* Members of the object that is being written. */
 void server_status_write(struct json_writer *json,
                          const struct server_status *status, int64_t now_s);

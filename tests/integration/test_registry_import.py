@@ -31,6 +31,31 @@ def fixture_prommgr():
     one.stop()
 
 
+EVERYTHING = """
+shards: [tokyo, {name: osaka, servers: ["prom-1:9090"]}]
+rules:
+  - {alert: HostDown, expr: "up{<exclude>} == 0", for: 5m,
+     keep_firing_for: 10m, interval: 30s}
+services:
+  - name: bank
+    labels: {team: money}
+    rules:
+      - {alert: HostDown_bank, parent: HostDown,
+         expr: "up{service=\\"bank\\",<exclude>} == 0", enabled: false}
+      - {record: "bank:up", expr: sum(up)}
+    projects:
+      - name: till
+        shard: osaka
+        labels: {tier: front}
+        farm: {name: tills, labels: {room: "1"},
+               hosts: [{name: "2001:db8::7", labels: {rack: "7"}}, till-1]}
+        exporters:
+          - {job: node, port: 9100, scrape_interval: 30s, labels: {a: b}}
+          - {job: off, port: 1, enabled: false}
+          - {job: many, port: 2, params: {target: [x, y]}}
+        urls: [{url: "https://till.example/", probe: http_2xx}]
+"""
+
 # --- documents --------------------------------------------------------------
 
 def test_targets_come_back(cli):
@@ -62,6 +87,33 @@ def test_urls_and_rules_come_back(cli):
     assert [group["rules"] for group in groups] == [
         group["rules"] for group in theirs]
     assert groups[1]["name"] == "shop » web"
+
+
+def test_an_export_comes_back(cli):
+    """Also what the documents of Promgen cannot say."""
+    cli.run("import", cli.file("promgen.json", TARGETS))
+    cli.run("registry", "apply", "-", stdin=EVERYTHING)
+    export = cli.file("export.yml", cli.run("export"))
+    as_json = cli.file("export.json", cli.run("export", "--json"))
+    targets = cli.run("targets")
+    assert cli.run("import", export) == "nothing to change\n"
+    for path in (export, as_json):
+        cli.run("registry", "apply", "--prune", "-",
+                stdin="services: []\nshards: []\nrules: []\n")
+        assert cli.targets() == []
+        out = cli.run("import", "--dry-run", path)
+        assert "+ rule HostDown\n" in out and cli.targets() == []
+        cli.run("import", path)
+        assert cli.run("export") == open(export, encoding="utf-8").read()
+        assert cli.run("targets") == targets
+    # it says all of an object: what it leaves out has its default
+    cli.run("register-job", "--disabled", "till", "node", "9100")
+    cli.run("register-host", "till", "more")
+    assert "enabled false → true" in cli.run("import", export)
+    assert "more" in cli.run("export")
+    assert "leave shard out" in cli.refused("import", export, "osaka")
+    assert "is not a server" in cli.refused(
+        "import", cli.file("bad.yml", "shards: [{name: a, servers: [x]}]"))
 
 
 def test_shard_is_replaced(cli):

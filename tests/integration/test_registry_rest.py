@@ -2,6 +2,7 @@
 """Promgen's second API: shapes and status codes as in the reference, and what
 could only be done in its admin pages."""
 
+import re
 import shutil
 
 import pytest
@@ -413,6 +414,46 @@ def test_overrides(shop):
     reply = shop.call("POST", V2 + "services/2/rules/override",
                       {"original_rule_id": override["id"]})
     assert reply.status == 400, reply.text
+    # two names may make one word
+    for nth, name in enumerate(("日本", "中国"), 1):
+        service = shop.make(V2 + "services", {"name": name})["id"]
+        named = shop.make(f"{V2}services/{service}/rules/override",
+                          {"original_rule_id": 1})
+        assert named["name"] == ("Down_", "Down__2")[nth - 1]
+
+
+def test_a_shard_that_is_not_enabled_takes_nothing_new(shop):
+    off = shop.make(V2 + "shards", {"name": "off", "enabled": False})
+    new = {"name": "new", "shard": "off"}
+    for path, body in ((V2 + "services/1/project", new),
+                       ("/rest/project/", {**new, "service": "shop"})):
+        refused(shop.call("POST", path, body), 400, "shard", "not enabled")
+    refused(shop.call("PATCH", V2 + "projects/1", {"shard": "off"}), 400,
+            "shard", "not enabled")
+    # what it has it keeps, and files say how all is to be
+    reply = shop.call("POST", "/registry/apply", {"services": [
+        {"name": "shop", "projects": [new]}]})
+    assert reply.status == 200, reply.text
+    project = reply.json()["changes"][-1]["id"]
+    reply = shop.call("PATCH", f"{V2}projects/{project}", {"owner": "ann"})
+    assert reply.status == 200, reply.text
+    assert shop.get(f"{V2}shards/{off['id']}")["enabled"] is False
+
+
+def test_overrides_follow_names(shop):
+    """Else nobody would watch over who has a new one."""
+    rule = shop.make(V2 + "services/1/rules/override",
+                     {"original_rule_id": 1})["id"]
+    shop.make(V2 + "projects/1/rules/override", {"original_rule_id": rule})
+    for path in ("services/1", "projects/1"):
+        reply = shop.call("PATCH", V2 + path, {"name": path[:3]})
+        assert reply.status == 200, reply.text
+    exprs = set(re.findall(r"expr: (.*)", shop.call("GET", "/sd/rules").text))
+    assert {r'"up{service!~\"ser\"} == 0"',
+            r'"up{service=\"ser\",project!~\"pro\"} == 0"',
+            r'"up{service=\"ser\",project=\"pro\",} == 0"'} <= exprs
+    log = shop.get(V2 + "logs?content_type=rule&page_size=3")["results"]
+    assert [row["log"].split(" ")[0] for row in log] == ["Updated"] * 3
 
 
 @pytest.mark.skipif(not shutil.which("promtool"),
@@ -430,6 +471,18 @@ def test_promtool_is_asked(bouncer, directory):
     reply = admin.call("PATCH", f"{V2}rules/{rule['id']}", {"clause": "up{"})
     assert reply.status == 422
     assert admin.get(V2 + "rules/1")["clause"] == "up == 0"
+
+
+def test_the_link_of_an_alert_leads_to_its_rule(bouncer, directory):
+    origin = "https://registry.example"
+    admin = Asker(bouncer(configuration(directory,
+                                        external_url=origin)).url)
+    made = admin.make(V2 + "sites/1/rules", {
+        "name": "Down", "clause": "up == 0", "duration": "5m"})
+    link = re.search(r'"rule": "(.*)"',
+                     admin.call("GET", "/sd/rules").text).group(1)
+    assert link.startswith(origin)
+    assert admin.get(link[len(origin):]) == made
 
 
 def test_recording_rules(shop):

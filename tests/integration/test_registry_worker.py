@@ -290,17 +290,29 @@ def test_a_worker_that_is_gone_is_told(world):
                30)
     shown = world.command("servers", code=1)
     assert "is bouncer worker running there?" in shown
+    wanted = world.status("tokyo")["wanted_revision"]
+    alone = world.admin.get(
+        f'/rest/v2/servers/{world.servers["tokyo"]["id"]}/status')
+    assert alone["sync"] == "lost" and not alone["written"]["targets"]
+    assert alone["wanted_revision"] == wanted
+    row = next(line for line in shown.splitlines() if "lost" in line)
+    assert f"  {wanted}  " in row and "not targets" in row
     assert json.loads(world.command("servers", "--json", code=1))["servers"]
     page = Client(world.bouncer.url).call(
         "GET", "/", None, world.admin.headers).text
     assert "bouncer worker" in page
+    assert f"<td>{wanted}</td><td>all but targets</td><td>yes</td>" in page
     metrics = Client(world.bouncer.url).call(
         "GET", "/metrics", None, world.admin.headers).text
     labels = (f'server="127.0.0.1:{world.prometheus["tokyo"].port}",'
               'shard="tokyo"')
-    for name, value in (("in_sync", 0), ("connected", 0), ("loaded", 1)):
+    for name, value in (("in_sync", 0), ("connected", 0), ("loaded", 1),
+                        ("failed", 0)):
         assert (f"bouncer_registry_server_{name}{{{labels}}} {value}"
                 in metrics)
+    for kind, value in (("targets", 0), ("rules", 1)):
+        assert (f'bouncer_registry_server_written{{kind="{kind}",{labels}}} '
+                f"{value}" in metrics)
 
 
 def test_nodes_are_files(world):

@@ -264,6 +264,32 @@ static void write_changes(struct json_writer *json, const struct model_tx *tx)
 	json_write_object_end(json);
 }
 
+/* A shard that is not enabled keeps what it has; documents for all at once say
+ * how everything is to be, and may. */
+static int check_shards(struct call_edit *edit, const struct model_tx *tx,
+                        struct err *err)
+{
+	size_t n;
+	const struct record *records = model_records(tx, &n);
+
+	for (size_t i = 0; i < n && !edit->plans; i++) {
+		const struct record *record = &records[i];
+		const struct object *shard;
+
+		if (record->kind != KIND_PROJECT || !record->new)
+			continue;
+		shard = record->new[PROJECT_SHARD].object;
+		if (object_number(shard, SHARD_ENABLED) ||
+		    (record->old && record->old[PROJECT_SHARD].object == shard))
+			continue;
+		edit->field = "shard";
+		return err_set(err, -EINVAL,
+		               "%s is not enabled: no projects are put there",
+		               object_text(shard, SHARD_NAME));
+	}
+	return 0;
+}
+
 static int on_apply(struct registry_edit *edit, struct model_tx *tx,
                     struct err *err)
 {
@@ -274,6 +300,8 @@ static int on_apply(struct registry_edit *edit, struct model_tx *tx,
 	pending->call.edited = NULL;
 	pending->call.field = NULL;
 	r = pending->call.apply(&pending->call, tx, err);
+	if (r == 0)
+		r = check_shards(&pending->call, tx, err);
 	if (r < 0)
 		return r;
 	buf_reset(&pending->body);

@@ -19,6 +19,7 @@
 
 enum bulk_form {
 	BULK_DOCUMENT,
+	BULK_ANY, /* what Promgen exports, or we */
 	BULK_PROMGEN,
 	BULK_PROMMGR,
 };
@@ -96,6 +97,25 @@ static int read_document(struct bulk *bulk, struct slice body)
 	return r;
 }
 
+/* A document of ours says of an object all of it; what others export does
+ * not. */
+static int read_any(struct bulk *bulk, struct slice body, const char *shard)
+{
+	int is = portable_is(body);
+
+	if (is < 0)
+		return is;
+	if (!is)
+		return import_promgen(&bulk->portable, body, shard,
+		                      &bulk->words, &bulk->err);
+	if (shard)
+		return err_set(&bulk->err, -EINVAL,
+		               "this says itself on which shard each project "
+		               "is; leave shard out");
+	bulk->options.partial = false;
+	return portable_read(&bulk->portable, "body", body, &bulk->words);
+}
+
 static void on_work(uv_work_t *work)
 {
 	struct bulk *bulk = container_of(work, struct bulk, work);
@@ -106,6 +126,9 @@ static void on_work(uv_work_t *work)
 	if (bulk->r < 0)
 		return;
 	switch (bulk->form) {
+	case BULK_ANY:
+		bulk->r = read_any(bulk, body, shard);
+		return;
 	case BULK_PROMGEN:
 		bulk->r = import_promgen(&bulk->portable, body, shard,
 		                         &bulk->words, &bulk->err);
@@ -306,8 +329,8 @@ static void apply(struct registry_call *call)
 
 static void import(struct registry_call *call)
 {
-	enum bulk_form form = BULK_PROMGEN;
-	char from[WORD_MAX] = "promgen";
+	enum bulk_form form = BULK_ANY;
+	char from[WORD_MAX] = "";
 	struct bulk *bulk;
 	bool bad;
 
@@ -316,7 +339,9 @@ static void import(struct registry_call *call)
 		return;
 	if (strcmp(from, "prommgr") == 0) {
 		form = BULK_PROMMGR;
-	} else if (strcmp(from, "promgen") != 0) {
+	} else if (strcmp(from, "promgen") == 0) {
+		form = BULK_PROMGEN;
+	} else if (from[0]) {
 		call_refuse_field(call, 400, "from",
 		                  "must be promgen or prommgr");
 		return;
@@ -413,7 +438,8 @@ static const struct registry_route rows[] = {
 	  .scope = SCOPE_WRITE,
 	  .handle = import,
 	  .tag = "All at once",
-	  .summary = "Take over what Promgen or prommgr export",
+	  .summary = "Take over what Promgen or prommgr export, or "
+	             "(without from) /registry/export",
 	  .query = "from,shard,dry_run",
 	  .body = "Import",
 	  .answer = "Plan",

@@ -40,8 +40,6 @@ const struct registry_routes *const registry_tables[] = {
 	NULL,
 };
 
-/* Paths that the daemon serves, too, with other methods. */
-static const char *const shared_paths[] = { "/api/v1/alerts" };
 /* First parts of paths under which not all is the registry's. */
 static const char *const shared_areas[] = { "api", "-", "metrics" };
 
@@ -221,15 +219,14 @@ static bool is_shared_area(struct slice part)
 	return false;
 }
 
+/* The daemon serves it, too. */
 static bool is_shared_path(const struct place *place)
 {
-	struct slice pattern = slice_from(place->offers->route->pattern);
+	const struct offer *offer = place->offers;
 
-	for (size_t i = 0; i < ARRAY_SIZE(shared_paths); i++) {
-		if (slice_is(pattern, shared_paths[i]))
-			return true;
-	}
-	return false;
+	while (offer && offer->route->handle)
+		offer = offer->next;
+	return offer != NULL;
 }
 
 /* --- what is not there ---------------------------------------------------- */
@@ -278,7 +275,7 @@ static bool dispatch(struct registry_call *call, const struct place *place,
                      char *actor)
 {
 	call->route = find_route(place, call->exchange->message->method);
-	if (call->route) {
+	if (call->route && call->route->handle) {
 		if (may_pass(call, call->route->scope, actor))
 			call->route->handle(call);
 		return true;

@@ -33,6 +33,7 @@ struct registry_route {
 	                        parameter is one part of the path; a '/' at the
 	                        end is as good as none */
 	enum registry_scope scope;
+	/* NULL: the daemon does (api/routes.c); it is here for the reference. */
 	void (*handle)(struct registry_call *call);
 	/* For the reference. */
 	const char *tag;     /* "Targets" */

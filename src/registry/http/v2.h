@@ -30,6 +30,7 @@ const char *const *v2_told_members(enum kind kind);
 
 void v2_list(struct registry_call *call);
 void v2_get(struct registry_call *call);
+void v2_rule_link(struct registry_call *call);
 /* Those whose @field is the object of params[0], as a page. */
 void v2_list_under(struct registry_call *call);
 

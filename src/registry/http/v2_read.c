@@ -307,9 +307,9 @@ void v2_list_under(struct registry_call *call)
 		list(call, v2_kind(call, 4), owner);
 }
 
-void v2_get(struct registry_call *call)
+static void get(struct registry_call *call, enum kind kind)
 {
-	struct object *object = call_object(call, v2_kind(call, 2), 0);
+	struct object *object = call_object(call, kind, 0);
 	struct registry_viewer viewer;
 	struct json_writer json;
 	struct buf body;
@@ -321,4 +321,14 @@ void v2_get(struct registry_call *call)
 	json_write_init(&json, &body);
 	v2_write(&json, &viewer, object);
 	call_answer(call, 200, &body);
+}
+
+void v2_get(struct registry_call *call)
+{
+	get(call, v2_kind(call, 2));
+}
+
+void v2_rule_link(struct registry_call *call)
+{
+	get(call, KIND_RULE);
 }

@@ -532,3 +532,33 @@ int portable_read(struct portable *portable, const char *file,
 	problems_fini(&reading.problems);
 	return r;
 }
+
+static bool has_section(const struct yaml_node *root)
+{
+	const struct portable_section *section;
+	size_t at = 0;
+
+	while ((section = portable_section(N_KINDS, &at))) {
+		const struct yaml_node *key = yaml_find(root, section->key);
+
+		if (key && yaml_target(key + 1)->kind == YAML_SEQUENCE)
+			return true;
+	}
+	return false;
+}
+
+int portable_is(struct slice text)
+{
+	struct yaml_tree tree = { 0 };
+	struct problems problems;
+	int r;
+
+	problems_init(&problems, "");
+	r = yaml_tree_parse(&tree, text, &problems);
+	if (r == 0)
+		r = tree.root && tree.root->kind == YAML_MAPPING &&
+		    has_section(tree.root);
+	yaml_tree_fini(&tree);
+	problems_fini(&problems);
+	return r == -ENOMEM ? r : r == 1;
+}
