@@ -353,7 +353,8 @@ def test_the_reference_says_where_we_are_reached(bouncer, directory):
     assert first.json()["servers"] == [{"url": "http://a.example"}]
     one.reload(configuration(directory, external_url="http://b.example"))
     wait_until(lambda: asker.get("/openapi.json")["servers"] ==
-               [{"url": "http://b.example"}], RELOAD_SECONDS)
+               [{"url": "http://b.example"}], RELOAD_SECONDS,
+               "the other address in the reference")
     assert asker.call("GET", "/openapi.json").headers["ETag"] != \
         first.headers["ETag"]
     assert admin.get("/rest/v2/schema") == document
