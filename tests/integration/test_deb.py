@@ -3,7 +3,9 @@
 its own, with and without a running systemd, and gone again."""
 
 import glob
+import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -210,3 +212,86 @@ def hang(booted):
     wait_logged(booted, "Watchdog timeout")
     booted.run("rm", "-r", drop_in)
     booted.run("systemctl", "daemon-reload")
+
+
+# --- the registry ------------------------------------------------------------
+
+PROMTOOL = "/usr/local/bin/promtool"
+REGISTRY = """
+registry:
+  enabled: true
+"""
+WORKER = """\
+BOUNCER_REGISTRY=http://127.0.0.1:9090
+BOUNCER_SERVER=127.0.0.1:9091
+BOUNCER_TOKEN_FILE=/etc/bouncer/worker.token
+"""
+SHOP = """\
+shards: [{name: here, servers: ["127.0.0.1:9091"]}]
+services:
+  - name: shop
+    projects:
+      - name: web
+        shard: here
+        farm: {name: web, hosts: [web-1]}
+        exporters: [{job: node, port: 9100}]
+        rules: [{alert: WebDown, expr: up == 0}]
+"""
+
+
+def write(debian, path, text, mode="a"):
+    with open(debian.path(path), mode, encoding="utf-8") as out:
+        out.write(text)
+
+
+@pytest.fixture
+def with_promtool(booted):
+    """The machine's own, which needs but libc, in a place of the PATH."""
+    promtool = find_program("promtool", "prometheus")
+    shutil.copy(promtool, booted.path(PROMTOOL))
+    yield booted
+    os.remove(booted.path(PROMTOOL))
+
+
+def test_registry_under_systemd(with_promtool):
+    """As the README says: switched on in the file, first token over the control
+    socket; promtool works in the cage, and the worker's unit in its own."""
+    booted = with_promtool
+    before = booted.snapshot()
+    install(booted)
+    write(booted, CONFIG, REGISTRY)
+    booted.run("systemctl", "restart", "bouncer")
+    assert booted.run("stat", "--format=%a %U", "/var/lib/bouncer/registry.db"
+                      ) == "600 bouncer\n"
+    write(booted, "/root/shop.yml", SHOP.replace("up == 0", "up =="))
+    refused = booted.run("bouncer", "registry", "apply", "/root/shop.yml",
+                         check=False)
+    assert "promtool" in refused and "parse error" in refused
+    write(booted, "/root/shop.yml", SHOP, "w")
+    assert "0 deleted" in booted.run("bouncer", "registry", "apply",
+                                     "/root/shop.yml")
+
+    # It needs its settings first, and does not start without.
+    worker = booted.run("systemctl", "show", "bouncer-worker",
+                        "--property=UnitFileState,ActiveState")
+    assert worker == "ActiveState=inactive\nUnitFileState=disabled\n"
+    write(booted, "/etc/bouncer/worker.env", WORKER)
+    booted.run("sh", "-c", "umask 027 && bouncer registry token create worker "
+                           "> /etc/bouncer/worker.token")
+    booted.run("chgrp", "bouncer", "/etc/bouncer/worker.token")
+    booted.run("systemctl", "enable", "--now", "bouncer-worker")
+    targets = booted.path("/var/lib/bouncer-worker/targets.json")
+    booted.wait(lambda: os.path.exists(targets), "the worker has written")
+    with open(targets, encoding="utf-8") as text:
+        assert json.load(text)[0]["targets"] == ["web-1:9100"]
+    # No Prometheus is here to be reloaded, and the worker says so.
+    booted.wait(lambda: "connection refused" in booted.run(
+        "bouncer", "registry", "servers", check=False),
+        "the worker has reported")
+
+    # Both go on after an update.
+    install(booted)
+    wait_shown(booted, ActiveState="active", SubState="running")
+    booted.run("systemctl", "is-active", "bouncer-worker")
+    assert "WebDown" in booted.run("bouncer", "export")
+    assert_purges(booted, before)
