@@ -857,7 +857,7 @@ int registry_alerts_open(const struct registry_alerts_options *options,
 	                   : err_set(err, -ENOMEM, "out of memory");
 	if (r < 0) {
 		free_all(alerts);
-		(void)err_wrap(err, "alerts");
+		err_wrap(err, "alerts");
 		return r;
 	}
 	(void)uv_timer_init(options->loop, &alerts->prune);

@@ -455,8 +455,8 @@ int import_v2(struct import *import, const struct json_t *root)
 		for (size_t k = 0; r == 0 && k < json_count(list); k++) {
 			r = lists[i].read(&v2, json_item(list, k));
 			if (r == -EINVAL)
-				(void)err_wrap(import->err, "%s %zu",
-				               lists[i].one, k + 1);
+				err_wrap(import->err, "%s %zu", lists[i].one,
+				         k + 1);
 		}
 	}
 	map_fini(&v2.services);
