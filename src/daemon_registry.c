@@ -60,6 +60,13 @@ static bool admit(void *context, struct http_exchange *exchange,
 	                      actor);
 }
 
+static bool trusts(void *context, const struct http_message *message)
+{
+	struct daemon_registry *part = context;
+
+	return !part->closing && registry_knows(part->registry, message);
+}
+
 static int take_alerts(void *context, struct slice body,
                        void (*kept)(void *request, const struct err *err),
                        void *request, struct err *err)
@@ -216,6 +223,7 @@ void daemon_registry_apply(struct daemon *daemon)
 	part->extension = (struct api_extension){
 		.handle = handle,
 		.admit = admit,
+		.trusts = trusts,
 		.take_alerts = take_alerts,
 		.ready = ready,
 		.sample = sample,

@@ -53,7 +53,7 @@ static int open_server(struct daemon *daemon,
 }
 
 /* Of a request's body: pushes and alerts are large, who steers has little to say. */
-static uint64_t max_body(const struct config *config)
+static uint64_t max_body_of_all(const struct config *config)
 {
 	uint64_t limit = API_MAX_BODY;
 
@@ -61,9 +61,29 @@ static uint64_t max_body(const struct config *config)
 		limit = MAX(limit, config->gateway.max_body);
 	if (config->alerts.enabled)
 		limit = MAX(limit, config->alerts.max_body);
+	return limit;
+}
+
+static uint64_t max_body(const struct config *config)
+{
+	uint64_t limit = max_body_of_all(config);
+
 	if (config->registry.enabled)
 		limit = MAX(limit, DAEMON_REGISTRY_MAX_BODY);
 	return limit;
+}
+
+/* What is for those with a token is not held for anybody else. */
+static uint64_t body_limit(void *context, const struct http_message *message)
+{
+	struct daemon *daemon =
+		container_of((struct api *)context, struct daemon, api);
+	const struct api_extension *extension = daemon->api.extension;
+	const struct config *config = daemon->config->config;
+
+	if (extension && extension->trusts(extension->context, message))
+		return max_body(config);
+	return max_body_of_all(config);
 }
 
 /* NULL in *serverp when nothing is to be served. */
@@ -73,6 +93,7 @@ static int open_addr(struct daemon *daemon, const struct config *config,
 	struct http_server_options options = {
 		.max_connections = config->global.max_connections,
 		.max_body = max_body(config),
+		.body_limit = body_limit,
 	};
 
 	int r = 0;

@@ -1,17 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What the bouncer runs when the exporter of the host has gone quiet: ends the
+# What the bouncer runs when the exporter of the host is to be restarted: ends the
 # old process by its id and starts a new one. A service manager would do this
 # on a real machine.
 #
-#   restart.sh DIRECTORY URL_OF_GATEWAY
+#   restart.sh DIRECTORY COMMAND [ARGUMENT…]
 #
 # DIRECTORY holds the exporter's process id and its log.
 set -eu
 
 directory=$1
-gateway=$2
-here=$(cd "$(dirname "$0")" && pwd)
+shift
 
 if [ -s "$directory/exporter.pid" ]; then
     old=$(cat "$directory/exporter.pid")
@@ -20,7 +19,6 @@ if [ -s "$directory/exporter.pid" ]; then
 fi
 
 # In a session of its own, so that it outlives the command that started it.
-setsid sh "$here/exporter.sh" "$gateway" \
-    </dev/null >>"$directory/exporter.log" 2>&1 &
+setsid "$@" </dev/null >>"$directory/exporter.log" 2>&1 &
 echo $! >"$directory/exporter.pid"
 echo "started process $!"

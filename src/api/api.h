@@ -97,6 +97,8 @@ struct api_extension {
 	 * has been answered. */
 	bool (*admit)(void *context, struct http_exchange *exchange,
 	              enum api_need need);
+	/* May whoever sends this send a large body? */
+	bool (*trusts)(void *context, const struct http_message *message);
 	/* Keeps a message of Alertmanager, too; as alerts_take() of
 	 * source/alerts.h, but that @kept has the request and how it went. NULL:
 	 * nobody does. */

@@ -40,7 +40,7 @@ bool registry_options(struct options *options, const struct command_io *io,
 		.arguments = command->arguments,
 		.summary = command->summary,
 		.help = command->help,
-		.more = client_control_help,
+		.more = command->local ? NULL : client_control_help,
 	};
 
 	(void)snprintf(name, sizeof(name), "registry %s", command->name);

@@ -14,6 +14,7 @@ struct registry_command {
 	const char *arguments;
 	const char *summary; /* one line */
 	const char *help;    /* ends with newline */
+	bool local;          /* it asks nobody: has no options for that */
 	int (*run)(const struct command_io *io, int argc, char *const *argv);
 };
 

@@ -245,6 +245,7 @@ static int run_config(const struct command_io *io, int argc, char *const *argv)
 const struct registry_command registry_command_alertmanager_config = {
 	.name = "alertmanager-config",
 	.arguments = "--url URL [--token-file FILE] [--repeat TIME]",
+	.local = true,
 	.summary = "print an alertmanager.yml that tells the registry",
 	.help = "Prints a configuration of Alertmanager whose webhook is the "
 		"registry: all\n"

@@ -13,6 +13,7 @@
  * is answered here, and the connection closed:
  *
  *   400 not HTTP, or cut short          417 an Expect that we do not know
+ *   401 a body as only some may send
  *   408 head or body did not come       431 the head is too large
  *   411 an HTTP/1.0 body of no length   501 a transfer coding but chunked
  *   413 the body is too large           503 too many connections, no memory
@@ -69,9 +70,16 @@ typedef void (*http_producer_cb)(void *state, struct buf *out);
 /* What http_respond_shared() was lent is not needed any more. */
 typedef void (*http_release_cb)(void *state);
 
+/* How many bytes the body may have that follows this head; beyond it is
+ * refused with 401 if its length is told before, else with 413. */
+typedef uint64_t (*http_body_limit_cb)(void *context,
+                                       const struct http_message *message);
+
 struct http_server_options {
 	uint32_t max_connections;  /* 0: HTTP_SERVER_MAX_CONNECTIONS */
 	uint64_t max_body;         /* 413 beyond; 0: no body accepted */
+	http_body_limit_cb body_limit; /* of strangers, say, whom max_body is
+	                                  too much for; NULL: none of them */
 	uint64_t head_timeout_ms;  /* first byte to end of head; 0: as above */
 	uint64_t body_timeout_ms;  /* between two reads of a body */
 	uint64_t body_total_ms;    /* for the whole of it, however it drips */

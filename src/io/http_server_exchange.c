@@ -144,15 +144,37 @@ static bool lacks_length(const struct http_message *message)
 	        slice_is(message->method, "PUT"));
 }
 
+/* Who may send less than the most: 0, or why it is refused. */
+static int limit_body(struct exchange *exchange,
+                      const struct http_message *message)
+{
+	struct http_server *server = exchange->server;
+	uint64_t max = server->options.max_body;
+	uint64_t limit;
+
+	if (!server->options.body_limit)
+		return 0;
+	limit = server->options.body_limit(server->context, message);
+	if (limit >= max)
+		return 0;
+	http_parser_limit_body(exchange->parser, limit);
+	return message->has_length && message->content_length > limit &&
+	                       message->content_length <= max
+	               ? 401
+	               : 0;
+}
+
 static int on_head(void *context, const struct http_message *message)
 {
 	struct exchange *exchange = context;
+	int status;
 
 	exchange->has_head = true;
 	exchange->shown.message = message;
 	if (lacks_length(message))
 		return 411;
-	return check_expect(exchange, message);
+	status = limit_body(exchange, message);
+	return status ? status : check_expect(exchange, message);
 }
 
 static int on_body(void *context, struct slice bytes)

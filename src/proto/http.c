@@ -534,3 +534,8 @@ void http_parser_reset(struct http_parser *parser, bool head_response,
 	parser->message.method = slice_from("");
 	parser->message.target = slice_from("");
 }
+
+void http_parser_limit_body(struct http_parser *parser, uint64_t max_body)
+{
+	parser->max_body = max_body;
+}

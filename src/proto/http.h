@@ -91,6 +91,8 @@ void http_parser_free(struct http_parser *parser);
  * body whatever its headers say. @max_body: 0 for none allowed. */
 void http_parser_reset(struct http_parser *parser, bool head_response,
                        uint64_t max_body);
+/* Of the message whose head is just being told of, from within on_head(). */
+void http_parser_limit_body(struct http_parser *parser, uint64_t max_body);
 
 /*
  * http_parser_feed() - parse @bytes

@@ -350,3 +350,19 @@ bool registry_admit(struct registry *registry, struct http_exchange *exchange,
 	buf_fini(&secret);
 	return admitted;
 }
+
+bool registry_knows(const struct registry *registry,
+                    const struct http_message *message)
+{
+	struct caller caller = { 0 };
+	struct buf secret;
+
+	buf_init(&secret, AUTH_MAX_SECRET * 2);
+	take_secret(message, &secret);
+	if (secret.n > 0)
+		find_caller(registry, buf_slice(&secret), &caller);
+	if (secret.p)
+		explicit_bzero(secret.p, secret.cap);
+	buf_fini(&secret);
+	return caller.scope && !caller.expired;
+}

@@ -125,6 +125,20 @@ static uint64_t rested_ms(const struct registry *registry)
 	           registry->retry_ms);
 }
 
+/* One line when it begins, or becomes more. */
+static void note_too_large(struct registry *registry)
+{
+	char title[OBJECT_TITLE_MAX];
+	size_t n = documents_n_too_large(registry->documents, title);
+
+	if (n > registry->n_too_large)
+		log_error(registry->log,
+		          "what would be too large is not handed out, but what "
+		          "there was of it before",
+		          LOG_STR("what", title), LOG_INT("of", n));
+	registry->n_too_large = n;
+}
+
 static void render(struct registry *registry)
 {
 	uint64_t start_ns = uv_hrtime();
@@ -145,6 +159,7 @@ static void render(struct registry *registry)
 		return;
 	}
 	registry->retry_ms = 0;
+	note_too_large(registry);
 	registry->revision = revision;
 	registry->tell = registry->tell || registry->moved;
 	registry->moved = false;
@@ -224,6 +239,7 @@ int registry_read(struct registry *registry, struct err *err)
 	registry->documents = documents;
 	registry->model = model;
 	registry->revision = registry->committed;
+	note_too_large(registry);
 	return 0;
 }
 

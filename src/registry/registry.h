@@ -180,6 +180,10 @@ bool registry_admit(struct registry *registry, struct http_exchange *exchange,
                     bool control, enum registry_scope scope,
                     char *actor) MUST_CHECK;
 
+/* Does it carry a token of ours that has not expired, whatever its scope? */
+bool registry_knows(const struct registry *registry,
+                    const struct http_message *message) MUST_CHECK;
+
 #define REGISTRY_SECRET_SIZE 45 /* "bnc_", 40 characters, NUL */
 #define REGISTRY_HASH_SIZE   65 /* hexadecimal, NUL */
 

@@ -41,6 +41,7 @@ struct registry {
 	uint64_t skipped;     /* what ours is ahead of the store's */
 	uint64_t rendered_ms; /* when that ended */
 	uint64_t retry_ms;    /* not before, after a failure; 0: at once */
+	size_t n_too_large;   /* documents, or parts of them */
 	bool tell;            /* watchers are to be told */
 	bool moved;   /* a server, or a shard: told with the next render */
 	bool damaged; /* a commit failed: the model is ahead of the disk */

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import urllib.parse
 
 from daemons.bouncer import ROOT, Bouncer, program
 from daemons.compose import Compose
@@ -51,6 +52,8 @@ def copied(name, directory):
     users of containers must."""
     copy = os.path.join(directory, name)
     shutil.copytree(example(name), copy)
+    if name == "registry":      # it borrows the receiver
+        shutil.copytree(example("health"), os.path.join(directory, "health"))
     os.chmod(directory, 0o755)
     return copy
 
@@ -153,6 +156,115 @@ def test_health(dockerd, project):
     wait_until(lambda: '"event":"recovered"' in told(), RUN_SECONDS,
                "news of it")
     assert '"output":"broken"' in told()
+
+
+# --- registry ----------------------------------------------------------------
+
+REGISTRY_IMAGES = {    # variable: program, what its image has beside it
+    "PROMETHEUS_IMAGE": ("prometheus", {"writable": ["prometheus"]}),
+    "ALERTMANAGER_IMAGE": ("prometheus-alertmanager", {
+        "writable": ["alertmanager"],
+        "files": [f"/usr/share/prometheus/alertmanager/{name}.tmpl"
+                  for name in ("default", "email")]}),
+    "EXPORTER_IMAGE": ("prometheus-node-exporter", {}),
+}
+REGISTRY_PORTS = ("REGISTRY_PORT", "TOKYO_PORT", "OSAKA_PORT",
+                  "ALERTMANAGER_PORT")
+LOOP_SECONDS = 90
+
+
+def imported(dockerd):
+    """{variable: image} of programs of this machine."""
+    for name, root in REGISTRY_IMAGES.values():
+        import_program(dockerd, name, find_program(name, name), name, **root)
+    return {variable: name for variable, (name, _) in REGISTRY_IMAGES.items()}
+
+
+class RegistryProject:
+    """That of examples/registry, once it is up."""
+
+    def __init__(self, compose, ports):
+        self._compose = compose
+        self._clients = {
+            name: Client(f"http://127.0.0.1:{ports[name]}")
+            for name in ports}
+
+    def command(self, *words):
+        """As its README has it, in the registry's container."""
+        return self._compose.run("exec", "-T", "registry", "/bouncer", *words)
+
+    def up(self, shard, job):
+        """What that Prometheus found of it; None: it does not scrape it."""
+        query = urllib.parse.urlencode({"query": f'up{{job="{job}"}}'})
+        found = self._clients[shard].ask(
+            "GET", f"/api/v1/query?{query}").json()["data"]["result"]
+        return found[0]["value"][1] if found else None
+
+    def ready(self, name):
+        return self._clients[name].answers("/-/ready")
+
+    def told(self):
+        return self._compose.run("logs", "--no-color", "receiver")
+
+    def wait(self, check, what):
+        try:
+            wait_until(check, LOOP_SECONDS, what)
+        except TimeoutError as late:
+            raise AssertionError(
+                f"{late}\n{self._compose.log_tail()}") from None
+
+
+@pytest.fixture
+def registry_project(dockerd, project):
+    with open(example("registry/config.yml"), encoding="utf-8") as text:
+        config = text.read()
+    ports = {name: free_port() for name in REGISTRY_PORTS}
+    compose = project("registry", config, **imported(dockerd),
+                      **{name: str(port) for name, port in ports.items()})
+    return RegistryProject(compose, ports)
+
+
+def test_registry(dockerd, registry_project):
+    """As it stands: what is in shop.yml is scraped, and an exporter that
+    hangs is told of, bounced, and told of again."""
+    running = registry_project
+    for name in REGISTRY_PORTS:
+        running.wait(lambda name=name: running.ready(name), f"{name} is ready")
+    plan = running.command("registry", "apply", "/etc/bouncer/shop.yml")
+    assert plan.endswith(" created, 0 updated, 0 deleted\n")
+    running.wait(lambda: running.up("TOKYO_PORT", "node") == "1",
+                 "the exporter is scraped in its shard")
+    running.wait(lambda: running.up("OSAKA_PORT", "alertmanager") == "1",
+                 "Alertmanager is scraped in the other one")
+    assert running.up("OSAKA_PORT", "node") is None
+    servers = running.command("registry", "servers")
+    assert "prometheus-tokyo:9090" in servers
+    assert "prometheus-osaka:9090" in servers
+
+    before = dockerd.started_at("web-exporter")
+    dockerd.kill("web-exporter", "STOP")
+    running.wait(lambda: '"firing"' in running.told(), "news of it")
+    running.wait(lambda: dockerd.started_at("web-exporter") != before,
+                 "the exporter is bounced")
+    running.wait(lambda: '"resolved"' in running.told(), "news of its end")
+    assert "exporter_down" in running.told()
+    assert running.up("TOKYO_PORT", "node") == "1"
+    running.wait(lambda: "recovered" in running.command("journal"),
+                 "the journal says so")
+    assert "exporter_down" in running.command("registry", "alerts")
+
+
+def test_registry_alertmanager_config():
+    """It is what the program prints, in a hurry."""
+    with open(example("registry/alertmanager.yml"), encoding="utf-8") as text:
+        ours = yaml.safe_load(text)
+    printed = yaml.safe_load(subprocess.run(
+        [program(), "registry", "alertmanager-config", "--url",
+         "http://registry:9090", "--token-file", "/run/tokens/alerts"],
+        check=True, capture_output=True, text=True).stdout)
+    for config in ours, printed:
+        del config["route"]["group_wait"], config["route"]["group_interval"]
+    assert ours == printed
 
 
 # --- LXD ---------------------------------------------------------------------
@@ -366,6 +478,19 @@ def test_quickstart_with_docker(dockerd):
     assert_in_order(ended_story("--docker"), "the exporter is a container",
                     "-> good", "the exporter hangs", "(restart ok)",
                     "recovered", "pushes again", "everything is stopped")
+
+
+def test_quickstart_with_registry(alertmanager, prometheus):
+    """The fixtures are there to know that these programs are installed."""
+    find_program("prometheus-node-exporter", "prometheus-node-exporter")
+    story = ended_story("--registry")
+    assert_in_order(story, "made two tokens", "+ project web in shop",
+                    "Prometheus scrapes it", "was killed",
+                    "service_down of shop/web is firing",
+                    "the exporter was bounced",
+                    "service_down of shop/web is resolved", "in_sync",
+                    "everything is stopped")
+    assert_in_order(story, "(run ok)", "recovered")
 
 
 def test_alerts(directory, alertmanager, tmp_path):

@@ -52,6 +52,19 @@ def status(url, scope, method, path):
     return Asker(url, scope).call(method, path, body).status
 
 
+def test_a_large_body_is_only_for_who_has_a_token(registry):
+    """Nobody else's is even held."""
+    large = json.dumps({"files": [], "name": "x" * 200000})
+    assert status_of(registry, None, large) == 401
+    assert status_of(registry, "alerts", large) == 403
+    assert status_of(registry, "admin", large) == 400
+
+
+def status_of(registry, scope, body):
+    return Asker(registry.url, scope).call("POST", "/registry/apply",
+                                           body).status
+
+
 def test_every_route_with_every_scope(registry):
     n = 0
     for method, path, need in routes(registry):

@@ -2,6 +2,7 @@
 """Promgen's second API: shapes and status codes as in the reference, and what
 could only be done in its admin pages."""
 
+import re
 import shutil
 
 import pytest
@@ -409,6 +410,18 @@ def test_promtool_is_asked(bouncer, directory):
     reply = admin.call("PATCH", f"{V2}rules/{rule['id']}", {"clause": "up{"})
     assert reply.status == 422
     assert admin.get(V2 + "rules/1")["clause"] == "up == 0"
+
+
+def test_the_link_of_an_alert_leads_to_its_rule(bouncer, directory):
+    origin = "https://registry.example"
+    admin = Asker(bouncer(configuration(directory,
+                                        external_url=origin)).url)
+    made = admin.make(V2 + "sites/1/rules", {
+        "name": "Down", "clause": "up == 0", "duration": "5m"})
+    link = re.search(r'"rule": "(.*)"',
+                     admin.call("GET", "/sd/rules").text).group(1)
+    assert link.startswith(origin)
+    assert admin.get(link[len(origin):]) == made
 
 
 def test_recording_rules(shop):

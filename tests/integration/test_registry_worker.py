@@ -291,6 +291,10 @@ def test_a_worker_that_is_gone_is_told(world):
     shown = world.command("servers", code=1)
     assert "is bouncer worker running there?" in shown
     wanted = world.status("tokyo")["wanted_revision"]
+    alone = world.admin.get(
+        f'/rest/v2/servers/{world.servers["tokyo"]["id"]}/status')
+    assert alone["sync"] == "lost" and not alone["written"]["targets"]
+    assert alone["wanted_revision"] == wanted
     row = next(line for line in shown.splitlines() if "lost" in line)
     assert f"  {wanted}  " in row and "not targets" in row
     assert json.loads(world.command("servers", "--json", code=1))["servers"]

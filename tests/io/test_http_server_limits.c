@@ -37,6 +37,52 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* --- who may send much ------------------------------------------------------- */
+
+#define STRANGERS_BYTES 10
+
+static uint64_t body_limit(void *context, const struct http_message *message)
+{
+	(void)context;
+	return http_message_header(message, "x-known").p ? UINT64_MAX
+	                                                 : STRANGERS_BYTES;
+}
+
+static void a_stranger_may_send_little(void **state)
+{
+	static const struct {
+		uint16_t status;
+		const char *request;
+	} rows[] = {
+		{ 200, "Content-Length: 2\r\n\r\nab" },
+		{ 200, "Content-Length: 10\r\n\r\n0123456789" },
+		{ 401, "Content-Length: 11\r\n\r\n" },
+		{ 401, "Expect: 100-continue\r\nContent-Length: 11\r\n\r\n" },
+		{ 413, "Transfer-Encoding: chunked\r\n\r\nb\r\n" },
+		{ 413, "Content-Length: 100001\r\n\r\n" },
+		{ 200, "X-Known: a\r\nContent-Length: 11\r\n\r\n0123456789a" },
+		{ 413, "X-Known: a\r\nContent-Length: 100001\r\n\r\n" },
+	};
+
+	(void)state;
+	kit.options.body_limit = body_limit;
+	kit_start(&kit);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct client client;
+		struct response response;
+
+		client_connect(&client, &kit);
+		client_send(&client, "POST /echo HTTP/1.1\r\nHost: x\r\n");
+		client_send(&client, rows[i].request);
+		client_response(&client, &response, false);
+		if (response.status != rows[i].status)
+			fail_msg("%u instead of %u for %s", response.status,
+			         rows[i].status, rows[i].request);
+		response_fini(&response);
+		client_close(&client);
+	}
+}
+
 /* --- late ---------------------------------------------------------------------- */
 
 static void late_requests_get_408(void **state)
@@ -605,6 +651,7 @@ static void survives_lack_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_stranger_may_send_little),
 		TEST(late_requests_get_408),
 		TEST(a_dripping_head_is_late),
 		TEST(a_dripping_body_is_not),

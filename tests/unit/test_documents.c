@@ -377,6 +377,106 @@ static void test_renames(void **state)
 	kit_world_fini(&world);
 }
 
+/* Members NAME0 … of so many bytes each. */
+static void many(struct buf *json, const char *before, unsigned n,
+                 const char *name, unsigned n_text, const char *after)
+{
+	buf_init(json, 1 << 20);
+	(void)buf_puts(json, before);
+	for (unsigned i = 0; i < n; i++) {
+		(void)buf_printf(json, "%s\"%s%u\": \"", i ? "," : "", name, i);
+		for (unsigned at = 0; at < n_text; at++)
+			(void)buf_putc(json, 'x');
+		(void)buf_putc(json, '"');
+	}
+	assert_int_equal(buf_puts(json, after), 0);
+}
+
+/* Of which each has a group of its own. */
+static void make_hosts(struct model_tx *tx, unsigned from, unsigned to)
+{
+	for (; from < to; from++) {
+		char host[128];
+
+		(void)snprintf(host, sizeof(host),
+		               "{\"name\": \"h%u\", \"farm\": 1,"
+		               " \"labels\": {\"h\": \"%u\"}}",
+		               from, from);
+		kit_make(tx, KIND_HOST, host);
+	}
+}
+
+static void make_huge(struct model_tx *tx)
+{
+	struct buf json;
+
+	many(&json,
+	     "{\"name\": \"huge\", \"service\": \"s\","
+	     " \"shard\": \"one\", \"labels\": {",
+	     30, "l", 2000, "}}");
+	kit_make(tx, KIND_PROJECT, json.p);
+	buf_fini(&json);
+	kit_make(tx, KIND_FARM, "{\"name\": \"f\", \"project\": \"huge\"}");
+	make_hosts(tx, 0, 1);
+	buf_init(&json, 4096);
+	(void)buf_puts(&json, "{\"job\": \"j\", \"project\": \"huge\","
+	                      " \"port\": 1, \"params\": {\"p\": [\"0\"");
+	for (unsigned i = 1; i < 64; i++)
+		(void)buf_printf(&json, ", \"%u\"", i);
+	(void)buf_puts(&json, "]}}");
+	kit_make(tx, KIND_EXPORTER, json.p);
+	buf_fini(&json);
+}
+
+/* What would be too large holds nobody else up, and is as it was. */
+static void test_too_large(void **state)
+{
+	char title[OBJECT_TITLE_MAX];
+	struct kit_world world;
+	struct object *project;
+
+	kit_world_init(&world);
+	kit_begin(&world);
+	kit_make(world.tx, KIND_SHARD, "{\"name\": \"one\"}");
+	kit_make(world.tx, KIND_SHARD, "{\"name\": \"two\"}");
+	kit_make(world.tx, KIND_SERVICE, "{\"name\": \"s\"}");
+	project = kit_make(world.tx, KIND_PROJECT,
+	                   "{\"name\": \"small\", \"service\": \"s\","
+	                   " \"shard\": \"two\"}");
+	make_huge(world.tx);
+	kit_end(&world);
+	assert_int_equal(documents_n_too_large(world.documents, title), 0);
+
+	kit_begin(&world);
+	make_hosts(world.tx, 1, 20);
+	kit_make(world.tx, KIND_RULE,
+	         "{\"name\": \"R\", \"clause\": \"up\","
+	         " \"project\": \"small\"}");
+	kit_end(&world);
+	kit_expect_part(&world, "two", DOCUMENT_RULES, "\"R\"");
+	kit_expect_part(&world, "one", DOCUMENT_TARGETS, "\"h0:1\"");
+	assert_int_equal(documents_get(world.documents, "one", DOCUMENT_TARGETS)
+	                         ->n_items,
+	                 64);
+	assert_int_equal(documents_n_too_large(world.documents, title), 1);
+	assert_string_equal(title, "project huge");
+
+	/* the first time, too, as after a start */
+	documents_touch_all(world.documents);
+	kit_begin(&world);
+	kit_change(world.tx, project, "{\"name\": \"small2\"}");
+	kit_end(&world);
+	kit_expect_part(&world, "two", DOCUMENT_RULES, "small2");
+
+	kit_begin(&world);
+	kit_delete(world.tx,
+	           model_find_name(world.model, KIND_PROJECT, "huge"));
+	kit_end(&world);
+	assert_int_equal(documents_n_too_large(world.documents, title), 0);
+	kit_expect(&world, "one", DOCUMENT_TARGETS, "[]\n");
+	kit_world_fini(&world);
+}
+
 static void test_macro(void **state)
 {
 	static const struct row {
@@ -592,6 +692,7 @@ int main(void)
 		cmocka_unit_test(test_macro),
 		cmocka_unit_test(test_rules_as_they_are_now),
 		cmocka_unit_test(test_of_one_owner),
+		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_yaml_text),
 		cmocka_unit_test(test_link),
 	};

@@ -22,6 +22,7 @@ void v2_write_field(struct json_writer *json, const struct object *object,
 
 void v2_list(struct registry_call *call);
 void v2_get(struct registry_call *call);
+void v2_rule_link(struct registry_call *call);
 /* Those whose @field is the object of params[0], as a page. */
 void v2_list_under(struct registry_call *call);
 

@@ -285,9 +285,9 @@ void v2_list_under(struct registry_call *call)
 		call_page(call, filters.kind, keep, v2_write_row, &filters);
 }
 
-void v2_get(struct registry_call *call)
+static void get(struct registry_call *call, enum kind kind)
 {
-	struct object *object = call_object(call, v2_kind(call, 2), 0);
+	struct object *object = call_object(call, kind, 0);
 	struct json_writer json;
 	struct buf body;
 
@@ -297,4 +297,14 @@ void v2_get(struct registry_call *call)
 	json_write_init(&json, &body);
 	v2_write(&json, object);
 	call_answer(call, 200, &body);
+}
+
+void v2_get(struct registry_call *call)
+{
+	get(call, v2_kind(call, 2));
+}
+
+void v2_rule_link(struct registry_call *call)
+{
+	get(call, KIND_RULE);
 }

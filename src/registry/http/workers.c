@@ -550,11 +550,40 @@ void registry_server_write(struct registry *registry, struct json_writer *json,
 	server_status_write(json, &status, now_s);
 }
 
+static void write_server(struct registry *registry, struct json_writer *json,
+                         const struct object *server)
+{
+	char name[SERVER_NAME_MAX];
+
+	json_write_object(json);
+	json_write_key(json, "id");
+	json_write_u64(json, object_id(server));
+	json_write_key(json, "server");
+	json_write_string(json, server_name(server, name));
+	json_write_key(json, "shard");
+	json_write_string(json, shard_name(server));
+	registry_server_write(registry, json, server);
+	json_write_object_end(json);
+}
+
+static void one_server(struct registry_call *call)
+{
+	const struct object *server = call_object(call, KIND_SERVER, 0);
+	struct json_writer json;
+	struct buf body;
+
+	if (!server)
+		return;
+	buf_init(&body, REGISTRY_WORKERS_MAX_LIST);
+	json_write_init(&json, &body);
+	write_server(call->registry, &json, server);
+	call_answer(call, 200, &body);
+}
+
 static void list_servers(struct registry_call *call)
 {
 	const struct model *model = registry_model(call->registry);
 	struct json_writer json;
-	char name[SERVER_NAME_MAX];
 	struct buf body;
 
 	buf_init(&body, REGISTRY_WORKERS_MAX_LIST);
@@ -565,17 +594,7 @@ static void list_servers(struct registry_call *call)
 	json_write_key(&json, "servers");
 	json_write_array(&json);
 	MODEL_FOR_EACH(server, model, KIND_SERVER)
-	{
-		json_write_object(&json);
-		json_write_key(&json, "id");
-		json_write_u64(&json, object_id(server));
-		json_write_key(&json, "server");
-		json_write_string(&json, server_name(server, name));
-		json_write_key(&json, "shard");
-		json_write_string(&json, shard_name(server));
-		registry_server_write(call->registry, &json, server);
-		json_write_object_end(&json);
-	}
+	write_server(call->registry, &json, server);
 	json_write_array_end(&json);
 	json_write_object_end(&json);
 	call_answer(call, 200, &body);
@@ -616,6 +635,15 @@ static const struct registry_route rows[] = {
 	  .tag = "Workers",
 	  .summary = "All servers, and how far each is",
 	  .answer = "ServerStatusList",
+	  .status = 200 },
+	{ .method = "GET",
+	  .pattern = "/rest/v2/servers/{id}/status",
+	  .scope = SCOPE_READ,
+	  .handle = one_server,
+	  .tag = "Servers",
+	  .summary = "How far a server is: what it is to have, what is written "
+	             "and loaded, what went wrong, and when that was told",
+	  .answer = "ServerStatus",
 	  .status = 200 },
 	{ .method = "GET",
 	  .pattern = "/explain/target",

@@ -234,7 +234,7 @@ static int read_member(struct assignments *out, const struct reading *reading,
 
 	if (nth < 0 || (reading->only && !(reading->only & (1ull << nth))))
 		return err_set(&out->err, -EINVAL,
-		               "`%.64s`: a %s has no such field", member->name,
+		               "`%.64s`: no %s has such a field", member->name,
 		               kinds[reading->kind].name);
 	field = &kinds[reading->kind].fields[nth];
 	if (!reading->only && (field->flags & FIELD_READ_ONLY))

@@ -2,6 +2,7 @@
 #include "registry/model/documents.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/mem.h"
 #include "registry/model/documents_parts.h"
@@ -70,6 +71,32 @@ void documents_free(struct documents *documents)
 	mem_free((char *)(uintptr_t)documents->options.site);
 	mem_free((char *)(uintptr_t)documents->options.external_url);
 	mem_free(documents);
+}
+
+size_t documents_n_too_large(const struct documents *documents, char *title)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < documents->n_slots; i++) {
+		const struct slot *slot = documents->slots[i];
+
+		if (slot->too_large && n++ == 0)
+			(void)snprintf(title, OBJECT_TITLE_MAX, "%s%s",
+			               slot->id ? "all of shard "
+			                        : "all shards together",
+			               slot->id ? slot->name : "");
+	}
+	MAP_FOR_EACH (entry, &documents->units) {
+		const struct unit *unit = entry->value;
+
+		if (!unit->seen || !unit->too_large)
+			continue;
+		if (n++ == 0 && !unit->object)
+			(void)snprintf(title, OBJECT_TITLE_MAX, "global rules");
+		else if (n == 1)
+			(void)object_title(unit->object, title);
+	}
+	return n;
 }
 
 struct document *documents_get(const struct documents *documents,

@@ -69,14 +69,20 @@ typedef void (*document_changed_cb)(void *context, const char *shard,
 /*
  * documents_render() - all that is to be rendered
  *
- * 0; or -ENOMEM, -E2BIG: what was rendered before stays, and it is to be tried
- * again.
+ * 0; or -ENOMEM: what was rendered before stays, and it is to be tried again.
+ * What would be too large is passed over; all else is rendered.
  */
 int documents_render(struct documents *documents, uint64_t revision,
                      document_changed_cb changed, void *context,
                      struct err *err) MUST_CHECK;
 
-/* Borrowed until the next render. NULL: there is no such shard. */
+/* What would be too large, so that what was rendered of it before is handed
+ * out, if anything was: 0, or how much of that there is, and the title of one.
+ * @title: OBJECT_TITLE_MAX bytes */
+size_t documents_n_too_large(const struct documents *documents, char *title);
+
+/* Borrowed until the next render. NULL: there is no such shard, or there never
+ * was one of it that was not too large. */
 struct document *documents_get(const struct documents *documents,
                                const char *shard, enum document_kind kind);
 

@@ -35,8 +35,9 @@ struct unit_key {
 
 struct unit {
 	struct unit_key key;
-	unsigned stale;   /* bits: kinds to be rendered */
-	unsigned changed; /* bits: kinds whose documents do not know it yet */
+	unsigned stale;     /* bits: kinds to be rendered */
+	unsigned changed;   /* bits: kinds whose documents do not know it yet */
+	unsigned too_large; /* bits: kinds whose fragment is a former one */
 	bool seen;
 	const struct object *object;                  /* NULL: the site */
 	struct fragment *fragments[N_DOCUMENT_KINDS]; /* NULL: nothing */
@@ -47,7 +48,8 @@ struct slot {
 	char *name;  /* as it is known; NULL: not yet, or all together */
 	char *next_name;
 	bool seen;
-	unsigned stale; /* bits: documents that may be different */
+	unsigned stale;     /* bits: documents that may be different */
+	unsigned too_large; /* bits: documents that are former ones */
 	struct unit **units;
 	size_t n_units;
 	struct document *documents[N_DOCUMENT_KINDS];

@@ -61,6 +61,17 @@ static bool is_same(const struct fragment *a, const struct fragment *b)
 	return memcmp(a->hash, b->hash, FRAGMENT_HASH_SIZE) == 0;
 }
 
+/* The others are not to wait for it. */
+static int leave_former(struct documents *documents, struct unit *unit,
+                        enum document_kind kind)
+{
+	buf_fini(&documents->text);
+	buf_init(&documents->text, FRAGMENT_MAX);
+	unit->stale &= ~BIT(kind);
+	unit->too_large |= BIT(kind);
+	return 0;
+}
+
 static int render_fragment(struct documents *documents, struct unit *unit,
                            enum document_kind kind)
 {
@@ -70,6 +81,8 @@ static int render_fragment(struct documents *documents, struct unit *unit,
 
 	buf_reset(&documents->text);
 	r = write_fragment(documents, unit, kind, &n_items);
+	if (r == -E2BIG)
+		return leave_former(documents, unit, kind);
 	if (r < 0)
 		return r;
 	if (documents->text.n) {
@@ -79,6 +92,7 @@ static int render_fragment(struct documents *documents, struct unit *unit,
 			return -ENOMEM;
 	}
 	unit->stale &= ~BIT(kind);
+	unit->too_large &= ~BIT(kind);
 	if (is_same(fragment, unit->fragments[kind])) {
 		mem_free(fragment);
 		return 0;
@@ -145,12 +159,15 @@ static int make_document(struct documents *documents, struct slot *slot,
 	r = fragments_etag(documents->joined, documents->n_joined, etag);
 	if (r < 0)
 		return r;
+	slot->too_large &= ~BIT(kind);
 	if (old && strcmp(old->etag, etag) == 0)
 		return 0;
 	r = fragments_join(documents->joined, documents->n_joined,
 	                   &joints_of[kind], &document);
+	if (r == -E2BIG)
+		slot->too_large |= BIT(kind);
 	if (r < 0)
-		return r;
+		return r == -E2BIG ? 0 : r;
 	document->kind = kind;
 	document->revision = revision;
 	memcpy(document->etag, etag, sizeof(etag));
@@ -330,9 +347,7 @@ int documents_render(struct documents *documents, uint64_t revision,
 
 	if (r < 0) {
 		drop_next(documents);
-		return err_set(err, r,
-		               r == -E2BIG ? "a document would be too large"
-		                           : "out of memory");
+		return err_set(err, r, "out of memory");
 	}
 	hand_out(documents, &names, &handing);
 	return 0;

@@ -306,11 +306,12 @@ static int write_exporter(struct project_work *work,
 	do {
 		size_t to = hosts_alike(&work->hosts, from);
 
-		for (uint32_t i = 0; i < params.n_combinations; i++)
+		for (uint32_t i = 0;
+		     i < params.n_combinations && !work->out->failed; i++)
 			write_group(work, exporter, &params, i, from, to);
 		from = to;
-	} while (from < work->hosts.n);
-	return 0;
+	} while (from < work->hosts.n && !work->out->failed);
+	return work->out->failed;
 }
 
 static int write_exporters(struct project_work *work)

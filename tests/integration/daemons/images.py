@@ -31,29 +31,35 @@ def _add(tar, name, kind=tarfile.DIRTYPE, mode=0o755, data=b""):
     tar.addfile(info, io.BytesIO(data))
 
 
-def _add_program(tar, path, name):
+def _add_file(tar, path, name):
     with open(os.path.realpath(path), "rb") as program:
         _add(tar, name, tarfile.REGTYPE, data=program.read())
 
 
-def program_root(program, name):
-    """A root with /bin/NAME."""
+def program_root(program, name, writable=(), files=()):
+    """A root with /bin/NAME, these directories of its user, and these files
+    of this machine."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         _add(tar, "tmp", mode=0o1777)
+        for directory in writable:
+            _add(tar, directory, mode=0o777)
         _add(tar, "etc/passwd", tarfile.REGTYPE, 0o644, data=PASSWD.encode())
-        _add_program(tar, program, f"bin/{name}")
+        _add_file(tar, program, f"bin/{name}")
         for library in _libraries(program):
-            _add_program(tar, library, library.lstrip("/"))
+            _add_file(tar, library, library.lstrip("/"))
+        for path in files:
+            _add_file(tar, path, path.lstrip("/"))
     return out.getvalue()
 
 
-def import_program(engine, image, program, name):
-    """Makes @image of @program in @engine, which starts it."""
+def import_program(engine, image, program, name, **root):
+    """Makes @image of @program in @engine, which starts it; @root as
+    program_root() has it."""
     query = urllib.parse.urlencode(
         [("fromSrc", "-"), ("repo", image), ("tag", "latest"),
          ("changes", f"USER {NOBODY}"),
          ("changes", f'ENTRYPOINT ["/bin/{name}"]')])
     engine.api("POST", f"/images/create?{query}",
-               program_root(program, name),
+               program_root(program, name, **root),
                headers={"Content-Type": "application/x-tar"})
