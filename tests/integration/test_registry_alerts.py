@@ -52,7 +52,8 @@ class Registry:
             if one["name"] == name)
 
     def notifier(self, owner, url, sender="webhook", **fields):
-        return self.make(f"{owner or 'sites/1'}/notifiers", sender=sender, value=url, **fields)["id"]
+        return self.make(f"{owner or 'sites/1'}/notifiers", sender=sender,
+                         value=url, **fields)["id"]
 
     def post(self, body, path="/api/v1/alerts"):
         return self.client.call("POST", path, body,
