@@ -274,5 +274,7 @@ void daemon_registry_close(struct daemon *daemon)
 		return;
 	daemon->n_pending++;
 	part->closing = true;
+	/* nobody who is waited for waits for promtool */
+	registry_stop(part->registry);
 	registry_http_close(part->http, on_http_closed, daemon);
 }

@@ -11,7 +11,7 @@
 #include "command/run.h"
 
 /* In the order of the help. */
-static const struct registry_command *const table[] = {
+static const struct registry_command *const subcommands[] = {
 	/* a document of all of it */
 	&registry_command_apply,
 	&registry_command_export,
@@ -136,25 +136,51 @@ int registry_ask(struct client *client, struct client_call *call)
 	return EXIT_TROUBLE;
 }
 
+int registry_print_table(const struct command_io *io,
+                         const struct table_column *columns, size_t n,
+                         const struct json_t *list,
+                         void (*add)(struct table *table,
+                                     const struct json_t *item))
+{
+	struct screen screen;
+	struct table table;
+	struct buf text;
+	int code = EXIT_OK;
+
+	screen_look(&screen, io->out, command_env(io, "NO_COLOR"),
+	            command_env(io, "TERM"));
+	table_init(&table, columns, n);
+	buf_init(&text, TABLE_MAX_BYTES);
+	for (size_t i = 0; i < json_count(list); i++)
+		add(&table, json_item(list, i));
+	if (table_write(&table, &screen, 0, &text) < 0)
+		code = command_no_memory(io);
+	(void)fputs(buf_text(&text), io->out);
+	buf_fini(&text);
+	table_fini(&table);
+	return code;
+}
+
 /* --- dispatch ----------------------------------------------------------------- */
 
 static const struct registry_command *find(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		if (strcmp(name, table[i]->name) == 0)
-			return table[i];
+	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++) {
+		if (strcmp(name, subcommands[i]->name) == 0)
+			return subcommands[i];
 	}
 	return NULL;
 }
 
 static int unknown(const struct command_io *io, const char *name)
 {
-	const char *names[ARRAY_SIZE(table)];
+	const char *names[ARRAY_SIZE(subcommands)];
 	const char *nearest;
 
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		names[i] = table[i]->name;
-	nearest = text_nearest(slice_from(name), names, ARRAY_SIZE(table));
+	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++)
+		names[i] = subcommands[i]->name;
+	nearest =
+		text_nearest(slice_from(name), names, ARRAY_SIZE(subcommands));
 	(void)fprintf(io->err, "bouncer registry: unknown command %s%s%s%s\n",
 	              name, nearest ? "; did you mean " : "; see bouncer help ",
 	              nearest ? nearest : "registry", nearest ? "?" : "");
@@ -163,9 +189,9 @@ static int unknown(const struct command_io *io, const char *name)
 
 static void print_table(const struct command_io *io)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		(void)fprintf(io->out, "  %-20s  %s\n", table[i]->name,
-		              table[i]->summary);
+	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++)
+		(void)fprintf(io->out, "  %-20s  %s\n", subcommands[i]->name,
+		              subcommands[i]->summary);
 }
 
 static int help(const struct command_io *io)

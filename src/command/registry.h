@@ -8,6 +8,7 @@
 #include "command/client.h"
 #include "command/command.h"
 #include "command/options.h"
+#include "command/table.h"
 
 struct registry_command {
 	const char *name;
@@ -33,6 +34,14 @@ int registry_ask(struct client *client, struct client_call *call);
 
 /* The same for what is no JSON: the text in call->reply. */
 int registry_fetch(struct client *client, struct client_call *call);
+
+/* A row for each item of @list, by @add, as wide as the terminal likes it; the
+ * exit code. */
+int registry_print_table(const struct command_io *io,
+                         const struct table_column *columns, size_t n,
+                         const struct json_t *list,
+                         void (*add)(struct table *table,
+                                     const struct json_t *item)) MUST_CHECK;
 
 extern const struct registry_command registry_command_token; /* tokens */
 extern const struct registry_command registry_command_apply;

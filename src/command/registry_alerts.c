@@ -61,31 +61,6 @@ static void add_time(struct table *table, const struct json_t *object,
 		          when_clock(at, when_now_ms(), text));
 }
 
-static int print_table(const struct command_io *io,
-                       const struct table_column *columns, size_t n,
-                       const struct json_t *list,
-                       void (*row)(struct table *table,
-                                   const struct json_t *item))
-{
-	struct screen screen;
-	struct table table;
-	struct buf text;
-	int code = EXIT_OK;
-
-	screen_look(&screen, io->out, command_env(io, "NO_COLOR"),
-	            command_env(io, "TERM"));
-	table_init(&table, columns, n);
-	buf_init(&text, 64u << 20);
-	for (size_t i = 0; i < json_count(list); i++)
-		row(&table, json_item(list, i));
-	if (table_write(&table, &screen, 0, &text) < 0)
-		code = command_no_memory(io);
-	(void)fputs(buf_text(&text), io->out);
-	buf_fini(&text);
-	table_fini(&table);
-	return code;
-}
-
 /* --- lists --------------------------------------------------------------------- */
 
 /* "alertname=Down service=shop": they come in no particular order. */
@@ -131,8 +106,8 @@ static int print_alerts(const struct command_io *io, const struct json_t *root)
 		{ "DEAD", false }, { "LABELS", true },
 	};
 
-	return print_table(io, columns, ARRAY_SIZE(columns),
-	                   json_get(root, "results"), alert_row);
+	return registry_print_table(io, columns, ARRAY_SIZE(columns),
+	                            json_get(root, "results"), alert_row);
 }
 
 static void delivery_row(struct table *table, const struct json_t *delivery)
@@ -159,8 +134,8 @@ static int print_deliveries(const struct command_io *io,
 		{ "AGAIN", false }, { "WORDS", true },
 	};
 
-	return print_table(io, columns, ARRAY_SIZE(columns), list,
-	                   delivery_row);
+	return registry_print_table(io, columns, ARRAY_SIZE(columns), list,
+	                            delivery_row);
 }
 
 /* --- why ------------------------------------------------------------------------- */

@@ -91,23 +91,9 @@ static int print_table(const struct command_io *io, const struct json_t *list)
 		{ "LOADED", false },     { "REPORTED", false },
 		{ "EXPLANATION", true },
 	};
-	struct screen screen;
-	struct table table;
-	struct buf text;
-	int code = EXIT_OK;
 
-	screen_look(&screen, io->out, command_env(io, "NO_COLOR"),
-	            command_env(io, "TERM"));
-	table_init(&table, columns, ARRAY_SIZE(columns));
-	buf_init(&text, TABLE_MAX_BYTES);
-	for (size_t i = 0; i < json_count(list); i++)
-		add_row(&table, json_item(list, i));
-	if (table_write(&table, &screen, 0, &text) < 0)
-		code = command_no_memory(io);
-	(void)fputs(buf_text(&text), io->out);
-	buf_fini(&text);
-	table_fini(&table);
-	return code;
+	return registry_print_table(io, columns, ARRAY_SIZE(columns), list,
+	                            add_row);
 }
 
 /* Is there one that is in trouble? */

@@ -76,8 +76,8 @@ typedef uint64_t (*http_body_limit_cb)(void *context,
                                        const struct http_message *message);
 
 struct http_server_options {
-	uint32_t max_connections;  /* 0: HTTP_SERVER_MAX_CONNECTIONS */
-	uint64_t max_body;         /* 413 beyond; 0: no body accepted */
+	uint32_t max_connections;      /* 0: HTTP_SERVER_MAX_CONNECTIONS */
+	uint64_t max_body;             /* 413 beyond; 0: no body accepted */
 	http_body_limit_cb body_limit; /* of strangers, say, whom max_body is
 	                                  too much for; NULL: none of them */
 	uint64_t head_timeout_ms;  /* first byte to end of head; 0: as above */

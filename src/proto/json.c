@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/number.h"
@@ -19,11 +20,14 @@ struct block {
 	max_align_t bytes[];
 };
 
-static struct {
+/* Each thread has its own: large documents are parsed in libuv's pool. */
+static _Thread_local struct {
 	bool running;
 	struct list blocks;
 	jmp_buf out_of_memory;
 } parse;
+
+static atomic_bool is_ours; /* what jansson allocates with */
 
 static void *json_alloc(size_t size)
 {
@@ -82,8 +86,10 @@ int json_parse(struct slice text, struct json_t **rootp, struct err *err)
 	bool no_memory = false;
 	json_t *root;
 
-	/* jansson keeps it for good; saying it again costs two stores */
-	json_set_alloc_funcs(json_alloc, json_release);
+	/* jansson keeps them for good, and locks nothing */
+	if (!atomic_load(&is_ours))
+		json_set_alloc_funcs(json_alloc, json_release);
+	atomic_store(&is_ours, true);
 
 	root = load(text, 0, &error, &no_memory);
 	if (!root && json_error_code(&error) == json_error_numeric_overflow)

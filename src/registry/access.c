@@ -351,18 +351,47 @@ bool registry_admit(struct registry *registry, struct http_exchange *exchange,
 	return admitted;
 }
 
-bool registry_knows(const struct registry *registry,
-                    const struct http_message *message)
+/* Whose token the message carries; false: nobody's, or it is over. */
+static bool identify(const struct registry *registry,
+                     const struct http_message *message, struct caller *caller)
 {
-	struct caller caller = { 0 };
 	struct buf secret;
 
+	*caller = (struct caller){ 0 };
 	buf_init(&secret, AUTH_MAX_SECRET * 2);
 	take_secret(message, &secret);
 	if (secret.n > 0)
-		find_caller(registry, buf_slice(&secret), &caller);
+		find_caller(registry, buf_slice(&secret), caller);
 	if (secret.p)
 		explicit_bzero(secret.p, secret.cap);
 	buf_fini(&secret);
-	return caller.scope && !caller.expired;
+	return caller->scope && !caller->expired;
+}
+
+bool registry_knows(const struct registry *registry,
+                    const struct http_message *message)
+{
+	struct caller caller;
+
+	return identify(registry, message, &caller);
+}
+
+enum registry_scope registry_reach(const struct registry *registry,
+                                   const struct http_exchange *exchange,
+                                   bool control)
+{
+	static const enum registry_scope scopes[] = { SCOPE_ADMIN, SCOPE_WRITE,
+		                                      SCOPE_ALERTS,
+		                                      SCOPE_READ };
+	struct caller caller;
+
+	if (control)
+		return SCOPE_ADMIN;
+	if (!identify(registry, exchange->message, &caller))
+		return SCOPE_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(scopes); i++) {
+		if (text_equal(caller.scope, scope_name(scopes[i])))
+			return scopes[i];
+	}
+	return SCOPE_NONE;
 }

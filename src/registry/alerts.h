@@ -54,8 +54,8 @@ void registry_alerts_close(struct registry_alerts *alerts,
  *
  * 0: it is known, or dropped; ALERTS_PENDING (source/alerts.h): @kept comes exactly once,
  * from the loop, with err->code 0 if it is on disk. Others, as alerts_take()
- * has them, with words. @body is not needed when it returns. For struct
- * api_keeper.
+ * has them, with words. @body is not needed when it returns. It is the
+ * take_alerts() of struct api_extension.
  */
 int registry_alerts_take(void *alerts, struct slice body,
                          void (*kept)(void *request, const struct err *err),

@@ -255,7 +255,7 @@ static void run(struct registry_edit *edit)
 	struct registry *registry = edit->registry;
 	struct model_tx *tx;
 
-	if (registry->closing) {
+	if (registry->stopping) {
 		fail(edit, -ECANCELED, "the registry is stopping");
 		return;
 	}

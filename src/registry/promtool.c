@@ -301,7 +301,7 @@ static void on_written(uv_work_t *work, int status)
 static void begin_more(struct promtool *promtool)
 {
 	while (promtool->n_running < REGISTRY_MAX_RUNNING &&
-	       !promtool->registry->closing) {
+	       !promtool->registry->stopping) {
 		struct list *node = list_pop(&promtool->queue);
 		struct check *check;
 
@@ -327,8 +327,11 @@ static int make_dir(struct promtool *promtool)
 	const char *slash = strrchr(db, '/');
 	char path[PATH_MAX];
 
-	if (promtool->dir)
+	/* who tidies such places may have removed it */
+	if (promtool->dir && access(promtool->dir, W_OK) == 0)
 		return 0;
+	mem_free(promtool->dir);
+	promtool->dir = NULL;
 	(void)snprintf(path, sizeof(path), "%s/bouncer-XXXXXX",
 	               tmp && *tmp ? tmp : "/tmp");
 	if (!mkdtemp(path)) {
@@ -405,9 +408,9 @@ void promtool_cancel(struct promtool *promtool)
 	LIST_FOR_EACH_SAFE (node, &promtool->running) {
 		struct check *check = container_of(node, struct check, node);
 
-		check->cancelled = true;
-		if (check->spawned)
+		if (check->spawned && !check->cancelled)
 			process_cancel(&check->call);
+		check->cancelled = true;
 	}
 	for (struct list *node = list_pop(&promtool->queue); node;
 	     node = list_pop(&promtool->queue)) {

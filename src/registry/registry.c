@@ -43,11 +43,6 @@ uv_loop_t *registry_loop(const struct registry *registry)
 	return registry->loop;
 }
 
-const struct log *registry_log(const struct registry *registry)
-{
-	return registry->log;
-}
-
 struct http_client *registry_client(const struct registry *registry)
 {
 	return registry->client;
@@ -176,7 +171,8 @@ static void render(struct registry *registry)
 
 struct documents *registry_documents(struct registry *registry)
 {
-	if (is_behind(registry) && registry->retry_ms == 0 &&
+	if (is_behind(registry) && !registry->damaged &&
+	    registry->retry_ms == 0 &&
 	    registry->stats.last_render_us <= RENDER_NOW_US) {
 		render(registry);
 		registry_arm(registry);
@@ -249,6 +245,31 @@ int registry_read(struct registry *registry, struct err *err)
 	return 0;
 }
 
+/* When the next one may be: while the disk is full, each edit that is tried
+ * would cost one. */
+static uint64_t reading_ms(const struct registry *registry)
+{
+	uint64_t rest_ms = MAX(REGISTRY_READ_SHARE * registry->read_took_ms,
+	                       REGISTRY_READ_REST);
+
+	if (registry->read_ms == 0)
+		return registry->retry_ms;
+	return MAX(registry->read_ms + MIN(rest_ms, REGISTRY_RETRY_MS),
+	           registry->retry_ms);
+}
+
+static int read_again(struct registry *registry)
+{
+	uint64_t begun_ns = uv_hrtime();
+	int r = registry_read(registry, &registry->trouble);
+
+	uv_update_time(registry->loop);
+	registry->read_ms = uv_now(registry->loop);
+	registry->read_took_ms =
+		(uv_hrtime() - begun_ns) / ((uint64_t)US_PER_MS * US_PER_MS);
+	return r;
+}
+
 /* After a commit failed, when the store has answered for all that it had. */
 static void recover(struct registry *registry)
 {
@@ -257,7 +278,7 @@ static void recover(struct registry *registry)
 	/* what was handed out meanwhile may be taken back */
 	registry->skipped++;
 	registry->committed++;
-	r = registry_read(registry, &registry->trouble);
+	r = read_again(registry);
 	if (r < 0) {
 		if (!registry->unwell)
 			log_error(registry->log,
@@ -289,7 +310,7 @@ static uint64_t next_ms(const struct registry *registry)
 	if (registry->closing)
 		return UINT64_MAX;
 	if (registry->damaged)
-		return registry->n_writing == 0 ? registry->retry_ms
+		return registry->n_writing == 0 ? reading_ms(registry)
 		                                : UINT64_MAX;
 	return is_behind(registry) ? rested_ms(registry) : UINT64_MAX;
 }
@@ -314,7 +335,7 @@ static void on_turn(uv_timer_t *timer)
 	uint64_t now_ms = uv_now(registry->loop);
 
 	if (registry->damaged && registry->n_writing == 0 &&
-	    registry->retry_ms <= now_ms && !registry->closing)
+	    reading_ms(registry) <= now_ms && !registry->closing)
 		recover(registry);
 	edits_deliver(registry);
 	if (is_behind(registry) && !registry->damaged && !registry->closing &&
@@ -435,6 +456,14 @@ static void on_store_closed(void *context)
 	registry_maybe_closed(registry);
 }
 
+void registry_stop(struct registry *registry)
+{
+	registry->stopping = true;
+	err_clear(&registry->trouble);
+	edits_fail(registry);
+	promtool_cancel(registry->promtool);
+}
+
 void registry_close(struct registry *registry, void (*closed)(void *context),
                     void *context)
 {
@@ -442,9 +471,7 @@ void registry_close(struct registry *registry, void (*closed)(void *context),
 	registry->closed = closed;
 	registry->context = context;
 	registry->tell = false;
-	err_clear(&registry->trouble);
-	edits_fail(registry);
-	promtool_cancel(registry->promtool);
+	registry_stop(registry);
 	store_close(registry->store, on_store_closed, registry);
 	registry_arm(registry);
 }

@@ -32,8 +32,10 @@
 #define REGISTRY_CHECK_BYTES  (64u << 20) /* of rules, at once */
 #define REGISTRY_CHECK_OUTPUT 65536       /* of what it says */
 #define REGISTRY_RETRY_MS     5000        /* to read the database again */
-#define REGISTRY_RENDER_SHARE 4           /* rests so many times as long */
-#define REGISTRY_RENDER_REST  1000        /* … and at most so many ms */
+#define REGISTRY_READ_SHARE   16 /* rests so many times as long, at most that */
+#define REGISTRY_READ_REST    100  /* … and at least so many ms */
+#define REGISTRY_RENDER_SHARE 4    /* rests so many times as long */
+#define REGISTRY_RENDER_REST  1000 /* … and at most so many ms */
 
 struct registry;
 struct servers;
@@ -53,6 +55,9 @@ struct registry_options {
 /* Opens the store, reads it, renders; blocks. Negative with words. */
 int registry_open(const struct registry_options *options,
                   struct registry **registryp, struct err *err) MUST_CHECK;
+/* Edits that wait fail, also for promtool, and those that are submitted from
+ * now on; for who must be answered before the close. */
+void registry_stop(struct registry *registry);
 /*
  * Edits that were accepted are written, those that wait fail, and so do those
  * that are submitted from now on; @closed once, from the loop.
@@ -76,7 +81,6 @@ void registry_follow(struct registry *registry,
 void registry_revert(struct registry *registry);
 
 uv_loop_t *registry_loop(const struct registry *registry);
-const struct log *registry_log(const struct registry *registry);
 struct http_client *registry_client(const struct registry *registry);
 const struct model *registry_model(const struct registry *registry);
 /* What was answered as done is in them. */
@@ -182,6 +186,11 @@ enum registry_scope {
 bool registry_admit(struct registry *registry, struct http_exchange *exchange,
                     bool control, enum registry_scope scope,
                     char *actor) MUST_CHECK;
+/* How far whoever sends this may go: SCOPE_NONE (also by open_discovery),
+ * SCOPE_READ, SCOPE_ALERTS, SCOPE_WRITE or SCOPE_ADMIN. */
+enum registry_scope registry_reach(const struct registry *registry,
+                                   const struct http_exchange *exchange,
+                                   bool control);
 
 /* Does it carry a token of ours that has not expired, whatever its scope? */
 bool registry_knows(const struct registry *registry,

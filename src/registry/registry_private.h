@@ -42,15 +42,18 @@ struct registry {
 	uint64_t revision;    /* … and of what is rendered */
 	uint64_t skipped;     /* what ours is ahead of the store's */
 	uint64_t rendered_ms; /* when that ended */
-	uint64_t retry_ms;    /* not before, after a failure; 0: at once */
-	size_t n_too_large;   /* documents, or parts of them */
-	bool tell;            /* watchers are to be told */
+	uint64_t read_ms;     /* when it was last read again; 0: never */
+	uint64_t read_took_ms;
+	uint64_t retry_ms;  /* not before, after a failure; 0: at once */
+	size_t n_too_large; /* documents, or parts of them */
+	bool tell;          /* watchers are to be told */
 	bool moved;   /* a server, or a shard: told with the next render */
 	bool damaged; /* a commit failed: the model is ahead of the disk */
 	bool unwell;  /* … and the disk cannot be read */
 	struct err trouble;
 
 	uv_timer_t turn; /* what is to be done, from the loop */
+	bool stopping;   /* nothing is accepted any more */
 	bool closing;
 	bool store_closed;
 	void (*closed)(void *context);

@@ -24,5 +24,6 @@ fi
 /usr/bin/python3 tests/bench/registry_edits.py "$directory"
 "$directory/tests/bench/bench-registry_render"
 /usr/bin/python3 tests/bench/registry_sd.py "$directory" 5
+/usr/bin/python3 tests/bench/registry_big.py "$directory"
 # Containers need root; without it their part is left out.
 [ "$(id -u)" -ne 0 ] || /usr/bin/python3 tests/bench/health.py "$directory" "${1:-30}"

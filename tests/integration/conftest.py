@@ -7,6 +7,7 @@ skips its tests, with the remedy in the summary; one that is here and does not
 start fails them.
 """
 
+import collections
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from daemons import bouncer as bouncer_module    # noqa: E402
 from daemons.alertmanager import Alertmanager    # noqa: E402
-from daemons.bouncer import Bouncer    # noqa: E402
+from daemons.bouncer import Bouncer, has_registry    # noqa: E402
 from daemons.docker import Docker    # noqa: E402
 from daemons.kubernetes import Kubernetes    # noqa: E402
 from daemons.lxd import Incus, Lxd    # noqa: E402
@@ -40,13 +41,36 @@ signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
+    parser.addoption("--share", metavar="K/N",
+                     help="only the K-th of N parts of the tests")
     parser.addoption(
         "--trixie", action="store_true",
         help="engines of Debian 13, in a tree of their own: Docker 26, Podman "
              "5, and Incus 6 for LXD")
 
 
+def pytest_collection_modifyitems(config, items):
+    """--share K/N: of the files, whole and by how many tests they have, what
+    falls to the K-th of N runs side by side."""
+    share = config.getoption("--share")
+    if not share:
+        return
+    which, n_shares = (int(number) for number in share.split("/"))
+    sizes = collections.Counter(item.path for item in items)
+    loads = [0] * n_shares
+    owner = {}
+    for path, size in sorted(sizes.items(), key=lambda it: (-it[1], it[0])):
+        owner[path] = loads.index(min(loads))
+        loads[owner[path]] += size
+    config.hook.pytest_deselected(
+        items=[item for item in items if owner[item.path] != which - 1])
+    items[:] = [item for item in items if owner[item.path] == which - 1]
+
+
 def pytest_ignore_collect(collection_path, config):
+    if (collection_path.match("test_registry_*.py") or
+            collection_path.name == "test_worker.py") and not has_registry():
+        return True
     if collection_path.name == "test_trixie.py":
         return not config.getoption("--trixie")
     return None

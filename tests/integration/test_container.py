@@ -12,11 +12,13 @@ from daemons.bouncer import ROOT, monitor, settings
 from daemons.container import (BouncerContainer, build_image,
                                static_busybox)
 from daemons.exporter import pushes
+from daemons.images import libraries
 from daemons.nameserver import Nameserver
-from daemons.process import wait_until
+from daemons.process import find_program, wait_until
 
-MAX_IMAGE_BYTES = 3000000
+MAX_IMAGE_BYTES = 5500000    # SQLite is more than a third of it
 STOP_SECONDS = 1
+REFUSED = 4     # the exit status of a command that is told no
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +167,37 @@ def test_stops_soon(dockerd, scripted_gateway, contained):
     wait_until(lambda: not running.alive, 20, "stopped", every=0.01)
     assert time.monotonic() - begun <= STOP_SECONDS
     assert running.exit_code == 0
+
+
+RULES = """\
+rules: [{alert: Down, expr: %s}]
+"""
+
+
+def test_registry(dockerd, contained, directory):
+    """SQLite is in it, and its directory is the user's; whoever brings a
+    promtool has it asked."""
+    promtool = find_program("promtool", "prometheus")
+    own = tempfile.mkdtemp(prefix="rules-", dir=directory)
+    os.chmod(own, 0o755)
+    for name, expr in (("good", "up == 0"), ("bad", "up ==")):
+        with open(os.path.join(own, f"{name}.yml"), "w",
+                  encoding="utf-8") as out:
+            out.write(RULES % expr)
+    binds = [f"{os.path.realpath(path)}:{path}:ro"
+             for path in libraries(promtool)]
+    running = contained(
+        "registry: {enabled: true, promtool: /promtool}\n",
+        binds=[f"{own}:/rules:ro", f"{promtool}:/promtool:ro", *binds])
+
+    def apply(name):
+        return dockerd.exec(running.name, "/bouncer", "registry", "apply",
+                            f"/rules/{name}.yml")
+
+    assert apply("bad") == REFUSED
+    assert apply("good") == 0
+    root = f"/proc/{running.pid}/root"
+    assert os.path.exists(f"{root}/var/lib/bouncer/registry.db")
 
 
 def test_is_built_without_what_is_not_in_the_tree():

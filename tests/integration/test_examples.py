@@ -17,7 +17,7 @@ from daemons.docker import IMAGE
 from daemons.http import Client
 from daemons.images import import_program
 from daemons.lxd import GRACEFUL
-from daemons.process import (Process, find_program, free_port,
+from daemons.process import (SEARCH_PATH, Process, find_program, free_port,
                              wait_until)
 
 import pytest
@@ -491,6 +491,38 @@ def test_quickstart_with_registry(alertmanager, prometheus):
                     "service_down of shop/web is resolved", "in_sync",
                     "everything is stopped")
     assert_in_order(story, "(run ok)", "recovered")
+
+
+def pasted(title):
+    """The commands of that section of the README."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as text:
+        section = text.read().split(f"\n## {title}\n")[1].split("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S)
+
+
+def test_readme_registry_in_five_minutes(prometheus, tmp_path):
+    """As pasted into a shell, but for the ports; its `kill` ends all of it.
+    The fixture is there to know that a Prometheus is installed."""
+    find_program("prometheus-node-exporter", "prometheus-node-exporter")
+    *start, look = pasted("Quick start: the registry in five minutes")
+    script = ("trap 'kill $(jobs -p)' EXIT\nset -e\n" + "".join(start) +
+              f"for i in $(seq {RUN_SECONDS}); do\n"
+              "curl -fsS 'http://127.0.0.1:9191/api/v1/query?query=up'"
+              " 2>/dev/null | grep -q ',\"1\"' && break\nsleep 1\ndone\n" +
+              look)
+    for port in ("9190", "9191", "9192"):
+        script = script.replace(port, str(free_port()))
+    (tmp_path / "bin").mkdir()
+    os.symlink(program(), tmp_path / "bin" / "bouncer")
+    ran = Process(["/bin/bash", "-c", script], str(tmp_path / "log"),
+                  {"PATH": f"{tmp_path}/bin:{SEARCH_PATH}"}, str(tmp_path))
+    try:
+        assert ran.wait(3 * RUN_SECONDS) == 0, ran.log_tail()
+    finally:
+        ran.stop()
+    assert_in_order(ran.log_tail(200), "+ project web in shop",
+                    "+ rule service_down", "in_sync", "is in sync",
+                    '"project":"web"', ',"1"]')
 
 
 def test_alerts(directory, alertmanager, tmp_path):

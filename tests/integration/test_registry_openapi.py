@@ -3,6 +3,7 @@
 true? Validators of others look at the document, and every route is asked what
 it really answers."""
 
+import gzip
 import json
 import os
 import re
@@ -13,11 +14,13 @@ import jsonschema
 import pytest
 
 from daemons.http import Client
+from daemons.process import wait_until
 from daemons.registry import Asker, configuration
 
 NPM_SECONDS = 240
 INSTALL_ATTEMPTS = 3
 LINT_SECONDS = 120
+RELOAD_SECONDS = 20
 VALIDATORS = ["@seriousme/openapi-schema-validator@2", "@redocly/cli@2"]
 # Of Promgen's own paths two are alike until a router prefers what has a name.
 SKIPPED_RULES = ["no-ambiguous-paths"]
@@ -328,4 +331,29 @@ def test_the_page_has_every_route_and_nothing_from_elsewhere(admin, document):
     for anchor in re.findall(r'href="#([^"]+)"', page):
         assert f'id="{anchor}"' in page, anchor
     assert admin.call("GET", "/rest/v2/docs").text == page
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+def test_the_reference_is_lent(admin, path):
+    """The same each time: who has it already is not sent it again."""
+    first = admin.call("GET", path)
+    packed = admin.client.call("GET", path, None, {
+        **admin.headers, "Accept-Encoding": "gzip"})
+    assert gzip.decompress(packed.body) == first.body
+    assert len(packed.body) < len(first.body) / 4
+    again = admin.client.call("GET", path, None, {
+        **admin.headers, "If-None-Match": first.headers["ETag"]})
+    assert again.status == 304 and again.body == b""
+
+
+def test_the_reference_says_where_we_are_reached(bouncer, directory):
+    one = bouncer(configuration(directory, external_url="http://a.example"))
+    asker = Asker(one.url)
+    first = asker.call("GET", "/openapi.json")
+    assert first.json()["servers"] == [{"url": "http://a.example"}]
+    one.reload(configuration(directory, external_url="http://b.example"))
+    wait_until(lambda: asker.get("/openapi.json")["servers"] ==
+               [{"url": "http://b.example"}], RELOAD_SECONDS)
+    assert asker.call("GET", "/openapi.json").headers["ETag"] != \
+        first.headers["ETag"]
     assert admin.get("/rest/v2/schema") == document

@@ -175,6 +175,27 @@ def test_pages(shop):
     assert len(shop.get(V2 + "probes?page_size=5000")["results"]) == 26
 
 
+def test_pages_of_what_belongs_to_one(shop):
+    """Pages under an owner have its own alone, as the filter has them."""
+    shop.make(V2 + "services/1/project", {"name": "api", "shard": "Default"})
+    shop.make(V2 + "projects/2/farms", {"name": "back"})
+    for n in range(30):
+        shop.make(f"{V2}farms/{1 + n % 2}/hosts", {"hosts": [f"h{n:02}"]})
+    for path in ("farms/2/hosts?page_size=4", "hosts?farm_id=2&page_size=4"):
+        names = []
+        page = shop.get(V2 + path)
+        while True:
+            assert page["count"] == 15, path
+            names += [host["name"] for host in page["results"]]
+            if not page["next"]:
+                break
+            page = shop.get("/" + page["next"].split("/", 3)[3])
+        assert names == [f"h{n:02}" for n in range(1, 30, 2)], path
+    one = shop.get(V2 + "farms/2/hosts?name=h1")
+    assert one["count"] == 5 and len(one["results"]) == 5
+    refused(shop.call("GET", V2 + "farms/2/hosts?page_number=3"), 404)
+
+
 def test_filters(shop):
     shop.make(V2 + "projects/1/exporters", {
         "job": "nginx", "port": 9113, "scheme": "https", "enabled": False})
@@ -393,6 +414,46 @@ def test_overrides(shop):
     reply = shop.call("POST", V2 + "services/2/rules/override",
                       {"original_rule_id": override["id"]})
     assert reply.status == 400, reply.text
+    # two names may make one word
+    for nth, name in enumerate(("日本", "中国"), 1):
+        service = shop.make(V2 + "services", {"name": name})["id"]
+        named = shop.make(f"{V2}services/{service}/rules/override",
+                          {"original_rule_id": 1})
+        assert named["name"] == ("Down_", "Down__2")[nth - 1]
+
+
+def test_a_shard_that_is_not_enabled_takes_nothing_new(shop):
+    off = shop.make(V2 + "shards", {"name": "off", "enabled": False})
+    new = {"name": "new", "shard": "off"}
+    for path, body in ((V2 + "services/1/project", new),
+                       ("/rest/project/", {**new, "service": "shop"})):
+        refused(shop.call("POST", path, body), 400, "shard", "not enabled")
+    refused(shop.call("PATCH", V2 + "projects/1", {"shard": "off"}), 400,
+            "shard", "not enabled")
+    # what it has it keeps, and files say how all is to be
+    reply = shop.call("POST", "/registry/apply", {"services": [
+        {"name": "shop", "projects": [new]}]})
+    assert reply.status == 200, reply.text
+    project = reply.json()["changes"][-1]["id"]
+    reply = shop.call("PATCH", f"{V2}projects/{project}", {"owner": "ann"})
+    assert reply.status == 200, reply.text
+    assert shop.get(f"{V2}shards/{off['id']}")["enabled"] is False
+
+
+def test_overrides_follow_names(shop):
+    """Else nobody would watch over who has a new one."""
+    rule = shop.make(V2 + "services/1/rules/override",
+                     {"original_rule_id": 1})["id"]
+    shop.make(V2 + "projects/1/rules/override", {"original_rule_id": rule})
+    for path in ("services/1", "projects/1"):
+        reply = shop.call("PATCH", V2 + path, {"name": path[:3]})
+        assert reply.status == 200, reply.text
+    exprs = set(re.findall(r"expr: (.*)", shop.call("GET", "/sd/rules").text))
+    assert {r'"up{service!~\"ser\"} == 0"',
+            r'"up{service=\"ser\",project!~\"pro\"} == 0"',
+            r'"up{service=\"ser\",project=\"pro\",} == 0"'} <= exprs
+    log = shop.get(V2 + "logs?content_type=rule&page_size=3")["results"]
+    assert [row["log"].split(" ")[0] for row in log] == ["Updated"] * 3
 
 
 @pytest.mark.skipif(not shutil.which("promtool"),
@@ -451,6 +512,55 @@ def test_notifiers(shop):
     assert everybody["content_type"] == "site"
 
 
+def test_addresses_are_for_those_who_may_change_them(shop, registry):
+    secret = "https://hook/secret"
+    made = shop.make(V2 + "projects/1/notifiers",
+                     {"sender": "slack", "value": secret})
+    path = f"{V2}notifiers/{made['id']}"
+    seen = {scope: Asker(registry.url, scope).get(path)["value"]
+            for scope in ("read", "write", "admin")}
+    assert seen == {"read": "******", "write": secret, "admin": secret}
+    assert made["value"] == secret
+    read = Asker(registry.url, "read")
+    write = Asker(registry.url, "write")
+    for place in (V2 + "notifiers", "/rest/project/web/notifiers/"):
+        assert secret not in read.call("GET", place).text
+        assert secret in write.call("GET", place).text
+    # what those who may only read were shown changes nothing
+    for shown in ("******", secret):
+        assert shop.call("PATCH", path, {"value": shown}).status == 200
+        assert write.get(path)["value"] == secret
+    # an alias hides it from all, and what comes back is no address
+    aliased = shop.call("PATCH", path, {"alias": "ours"}).json()
+    assert aliased["value"] is None
+    assert shop.call("PUT", path, {
+        "sender": "slack", "value": None, "alias": ""}).json()["value"] \
+        == secret
+    assert secret not in shop.call("GET", V2 + "logs?page_size=1000").text
+    assert secret not in shop.call("DELETE", path + "?dry_run=1").text
+
+
+def test_how_we_log_in_is_for_those_who_may_do_all(shop, registry):
+    path = V2 + "shards/1"
+    body = {"authorization": "Bearer secret"}
+    write = Asker(registry.url, "write")
+    assert write.call("PATCH", path,
+                      body).json()["authorization"] == "******"
+    assert shop.get(path)["authorization"] == "Bearer secret"
+    assert shop.get(V2 + "projects/1")["shard"]["authorization"] == \
+        "Bearer secret"
+    for scope in ("read", "write"):
+        asker = Asker(registry.url, scope)
+        for place in (path, V2 + "shards", V2 + "projects/1",
+                      "/rest/shard/"):
+            assert "secret" not in asker.call("GET", place).text, place
+    # what was shown can be sent back, also when the counts are other ones
+    whole = write.get(path)
+    shop.make(V2 + "projects/1/exporters", {"job": "more", "port": 9101})
+    assert write.call("PUT", path, whole).status == 200
+    assert shop.get(path)["authorization"] == "Bearer secret"
+
+
 # --- what Promgen has only in its admin pages --------------------------------
 
 def test_servers_and_templates(shop):
@@ -462,6 +572,19 @@ def test_servers_and_templates(shop):
     assert moved["shard"] == "two" and moved["shard_id"] == 2
     moved = shop.call("PATCH", path, {"shard_id": 1}).json()
     assert moved["shard"] == "Default"
+    # how far it is, as GET /worker/servers tells it
+    assert moved["status"] is None
+    before = shop.get(path)
+    assert before["status"]["sync"] == "unknown"
+    assert shop.call("POST", "/worker/report", {
+        "server": "prom1:9090", "revision": 1, "loaded": True,
+        "written": {"rules": "\"x\""}, "version": "1"}).status == 204
+    told = shop.get("/worker/servers")["servers"][0]
+    assert {**shop.get(path)["status"], "age_seconds": 0} == {
+        name: value for name, value in {**told, "age_seconds": 0}.items()
+        if name not in ("id", "server", "shard")}
+    assert shop.get(V2 + "servers")["results"][0]["status"]["sync"] == "lost"
+    assert shop.call("PUT", path, before).status == 200
     assert shop.call("DELETE", path).status == 204
     template = shop.make(V2 + "default-exporters",
                          {"job": "mysqld", "port": 9104})

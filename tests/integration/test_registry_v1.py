@@ -135,7 +135,7 @@ def test_notifiers(shop):
         "value": "https://hooks.example/secret"})
     assert shop.get("/rest/project/web/notifiers/") == [{
         "id": notifier["id"], "owner": "", "label": "chat",
-        "sender": "promgen.notification.slack", "value": "******",
+        "sender": "promgen.notification.slack", "value": None,
         "alias": "chat", "object_id": 1, "enabled": True,
         "content_type": "project"}]
     assert shop.get("/rest/service/shop/notifiers/") == []

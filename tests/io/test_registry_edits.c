@@ -5,6 +5,7 @@
 #include "support/faults.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -323,6 +324,59 @@ static void a_close_does_not_wait_for_promtool(void **state)
 	assert_int_equal(number_of("SELECT count(*) FROM service"), 1);
 }
 
+/* The answers are waited for before the close. */
+static void a_stop_does_not_wait_for_promtool(void **state)
+{
+	struct tried waits = making(KIND_RULE, "a");
+	struct tried late = making(KIND_SERVICE, "web");
+	struct registry *registry;
+
+	(void)state;
+	write_promtool("exec sleep 600");
+	registry = open_registry();
+	submit(registry, &waits);
+	test_loop_for(&loop, LOOP_TICK_MS);
+	registry_stop(registry);
+	submit(registry, &late);
+	await_edit(&waits, REGISTRY_FAILED);
+	await_edit(&late, REGISTRY_FAILED);
+	assert_non_null(strstr(waits.edit.err.message, "stopping"));
+	close_registry(registry);
+}
+
+static void remove_directories(void)
+{
+	char pattern[256];
+	glob_t found;
+
+	(void)snprintf(pattern, sizeof(pattern), "%s/bouncer-*", loop.dir);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		assert_int_equal(rmdir(found.gl_pathv[i]), 0);
+	globfree(&found);
+}
+
+/* Those who tidy up directories of temporary files do not ask us. */
+static void promtools_directory_may_vanish(void **state)
+{
+	struct tried rules[] = { making(KIND_RULE, "a"),
+		                 making(KIND_RULE, "b") };
+	struct registry *registry;
+
+	(void)state;
+	write_promtool("test -s $3");
+	assert_int_equal(setenv("TMPDIR", loop.dir, 1), 0);
+	registry = open_registry();
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		submit(registry, &rules[i]);
+		await_edit(&rules[i], REGISTRY_DONE);
+		if (i == 0)
+			remove_directories();
+	}
+	close_registry(registry);
+	assert_int_equal(unsetenv("TMPDIR"), 0);
+}
+
 /* --- the disk ---------------------------------------------------------------------- */
 
 /* No file grows any more: as a full disk. 0: they do. */
@@ -377,6 +431,31 @@ static void a_full_disk_undoes_what_it_did_not_take(void **state)
 	registry = open_registry();
 	assert_true(has(registry, KIND_SHARD, "later"));
 	assert_false(has(registry, KIND_SHARD, "lost"));
+	close_registry(registry);
+}
+
+/* Who tries again and again does not have all of it read each time. */
+static void a_full_disk_is_not_a_full_loop(void **state)
+{
+	struct registry *registry = open_registry();
+	uint64_t begun_ms = uv_now(&loop.uv);
+	struct registry_stats stats;
+
+	(void)state;
+	limit_files(4096);
+	for (int i = 0; i < 5; i++) {
+		struct tried lost = making(KIND_SHARD, "lost");
+
+		submit(registry, &lost);
+		await_edit(&lost, REGISTRY_FAILED);
+	}
+	limit_files(0);
+	registry_stats(registry, &stats);
+	assert_true(stats.n_reloads >= 2);
+	uv_update_time(&loop.uv);
+	assert_true(uv_now(&loop.uv) - begun_ms >=
+	            (stats.n_reloads - 1) * REGISTRY_READ_REST);
+	make(registry, KIND_SHARD, "later");
 	close_registry(registry);
 }
 
@@ -554,6 +633,9 @@ int main(void)
 		ROW(promtool_is_not_flooded),
 		ROW(promtool_that_fails_is_no_consent),
 		ROW(a_close_does_not_wait_for_promtool),
+		ROW(a_stop_does_not_wait_for_promtool),
+		ROW(promtools_directory_may_vanish),
+		ROW(a_full_disk_is_not_a_full_loop),
 		ROW(a_full_disk_undoes_what_it_did_not_take),
 		ROW(what_the_database_refuses_is_undone),
 		ROW(what_comes_too_late_fails),

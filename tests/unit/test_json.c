@@ -3,6 +3,7 @@
 #include "support/cmocka.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include "base/mem.h"
 #include "proto/json.h"
@@ -115,6 +116,24 @@ static void *heap_realloc(void *context, void *pointer, size_t size)
 	return result;
 }
 
+/* Allocations of one are none of the other's. */
+static void *parse_much(void *unused)
+{
+	for (int i = 0; i < 20000; i++)
+		json_free(parse("{\"a\":[1,\"b\",{\"c\":[null,\"d\"]}],"
+		                "\"e\":\"f\"}"));
+	return unused;
+}
+
+static void test_threads_do_not_meet(void **state)
+{
+	pthread_t other;
+
+	assert_int_equal(pthread_create(&other, NULL, parse_much, NULL), 0);
+	(void)parse_much(NULL);
+	assert_int_equal(pthread_join(other, NULL), 0);
+}
+
 /* jansson allocates through mem.h; none that fails leaks or crashes */
 static void test_out_of_memory(void **state)
 {
@@ -150,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_types_give_the_fallback),
 		cmocka_unit_test(test_numbers_beyond_64_bits),
 		cmocka_unit_test(test_refuses_what_is_no_json),
+		cmocka_unit_test(test_threads_do_not_meet),
 		cmocka_unit_test(test_out_of_memory),
 	};
 

@@ -351,6 +351,90 @@ static void test_overrides(void **state)
 	assert_ptr_equal(object_ref(child, RULE_PARENT), mine);
 }
 
+static const char *clause_of(const char *name)
+{
+	struct object *rule = model_find_name(model, KIND_RULE, name);
+
+	assert_non_null(rule);
+	return object_text(rule, RULE_CLAUSE);
+}
+
+/* Who overrides for a service or project names it, and follows its name. */
+static void test_names_in_overrides(void **state)
+{
+	struct object *shop = model_find_name(model, KIND_SERVICE, "shop");
+	struct object *web = model_find_name(model, KIND_PROJECT, "web");
+	size_t n;
+
+	kit_make(tx, KIND_SERVICE, "{\"name\": \"bank\"}");
+	kit_make(tx, KIND_RULE,
+	         "{\"name\": \"S\", \"service\": \"shop\", \"clause\":"
+	         " \"up{service=\\\"shop\\\",<exclude>} or"
+	         " a{service=\\\"shop\\\"} or"
+	         " a{service=\\\"shop\\\",<exclude>,x=\\\"y\\\"}\"}");
+	kit_make(tx, KIND_RULE,
+	         "{\"name\": \"P\", \"project\": \"web\", \"clause\":"
+	         " \"up{service=\\\"shop\\\",project=\\\"web\\\","
+	         "<exclude>}\"}");
+	kit_make(tx, KIND_RULE,
+	         "{\"name\": \"Q\", \"project\": \"web\", \"clause\":"
+	         " \"up{myproject=\\\"web\\\",<exclude>}\"}");
+	next_tx();
+	assert_int_equal(kit_update(tx, shop, "{\"name\": \"store 2\"}", NULL),
+	                 0);
+	assert_string_equal(clause_of("S"),
+	                    "up{service=\"store 2\",<exclude>} or"
+	                    " a{service=\"shop\"} or"
+	                    " a{service=\"store 2\",<exclude>,x=\"y\"}");
+	assert_string_equal(
+		clause_of("P"),
+		"up{service=\"store 2\",project=\"web\",<exclude>}");
+	(void)model_records(tx, &n);
+	assert_int_equal(n, 3); /* the log tells of each */
+	next_tx();
+	assert_int_equal(kit_update(tx, web,
+	                            "{\"name\": \"www\","
+	                            " \"service\": \"bank\"}",
+	                            NULL),
+	                 0);
+	assert_string_equal(clause_of("P"),
+	                    "up{service=\"bank\",project=\"www\",<exclude>}");
+	assert_string_equal(clause_of("Q"), "up{myproject=\"web\",<exclude>}");
+	model_rollback(tx);
+	tx = model_begin(model, KIT_NOW);
+	assert_string_equal(
+		clause_of("P"),
+		"up{service=\"store 2\",project=\"web\",<exclude>}");
+}
+
+/* … or nothing happens: the clause would be too long. */
+static void test_names_do_not_fit(void **state)
+{
+	struct object *shop = model_find_name(model, KIND_SERVICE, "shop");
+	struct err err;
+	struct buf rule;
+	char *before;
+
+	buf_init(&rule, 2 * FIELD_MAX_TEXT);
+	(void)buf_puts(&rule, "{\"name\": \"S\", \"service\": \"shop\","
+	                      " \"clause\": \"up{service=\\\"shop\\\","
+	                      "<exclude>} ");
+	while (rule.n < FIELD_MAX_TEXT + 40)
+		(void)buf_putc(&rule, ' ');
+	(void)buf_puts(&rule, "> 0\"}");
+	kit_make(tx, KIND_RULE, rule.p);
+	buf_fini(&rule);
+	before = dump();
+	assert_int_equal(kit_update(tx, shop,
+	                            "{\"name\": \"a name that is so long"
+	                            " that it can be no name there\"}",
+	                            &err),
+	                 -EINVAL);
+	assert_non_null(strstr(err.message, "rule S of service"));
+	assert_int_equal(model_bad_field(tx), -1);
+	assert_same(before);
+}
+
 static void test_recording(void **state)
 {
 	kit_make(tx, KIND_RULE, RULE("job:up:sum", ", \"recording\": true"));
@@ -602,6 +686,8 @@ int main(void)
 		TEST(test_node_comes_back),
 		TEST(test_rule_owner),
 		TEST(test_overrides),
+		TEST(test_names_in_overrides),
+		TEST(test_names_do_not_fit),
 		TEST(test_recording),
 		TEST(test_cascade),
 		TEST(test_all_in_one),

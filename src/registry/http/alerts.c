@@ -663,6 +663,22 @@ static void test_notifier(struct registry_call *call)
 /* --- routes --------------------------------------------------------------------------------- */
 
 static const struct registry_route rows[] = {
+	{ .method = "POST",
+	  .pattern = "/api/v1/alerts",
+	  .scope = SCOPE_ALERTS,
+	  .tag = "Alerts",
+	  .summary =
+	          "Where the webhook of Alertmanager leads: alerts are kept, "
+	          "notifiers are told, and monitors hear of them",
+	  .body = "AlertMessage",
+	  .status = 200 },
+	{ .method = "PUT",
+	  .pattern = "/api/v1/alerts",
+	  .scope = SCOPE_ALERTS,
+	  .tag = "Alerts",
+	  .summary = "The same",
+	  .body = "AlertMessage",
+	  .status = 200 },
 	{ .method = "GET",
 	  .pattern = "/registry/alerts",
 	  .scope = SCOPE_READ,

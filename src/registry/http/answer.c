@@ -19,6 +19,22 @@
 #define LINK_MAX      10000 /* of a page's neighbours */
 #define NUMBER_MAX    24    /* digits and NUL of a number in a query */
 
+/* --- who looks ------------------------------------------------------------ */
+
+struct registry_viewer call_viewer(const struct registry_call *call)
+{
+	return (struct registry_viewer){
+		.registry = call->registry,
+		.reach = registry_reach(call->registry, call->exchange,
+		                        call->control),
+	};
+}
+
+struct registry_viewer call_edit_viewer(const struct call_edit *edit)
+{
+	return (struct registry_viewer){ .reach = edit->reach };
+}
+
 /* --- refusals ------------------------------------------------------------- */
 
 static void answer_detail(struct registry_call *call, uint16_t status,
@@ -248,6 +264,32 @@ static void write_changes(struct json_writer *json, const struct model_tx *tx)
 	json_write_object_end(json);
 }
 
+/* A shard that is not enabled keeps what it has; documents for all at once say
+ * how everything is to be, and may. */
+static int check_shards(struct call_edit *edit, const struct model_tx *tx,
+                        struct err *err)
+{
+	size_t n;
+	const struct record *records = model_records(tx, &n);
+
+	for (size_t i = 0; i < n && !edit->plans; i++) {
+		const struct record *record = &records[i];
+		const struct object *shard;
+
+		if (record->kind != KIND_PROJECT || !record->new)
+			continue;
+		shard = record->new[PROJECT_SHARD].object;
+		if (object_number(shard, SHARD_ENABLED) ||
+		    (record->old && record->old[PROJECT_SHARD].object == shard))
+			continue;
+		edit->field = "shard";
+		return err_set(err, -EINVAL,
+		               "%s is not enabled: no projects are put there",
+		               object_text(shard, SHARD_NAME));
+	}
+	return 0;
+}
+
 static int on_apply(struct registry_edit *edit, struct model_tx *tx,
                     struct err *err)
 {
@@ -258,6 +300,8 @@ static int on_apply(struct registry_edit *edit, struct model_tx *tx,
 	pending->call.edited = NULL;
 	pending->call.field = NULL;
 	r = pending->call.apply(&pending->call, tx, err);
+	if (r == 0)
+		r = check_shards(&pending->call, tx, err);
 	if (r < 0)
 		return r;
 	buf_reset(&pending->body);
@@ -457,11 +501,13 @@ void call_edit(struct registry_call *call, const struct call_edit *edit)
 	}
 	pending = pending_new(call, edit);
 	if (!pending) {
-		drop(edit);
+		/* the call may be a part of what is dropped */
 		call_refuse(call, 500, "out of memory");
+		drop(edit);
 		return;
 	}
 	pending->call.dry_run = dry_run;
+	pending->call.reach = call_viewer(call).reach;
 	pending->edit.apply = on_apply;
 	pending->edit.done = on_done;
 	pending->edit.who = pending->actor;
@@ -549,29 +595,37 @@ static void write_link(const struct registry_call *call,
 	buf_fini(&url);
 }
 
-/* Writes those of the page, and counts all. */
-static void write_results(
-	struct registry_call *call, struct page *page, enum kind kind,
-	bool (*keep)(struct registry_call *call, const struct object *object,
-                     void *context),
-	void (*write)(struct json_writer *json, const struct object *object),
-	void *context, struct json_writer *json)
+static const struct object *next_listed(const struct model *model,
+                                        const struct call_list *list,
+                                        const struct object *after)
 {
-	const struct model *model = registry_model(call->registry);
-	uint64_t first = (page->number - 1) * page->size;
+	return list->owner ? object_child(list->owner, list->kind, list->field,
+	                                  after)
+	                   : model_next(model, list->kind, after);
+}
 
-	MODEL_FOR_EACH(object, model, kind)
-	{
-		if (keep && !keep(call, object, context))
+/* Writes those of the page, and counts all: without a walk, if all are kept. */
+static void write_results(const struct model *model, struct page *page,
+                          const struct call_list *list,
+                          struct json_writer *json)
+{
+	uint64_t first = (page->number - 1) * page->size;
+	const struct object *object = next_listed(model, list, NULL);
+
+	for (; object; object = next_listed(model, list, object)) {
+		if (list->keep && !list->keep(object, list->context))
 			continue;
 		if (page->count >= first && page->count < first + page->size)
-			write(json, object);
+			list->write(json, object, list->context);
 		page->count++;
-		if (!keep && page->count >= first + page->size)
+		if (!list->keep && page->count >= first + page->size)
 			break;
 	}
-	if (!keep)
-		page->count = model_count(model, kind);
+	if (!list->keep)
+		page->count =
+			list->owner ? object_n_children(list->owner, list->kind,
+		                                        list->field)
+				    : model_count(model, list->kind);
 }
 
 void page_answer(struct registry_call *call, const struct page *page,
@@ -604,12 +658,7 @@ void page_answer(struct registry_call *call, const struct page *page,
 	call_answer(call, 200, &body);
 }
 
-void call_page(struct registry_call *call, enum kind kind,
-               bool (*keep)(struct registry_call *call,
-                            const struct object *object, void *context),
-               void (*write)(struct json_writer *json,
-                             const struct object *object),
-               void *context)
+void call_page(struct registry_call *call, const struct call_list *list)
 {
 	struct json_writer json;
 	struct page page;
@@ -620,7 +669,7 @@ void call_page(struct registry_call *call, enum kind kind,
 	buf_init(&results, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &results);
 	json_write_array(&json);
-	write_results(call, &page, kind, keep, write, context, &json);
+	write_results(registry_model(call->registry), &page, list, &json);
 	json_write_array_end(&json);
 	page_answer(call, &page, &results);
 	buf_fini(&results);

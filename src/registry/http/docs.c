@@ -6,8 +6,11 @@
  */
 #include "registry/http/reference.h"
 
+#include <errno.h>
+#include "base/mem.h"
 #include "base/text.h"
 #include "proto/json.h"
+#include "registry/model/fragment.h"
 
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
@@ -87,6 +90,8 @@ static void put_param(void *context, const struct registry_param *param)
 	(void)buf_puts(out, "</td><td>");
 	if (json_parse(slice_from(param->schema), &schema, NULL) == 0)
 		put_type(out, schema);
+	else
+		out->failed = -ENOMEM;
 	json_free(schema);
 	(void)buf_puts(out, "</td><td>");
 	put_text(out, param->help);
@@ -223,6 +228,8 @@ static void put_property(struct buf *out, const struct json_t *schema,
 		(void)buf_puts(out, " <small>default ");
 		if (json_print(fallback, &text) == 0)
 			text_escape_html(out, buf_slice(&text));
+		else
+			out->failed = -ENOMEM;
 		(void)buf_puts(out, "</small>");
 		buf_fini(&text);
 	}
@@ -261,41 +268,152 @@ static void put_schemas(struct buf *out)
 	                    "<p>What is marked * must be given, or is always "
 	                    "there.</p>\n");
 	if (json_parse(buf_slice(&text), &root, NULL) < 0)
-		out->failed = out->failed ? out->failed : text.failed;
+		out->failed = -ENOMEM;
 	while (json_next_member(root, &member))
 		put_schema(out, &member);
 	json_free(root);
 	buf_fini(&text);
 }
 
-/* --- the routes ------------------------------------------------------------- */
-
-static void answer_page(struct registry_call *call)
+static void put_page(struct buf *out)
 {
 	size_t next = 0;
 	const char *tag;
-	struct buf body;
 
-	buf_init(&body, REGISTRY_ANSWER_MAX);
-	(void)buf_puts(&body, head);
-	put_contents(&body);
+	(void)buf_puts(out, head);
+	put_contents(out);
 	while ((tag = next_tag(&next)))
-		put_tag(&body, tag);
-	put_schemas(&body);
-	(void)buf_puts(&body, "</body></html>\n");
-	http_respond(call->exchange, 200, "text/html; charset=utf-8",
-	             "Content-Security-Policy: default-src 'none'; style-src "
-	             "'unsafe-inline'\r\n",
-	             &body);
+		put_tag(out, tag);
+	put_schemas(out);
+	(void)buf_puts(out, "</body></html>\n");
 }
 
-static void answer_document(struct registry_call *call)
-{
-	struct buf body;
+/* --- kept --------------------------------------------------------------------- */
 
-	buf_init(&body, REGISTRY_ANSWER_MAX);
-	registry_openapi_write(call->registry, &body);
-	call_answer(call, 200, &body);
+/* Both are made when they are first asked for, and lent from then on. */
+struct reference {
+	struct registry_http_part part;
+	struct document *page;
+	struct document *openapi;
+	char *external_url; /* that stands in it */
+};
+
+static const char reference_key;
+
+static void on_close(struct registry_http_part *part)
+{
+	struct reference *reference =
+		container_of(part, struct reference, part);
+
+	registry_http_part_closed(part);
+	document_unref(reference->page);
+	document_unref(reference->openapi);
+	mem_free(reference->external_url);
+	mem_free(reference);
+}
+
+/* NULL: no memory. */
+static struct reference *find_reference(struct registry_http *http)
+{
+	struct registry_http_part *part =
+		registry_http_part_find(http, &reference_key);
+	struct reference *reference;
+
+	if (part)
+		return container_of(part, struct reference, part);
+	reference = mem_calloc(1, sizeof(*reference));
+	if (!reference)
+		return NULL;
+	reference->part.key = &reference_key;
+	reference->part.close = on_close;
+	registry_http_part_add(http, &reference->part);
+	return reference;
+}
+
+/* In one piece; takes @text over. NULL: no memory. */
+static struct document *make_document(struct buf *text)
+{
+	const struct slice nothing = slice_from("");
+	const struct joints joints = { nothing, nothing, nothing, nothing };
+	struct deflater *deflater = deflater_new();
+	struct document *document = NULL;
+	struct fragment *piece = NULL;
+	const struct fragment *pieces[1];
+
+	if (deflater && !text->failed)
+		piece = fragment_new(deflater, buf_slice(text), 0);
+	pieces[0] = piece;
+	if (piece && fragments_join(pieces, 1, &joints, &document) == 0 &&
+	    fragments_etag(pieces, 1, document->etag) < 0) {
+		document_unref(document);
+		document = NULL;
+	}
+	mem_free(piece);
+	deflater_free(deflater);
+	buf_fini(text);
+	return document;
+}
+
+static struct document *find_page(struct reference *reference)
+{
+	struct buf text;
+
+	if (reference->page)
+		return reference->page;
+	buf_init(&text, FRAGMENT_MAX);
+	put_page(&text);
+	reference->page = make_document(&text);
+	return reference->page;
+}
+
+static struct document *find_openapi(struct reference *reference,
+                                     const struct registry *registry)
+{
+	const char *url = registry_config(registry)->external_url;
+	struct buf text;
+
+	if (reference->openapi && text_equal(reference->external_url, url))
+		return reference->openapi;
+	document_unref(reference->openapi);
+	reference->openapi = NULL;
+	mem_free(reference->external_url);
+	reference->external_url = mem_strdup(url);
+	if (!reference->external_url)
+		return NULL;
+	buf_init(&text, FRAGMENT_MAX);
+	registry_openapi_write(url, &text);
+	(void)buf_putc(&text, '\n');
+	reference->openapi = make_document(&text);
+	return reference->openapi;
+}
+
+/* --- the routes ------------------------------------------------------------- */
+
+static void answer(struct registry_call *call, struct document *document,
+                   const char *content_type, const char *headers)
+{
+	if (document)
+		call_document(call, document, content_type, headers);
+	else
+		call_refuse(call, 500, "out of memory");
+}
+
+static void answer_page(struct registry_call *call)
+{
+	struct reference *reference = find_reference(call->http);
+
+	answer(call, reference ? find_page(reference) : NULL,
+	       "text/html; charset=utf-8",
+	       "Content-Security-Policy: default-src 'none'; style-src "
+	       "'unsafe-inline'\r\n");
+}
+
+static void answer_openapi(struct registry_call *call)
+{
+	struct reference *reference = find_reference(call->http);
+
+	answer(call, reference ? find_openapi(reference, call->registry) : NULL,
+	       "application/json", "");
 }
 
 #define PAGE(path)                                                       \
@@ -308,7 +426,7 @@ static void answer_document(struct registry_call *call)
 #define DOCUMENT(path)                                                   \
 	{                                                                \
 		.method = "GET", .pattern = (path), .scope = SCOPE_READ, \
-		.handle = answer_document, .tag = "Reference",           \
+		.handle = answer_openapi, .tag = "Reference",            \
 		.summary = "This reference as an OpenAPI document",      \
 		.answer = "OpenApi", .status = 200                       \
 	}

@@ -139,6 +139,8 @@ static void write_reference(struct json_writer *json, const char *where,
 	json_write_key(json, "$ref");
 	json_write_slice(json, buf_slice(&path));
 	json_write_object_end(json);
+	if (path.failed)
+		json->buf->failed = path.failed;
 	buf_fini(&path);
 }
 
@@ -358,6 +360,8 @@ static void write_operation_id(struct json_writer *json,
 	}
 	json_write_key(json, "operationId");
 	json_write_slice(json, buf_slice(&id));
+	if (id.failed)
+		json->buf->failed = id.failed;
 	buf_fini(&id);
 }
 
@@ -377,6 +381,8 @@ static void write_scope(struct json_writer *json,
 		                 registry_scope_name(route->scope));
 	json_write_key(json, "description");
 	json_write_slice(json, buf_slice(&words));
+	if (words.failed)
+		json->buf->failed = words.failed;
 	buf_fini(&words);
 	write_text(json, "x-scope", registry_scope_name(route->scope));
 	if (route->scope == SCOPE_NONE)
@@ -528,13 +534,13 @@ static void write_components(struct json_writer *json)
 	json_write_object_end(json);
 }
 
-void registry_openapi_write(const struct registry *registry, struct buf *out)
+void registry_openapi_write(const char *external_url, struct buf *out)
 {
 	struct json_writer json;
 
 	json_write_init(&json, out);
 	json_write_object(&json);
-	write_info(&json, registry_config(registry)->external_url);
+	write_info(&json, external_url);
 	write_tags(&json);
 	json_write_key(&json, "paths");
 	json_write_object(&json);

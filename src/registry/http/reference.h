@@ -56,4 +56,5 @@ const char *registry_scope_name(enum registry_scope scope);
 const struct registry_route *registry_route_at(size_t nth);
 /* The answer's name without the "[]" or "{}" of a list or a page. */
 struct slice registry_answer_name(const struct registry_route *route);
-void registry_openapi_write(const struct registry *registry, struct buf *out);
+/* @external_url: where we are reached; "": at the root of who answers. */
+void registry_openapi_write(const char *external_url, struct buf *out);

@@ -40,8 +40,6 @@ const struct registry_routes *const registry_tables[] = {
 	NULL,
 };
 
-/* Paths that the daemon serves, too, with other methods. */
-static const char *const shared_paths[] = { "/api/v1/alerts" };
 /* First parts of paths under which not all is the registry's. */
 static const char *const shared_areas[] = { "api", "-", "metrics" };
 
@@ -148,7 +146,7 @@ static int plant_all(struct registry_http *http)
 /* --- finding -------------------------------------------------------------- */
 
 /* 0; -EINVAL if it cannot be one of ours: malformed, too long, of too many
- * parts. A '/' at the end counts for nothing. */
+ * parts; -ENOMEM. A '/' at the end counts for nothing. */
 static int split(struct split_path *path, struct slice text)
 {
 	size_t starts[PATH_MAX_PARTS];
@@ -166,7 +164,7 @@ static int split(struct split_path *path, struct slice text)
 		if (path->n == PATH_MAX_PARTS ||
 		    url_decode(&path->text, part) < 0 ||
 		    buf_putc(&path->text, '\0') < 0)
-			return -EINVAL;
+			return path->text.failed == -ENOMEM ? -ENOMEM : -EINVAL;
 		starts[path->n] = start;
 		path->parts[path->n++].n = path->text.n - start - 1;
 	}
@@ -221,15 +219,14 @@ static bool is_shared_area(struct slice part)
 	return false;
 }
 
+/* The daemon serves it, too. */
 static bool is_shared_path(const struct place *place)
 {
-	struct slice pattern = slice_from(place->offers->route->pattern);
+	const struct offer *offer = place->offers;
 
-	for (size_t i = 0; i < ARRAY_SIZE(shared_paths); i++) {
-		if (slice_is(pattern, shared_paths[i]))
-			return true;
-	}
-	return false;
+	while (offer && offer->route->handle)
+		offer = offer->next;
+	return offer != NULL;
 }
 
 /* --- what is not there ---------------------------------------------------- */
@@ -278,7 +275,7 @@ static bool dispatch(struct registry_call *call, const struct place *place,
                      char *actor)
 {
 	call->route = find_route(place, call->exchange->message->method);
-	if (call->route) {
+	if (call->route && call->route->handle) {
 		if (may_pass(call, call->route->scope, actor))
 			call->route->handle(call);
 		return true;
@@ -316,8 +313,13 @@ bool registry_http_handle(struct registry_http *http,
 	const struct place *place;
 	struct split_path path;
 	bool ours = false;
+	int r = split(&path, exchange->path);
 
-	if (split(&path, exchange->path) == 0) {
+	if (r == -ENOMEM) {
+		/* whose it is cannot be told */
+		call_refuse(&call, 500, "out of memory");
+		ours = true;
+	} else if (r == 0) {
 		place = find_place(http->root, &path, 0, call.params, 0);
 		if (http->closing && place)
 			call_refuse(&call, 503, "the registry is closing");

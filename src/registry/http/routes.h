@@ -33,6 +33,7 @@ struct registry_route {
 	                        parameter is one part of the path; a '/' at the
 	                        end is as good as none */
 	enum registry_scope scope;
+	/* NULL: the daemon does (api/routes.c); it is here for the reference. */
 	void (*handle)(struct registry_call *call);
 	/* For the reference. */
 	const char *tag;     /* "Targets" */
@@ -96,6 +97,14 @@ bool registry_http_handle(struct registry_http *http,
 
 /* --- what the handlers share (answer.c) ------------------------------------ */
 
+/* Who is shown objects: of their secrets what they might read elsewhere, too. */
+struct registry_viewer {
+	struct registry *registry; /* NULL: inside an edit, where nothing but
+	                              the model can be asked */
+	enum registry_scope reach;
+};
+struct registry_viewer call_viewer(const struct registry_call *call);
+
 /* {"detail":"…"}; or of a field {"FIELD":["…"]}. */
 void call_refuse(struct registry_call *call, uint16_t status,
                  const char *format, ...) PRINTF_LIKE(3, 4);
@@ -140,12 +149,15 @@ struct call_edit {
 	uint16_t exists_status;  /* of -EEXIST; 0: 409 */
 	const char *exists_body; /* … and the whole answer; NULL: words */
 	const char *field;       /* set by a failing apply(): which is wrong */
+	enum registry_scope reach; /* of who asks; set by call_edit() */
 	bool dry_run;
 	bool plans; /* write() tells what would change, in a dry run, too */
 	const char *text; /* of success, instead of what was written; NULL */
 };
 /* Copies @edit; on failure answers itself, and has released what it took. */
 void call_edit(struct registry_call *call, const struct call_edit *edit);
+/* For write(). */
+struct registry_viewer call_edit_viewer(const struct call_edit *edit);
 
 /* A document as it lies in memory, of the shard that the path's first parameter
  * or the query names, else of all; compressed, or 304, as the client can take
@@ -153,20 +165,30 @@ void call_edit(struct registry_call *call, const struct call_edit *edit);
 void sd_answer(struct registry_call *call, enum document_kind kind,
                const char *content_type);
 
+/* A document is lent to the answer: compressed, or 304, as the client can take
+ * it. @more: headers of up to 128 bytes, as whole lines; or "" (sd.c). */
+void call_document(struct registry_call *call, struct document *document,
+                   const char *content_type, const char *more);
+
 /* Appends where we are reached, as the configuration or the request says:
  * http://registry:8080; nothing if neither does. */
 void call_origin(const struct registry_call *call, struct buf *out);
 
-/* A page: {"count":N,"next":URL|null,"previous":URL|null,"results":[…]} of
- * those objects of a kind for which @keep is true (NULL: all); page_number and
- * page_size of the query (1 and 10; 1000 at most, more is cut to that). A page
- * that there is not: 404. */
-void call_page(struct registry_call *call, enum kind kind,
-               bool (*keep)(struct registry_call *call,
-                            const struct object *object, void *context),
-               void (*write)(struct json_writer *json,
-                             const struct object *object),
-               void *context);
+/* Which objects are listed, by their ids. */
+struct call_list {
+	enum kind kind;
+	const struct object *owner; /* those whose `field` it is; NULL: all */
+	unsigned field;
+	bool (*keep)(const struct object *object, void *context); /* NULL: each
+	                                                             of them */
+	void (*write)(struct json_writer *json, const struct object *object,
+	              void *context);
+	void *context;
+};
+/* A page of them: {"count":N,"next":URL|null,"previous":URL|null,
+ * "results":[…]}; page_number and page_size of the query (1 and 10; 1000 at
+ * most, more is cut to that). A page that there is not: 404. */
+void call_page(struct registry_call *call, const struct call_list *list);
 
 /*
  * call_rows() - a page, as above, of rows of the database

@@ -36,6 +36,20 @@
 	",\"server_port\":{\"type\":\"integer\",\"minimum\":1," \
 	"\"maximum\":65535}"
 
+/* how far a server is */
+#define PROGRESS_REQUIRED \
+	"\"sync\",\"in_sync\",\"connected\",\"error\",\"explanation\""
+#define PROGRESS                                                              \
+	"\"sync\":{\"enum\":[\"unknown\",\"in_sync\",\"behind\",\"lost\","    \
+	"\"failed\"]},\"in_sync\":" BOOLEAN ",\"connected\":" BOOLEAN         \
+	",\"wanted_revision\":" INTEGER ",\"revision\":" INTEGER              \
+	",\"written\":{\"type\":\"object\",\"additionalProperties\":" BOOLEAN \
+	"}"                                                                   \
+	",\"loaded\":" NULL_BOOLEAN ",\"error\":" STRING                      \
+	",\"explanation\":" STRING ",\"version\":" STRING                     \
+	",\"reported_at\":" NULL_INTEGER ",\"age_seconds\":" NULL_INTEGER     \
+	",\"since\":" NULL_INTEGER
+
 const struct registry_schema registry_schemas[] = {
 	/* what any route may answer */
 	{ "Problem", NULL,
@@ -146,7 +160,7 @@ const struct registry_schema registry_schemas[] = {
 	  OBJECT_OF("\"id\",\"owner\",\"label\",\"sender\",\"value\","
 	            "\"alias\",\"object_id\",\"enabled\",\"content_type\"",
 	            "\"id\":" INTEGER ",\"owner\":" STRING ",\"label\":" STRING
-	            ",\"sender\":" STRING ",\"value\":" STRING
+	            ",\"sender\":" STRING ",\"value\":" NULL_STRING
 	            ",\"alias\":" STRING ",\"object_id\":" INTEGER
 	            ",\"enabled\":" BOOLEAN
 	            ",\"content_type\":{\"enum\":[\"service\","
@@ -187,20 +201,10 @@ const struct registry_schema registry_schemas[] = {
 	            "\"additionalProperties\":" STRING "}"
 	            ",\"loaded\":" NULL_BOOLEAN ",\"error\":" STRING) },
 	{ "ServerStatus", NULL,
-	  OBJECT_OF("\"id\",\"server\",\"shard\",\"sync\",\"in_sync\","
-	            "\"connected\",\"error\",\"explanation\"",
+	  OBJECT_OF("\"id\",\"server\",\"shard\"," PROGRESS_REQUIRED,
 	            "\"id\":" INTEGER ",\"server\":" STRING ",\"shard\":" STRING
-	            ",\"sync\":{\"enum\":[\"unknown\",\"in_sync\","
-	            "\"behind\",\"lost\",\"failed\"]}"
-	            ",\"in_sync\":" BOOLEAN ",\"connected\":" BOOLEAN
-	            ",\"wanted_revision\":" INTEGER ",\"revision\":" INTEGER
-	            ",\"written\":{\"type\":\"object\","
-	            "\"additionalProperties\":" BOOLEAN "}"
-	            ",\"loaded\":" NULL_BOOLEAN ",\"error\":" STRING
-	            ",\"explanation\":" STRING ",\"version\":" STRING
-	            ",\"reported_at\":" NULL_INTEGER
-	            ",\"age_seconds\":" NULL_INTEGER
-	            ",\"since\":" NULL_INTEGER) },
+	            "," PROGRESS) },
+	{ "ServerProgress", NULL, OBJECT_OF(PROGRESS_REQUIRED, PROGRESS) },
 	{ "ServerStatusList", NULL,
 	  OBJECT_OF("\"revision\",\"servers\"",
 	            "\"revision\":" INTEGER

@@ -117,9 +117,16 @@ static void write_field(struct json_writer *json, const struct field *field,
 		(void)buf_puts(&text, ",\"minLength\":1");
 	(void)buf_puts(&text, ",\"description\":\"");
 	text_escape_json(&text, slice_from(field->help));
+	if (mode == MODE_ANSWER && (field->flags & FIELD_SECRET))
+		(void)buf_printf(&text,
+		                 " `******` for tokens of a scope "
+		                 "below %s.",
+		                 nullable ? "write" : "admin");
 	(void)buf_puts(&text, "\"}");
 	json_write_key(json, field->name);
 	json_write_raw(json, buf_slice(&text));
+	if (text.failed)
+		json->buf->failed = text.failed;
 	buf_fini(&text);
 }
 
@@ -149,6 +156,10 @@ static const struct {
 	  "handed.\"}" },
 	{ KIND_SHARD, "samples_count",
 	  "{\"type\":[\"integer\",\"null\"],\"description\":\"Not known.\"}" },
+	{ KIND_SERVER, "status",
+	  "{\"oneOf\":[{\"$ref\":\"#/components/schemas/ServerProgress\"},"
+	  "{\"type\":\"null\",\"description\":\"In the answer of an "
+	  "edit.\"}]}" },
 	{ KIND_FARM, "remote",
 	  "{\"type\":\"boolean\",\"description\":\"Its hosts come from "
 	  "another source than ours.\"}" },
@@ -301,7 +312,8 @@ static void name_schema(enum kind kind, enum mode mode, char *out)
 static bool is_used(const char *name)
 {
 	static const char *const always[] = { "Problem", "DryRun",
-		                              "ServerStatus", "TargetFound" };
+		                              "ServerStatus", "ServerProgress",
+		                              "TargetFound" };
 	const struct registry_route *route;
 
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++) {

@@ -16,7 +16,7 @@
 struct answer {
 	enum document_kind kind;
 	const char *content_type;
-	const char *disposition; /* a header; "" */
+	const char *headers; /* "" */
 };
 
 /* --- what the client can take ----------------------------------------------- */
@@ -83,8 +83,8 @@ static void on_sent(void *state)
 	document_unref(state);
 }
 
-static void send_document(struct registry_call *call, struct document *document,
-                          const struct answer *answer)
+void call_document(struct registry_call *call, struct document *document,
+                   const char *content_type, const char *more)
 {
 	const struct http_message *message = call->exchange->message;
 	bool gzip = document->gzip.n < document->text.n && takes_gzip(message);
@@ -96,8 +96,7 @@ static void send_document(struct registry_call *call, struct document *document,
 	               "ETag: %s%s\r\nVary: Accept-Encoding\r\n"
 	               "Cache-Control: no-cache\r\n%s%s",
 	               gzip ? "W/" : "", document->etag,
-	               gzip ? "Content-Encoding: gzip\r\n" : "",
-	               answer->disposition);
+	               gzip ? "Content-Encoding: gzip\r\n" : "", more);
 	if (has_already(message, document->etag)) {
 		(void)snprintf(headers, sizeof(headers),
 		               "ETag: %s%s\r\nVary: Accept-Encoding\r\n",
@@ -105,7 +104,7 @@ static void send_document(struct registry_call *call, struct document *document,
 		http_respond(call->exchange, 304, NULL, headers, NULL);
 		return;
 	}
-	http_respond_shared(call->exchange, 200, answer->content_type, headers,
+	http_respond_shared(call->exchange, 200, content_type, headers,
 	                    gzip ? document->gzip : document->text, on_sent,
 	                    document_ref(document));
 }
@@ -126,7 +125,8 @@ static void answer_document(struct registry_call *call,
 	document = documents_get(registry_documents(call->registry), shard,
 	                         answer->kind);
 	if (document)
-		send_document(call, document, answer);
+		call_document(call, document, answer->content_type,
+		              answer->headers);
 	else if (shard)
 		call_refuse(call, 404,
 		            "there is no shard %s; /rest/v2/shards lists them",

@@ -12,6 +12,7 @@
 /* A list, or one object, as it is written. */
 struct answer {
 	struct registry_call *call;
+	struct registry_viewer viewer;
 	struct buf body;
 	struct json_writer json;
 	struct buf origin;
@@ -20,6 +21,7 @@ struct answer {
 static void answer_begin(struct answer *answer, struct registry_call *call)
 {
 	answer->call = call;
+	answer->viewer = call_viewer(call);
 	buf_init(&answer->body, REGISTRY_ANSWER_MAX);
 	json_write_init(&answer->json, &answer->body);
 	buf_init(&answer->origin, ORIGIN_MAX);
@@ -29,7 +31,8 @@ static void answer_begin(struct answer *answer, struct registry_call *call)
 static void answer_write(struct answer *answer, const struct object *object,
                          bool hosts)
 {
-	v1_write(&answer->json, object, buf_text(&answer->origin), hosts);
+	v1_write(&answer->json, &answer->viewer, object,
+	         buf_text(&answer->origin), hosts);
 }
 
 static void answer_end(struct answer *answer)

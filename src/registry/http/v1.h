@@ -14,9 +14,10 @@ enum kind v1_kind(const struct registry_route *route);
 /* Whom params[0] means; NULL: nobody. */
 struct object *v1_find(const struct model *model, enum kind kind,
                        const char *name);
-/* As v1 answers it: @hosts also those of a farm. @origin: call_origin(). */
-void v1_write(struct json_writer *json, const struct object *object,
-              const char *origin, bool hosts);
+/* As v1 answers it: @hosts also those of a farm. @origin: call_origin(). Where
+ * a notifier tells is shown to those who may change it. */
+void v1_write(struct json_writer *json, const struct registry_viewer *viewer,
+              const struct object *object, const char *origin, bool hosts);
 
 void v1_create(struct registry_call *call);
 void v1_put(struct registry_call *call);

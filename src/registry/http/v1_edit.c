@@ -138,8 +138,9 @@ static void write_edited(struct call_edit *edit, struct model_tx *tx,
                          struct json_writer *json)
 {
 	const struct v1_edit *v1 = edit->state;
+	struct registry_viewer viewer = call_edit_viewer(edit);
 
-	v1_write(json, edit->edited, v1->origin, true);
+	v1_write(json, &viewer, edit->edited, v1->origin, true);
 }
 
 static void release(struct call_edit *edit)

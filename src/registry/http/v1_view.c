@@ -123,22 +123,35 @@ static void write_farm(struct json_writer *json, const struct object *farm,
 		write_hosts(json, farm, origin);
 }
 
-/* The address may be a secret, and is one here. */
+/* One that has an alias is known by that; its address is not shown at all. */
+static void write_address(struct json_writer *json,
+                          const struct registry_viewer *viewer,
+                          const struct object *notifier)
+{
+	const char *alias = object_text(notifier, NOTIFIER_ALIAS);
+	const char *value = viewer->reach >= SCOPE_WRITE
+	                            ? object_text(notifier, NOTIFIER_VALUE)
+	                            : "******";
+
+	json_write_key(json, "label");
+	json_write_string(json, alias[0] ? alias : value);
+	json_write_key(json, "value");
+	json_write_string(json, alias[0] ? NULL : value);
+	json_write_key(json, "alias");
+	json_write_string(json, alias);
+}
+
 static void write_notifier(struct json_writer *json,
+                           const struct registry_viewer *viewer,
                            const struct object *notifier)
 {
 	const struct object *service = object_ref(notifier, NOTIFIER_SERVICE);
 	const struct object *project = object_ref(notifier, NOTIFIER_PROJECT);
-	const char *alias = object_text(notifier, NOTIFIER_ALIAS);
 
 	write_number(json, "id", (int64_t)object_id(notifier));
 	write_text(json, "owner", notifier, NOTIFIER_OWNER);
-	json_write_key(json, "label");
-	json_write_string(json, alias[0] ? alias : "******");
 	write_text(json, "sender", notifier, NOTIFIER_SENDER);
-	json_write_key(json, "value");
-	json_write_string(json, "******");
-	write_text(json, "alias", notifier, NOTIFIER_ALIAS);
+	write_address(json, viewer, notifier);
 	write_number(json, "object_id",
 	             (int64_t)object_id(project ? project : service));
 	write_flag(json, "enabled", notifier, NOTIFIER_ENABLED);
@@ -146,8 +159,8 @@ static void write_notifier(struct json_writer *json,
 	json_write_string(json, project ? "project" : "service");
 }
 
-void v1_write(struct json_writer *json, const struct object *object,
-              const char *origin, bool hosts)
+void v1_write(struct json_writer *json, const struct registry_viewer *viewer,
+              const struct object *object, const char *origin, bool hosts)
 {
 	json_write_object(json);
 	switch ((int)object_kind(object)) {
@@ -161,7 +174,7 @@ void v1_write(struct json_writer *json, const struct object *object,
 		write_project(json, object, origin);
 		break;
 	case KIND_NOTIFIER:
-		write_notifier(json, object);
+		write_notifier(json, viewer, object);
 		break;
 	default:
 		write_farm(json, object, origin, hosts);

@@ -13,12 +13,20 @@
 
 /* --- looking (v2_read.c, v2_view.c) ---------------------------------------- */
 
-/* An object whole, as it is answered alone, and as it is in a list. */
-void v2_write(struct json_writer *json, const struct object *object);
-void v2_write_row(struct json_writer *json, const struct object *object);
+/* An object whole, as it is answered alone, and as it is in a list. Where a
+ * notifier tells is shown to those who may change it, and how we log in to a
+ * server to those who may do all. */
+void v2_write(struct json_writer *json, const struct registry_viewer *viewer,
+              const struct object *object);
+void v2_write_row(struct json_writer *json,
+                  const struct registry_viewer *viewer,
+                  const struct object *object);
 /* One field as a member. Secrets are masked. */
 void v2_write_field(struct json_writer *json, const struct object *object,
                     unsigned field);
+/* Members that tell of an object, and are not its fields: who sends them back
+ * changes nothing. NULL at the end; NULL: there are none. */
+const char *const *v2_told_members(enum kind kind);
 
 void v2_list(struct registry_call *call);
 void v2_get(struct registry_call *call);

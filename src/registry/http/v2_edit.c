@@ -351,23 +351,27 @@ static int apply_create(struct call_edit *edit, struct model_tx *tx,
 void v2_write_edited(struct call_edit *edit, struct model_tx *tx,
                      struct json_writer *json)
 {
+	struct registry_viewer viewer = call_edit_viewer(edit);
+
 	(void)tx;
-	v2_write(json, edit->edited);
+	v2_write(json, &viewer, edit->edited);
 }
 
 /* --- changing --------------------------------------------------------------- */
 
-/* The object as GET answers it: 0 with *currentp or -ENOMEM. */
+/* The object as GET answers it to those who may only read: 0 with *currentp or
+ * -ENOMEM. */
 static int show(const struct object *object, struct json_t **currentp,
                 struct err *err)
 {
+	const struct registry_viewer reader = { .reach = SCOPE_READ };
 	struct json_writer json;
 	struct buf text;
 	int r;
 
 	buf_init(&text, BODY_MAX);
 	json_write_init(&json, &text);
-	v2_write(&json, object);
+	v2_write(&json, &reader, object);
 	r = text.failed ? err_set(err, -ENOMEM, "out of memory")
 	                : json_parse(buf_slice(&text), currentp, err);
 	buf_fini(&text);
@@ -418,7 +422,8 @@ int v2_change(struct call_edit *edit, struct model_tx *tx,
 	int r = show(object, &current, err);
 
 	if (r == 0)
-		r = pick(edit->body, current, NULL, &picked, err);
+		r = pick(edit->body, current, v2_told_members(kind), &picked,
+		         err);
 	if (r == 0)
 		r = read_body(edit, &assignments, tx, kind, picked, err);
 	if (r == 0 && whole && !is_switch(kind, edit->body))

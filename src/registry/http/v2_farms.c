@@ -200,6 +200,7 @@ static void write_hosts(struct call_edit *edit, struct model_tx *tx,
                         struct json_writer *json)
 {
 	const struct json_t *hosts = json_get(edit->body, "hosts");
+	struct registry_viewer viewer = call_edit_viewer(edit);
 
 	json_write_array(json);
 	for (size_t i = 0; i < json_count(hosts); i++) {
@@ -211,7 +212,7 @@ static void write_hosts(struct call_edit *edit, struct model_tx *tx,
 			model_find_key(model_of(tx), KIND_HOST, 0, key);
 
 		if (host)
-			v2_write(json, host);
+			v2_write(json, &viewer, host);
 	}
 	json_write_array_end(json);
 }

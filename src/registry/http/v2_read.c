@@ -29,9 +29,8 @@ struct filter {
 };
 
 struct filters {
+	struct registry_viewer viewer;
 	enum kind kind;
-	const struct object *owner; /* NULL: of any */
-	unsigned owner_field;
 	struct filter fields[KIND_MAX_FIELDS];
 	struct filter extras[N_EXTRAS];
 };
@@ -172,6 +171,18 @@ static bool read_filters(struct registry_call *call, struct filters *filters)
 	                    &filters->extras[EXTRA_OBJECT_ID]));
 }
 
+/* Must each object be looked at? */
+static bool are_given(const struct filters *filters)
+{
+	bool given = filters->kind == KIND_NODE;
+
+	for (unsigned i = 0; i < kinds[filters->kind].n_fields; i++)
+		given = given || filters->fields[i].given;
+	for (unsigned i = 0; i < N_EXTRAS; i++)
+		given = given || filters->extras[i].given;
+	return given;
+}
+
 /* --- keeping ---------------------------------------------------------------- */
 
 /* The text by which an object is known; "" if it is known by no text. */
@@ -237,15 +248,10 @@ static bool matches_content(const struct object *object,
 	       (owner ? object_id(owner) : 1) == (uint64_t)id->number;
 }
 
-static bool keep(struct registry_call *call, const struct object *object,
-                 void *context)
+static bool keep(const struct object *object, void *context)
 {
 	const struct filters *filters = context;
 
-	(void)call;
-	if (filters->owner &&
-	    object_ref(object, filters->owner_field) != filters->owner)
-		return false;
 	/* what is deleted is shown only to those who ask for it */
 	if (filters->kind == KIND_NODE &&
 	    !filters->fields[NODE_DELETED].given &&
@@ -259,43 +265,61 @@ static bool keep(struct registry_call *call, const struct object *object,
 	return !has_content(filters->kind) || matches_content(object, filters);
 }
 
+static void write_row(struct json_writer *json, const struct object *object,
+                      void *context)
+{
+	const struct filters *filters = context;
+
+	v2_write_row(json, &filters->viewer, object);
+}
+
 /* --- the routes ------------------------------------------------------------- */
+
+static void list(struct registry_call *call, enum kind kind,
+                 const struct object *owner)
+{
+	struct filters filters = { .kind = kind };
+	struct call_list rows = { .kind = kind,
+		                  .owner = owner,
+		                  .write = write_row,
+		                  .context = &filters };
+
+	if (!read_filters(call, &filters))
+		return;
+	filters.viewer = call_viewer(call);
+	if (owner)
+		rows.field = v2_owner_field(kind, object_kind(owner));
+	if (are_given(&filters))
+		rows.keep = keep;
+	call_page(call, &rows);
+}
 
 void v2_list(struct registry_call *call)
 {
-	struct filters filters;
-
-	filters.kind = v2_kind(call, 2);
-	filters.owner = NULL;
-	if (read_filters(call, &filters))
-		call_page(call, filters.kind, keep, v2_write_row, &filters);
+	list(call, v2_kind(call, 2), NULL);
 }
 
 void v2_list_under(struct registry_call *call)
 {
-	struct filters filters;
+	struct object *owner = call_object(call, v2_kind(call, 2), 0);
 
-	filters.kind = v2_kind(call, 4);
-	filters.owner = call_object(call, v2_kind(call, 2), 0);
-	if (!filters.owner)
-		return;
-	filters.owner_field =
-		v2_owner_field(filters.kind, object_kind(filters.owner));
-	if (read_filters(call, &filters))
-		call_page(call, filters.kind, keep, v2_write_row, &filters);
+	if (owner)
+		list(call, v2_kind(call, 4), owner);
 }
 
 static void get(struct registry_call *call, enum kind kind)
 {
 	struct object *object = call_object(call, kind, 0);
+	struct registry_viewer viewer;
 	struct json_writer json;
 	struct buf body;
 
 	if (!object)
 		return;
+	viewer = call_viewer(call);
 	buf_init(&body, REGISTRY_ANSWER_MAX);
 	json_write_init(&json, &body);
-	v2_write(&json, object);
+	v2_write(&json, &viewer, object);
 	call_answer(call, 200, &body);
 }
 

@@ -8,6 +8,7 @@
 #define CLAUSE_MAX    65536
 #define RULE_NAME_MAX 512
 #define EXCLUDE       "<exclude>"
+#define MAX_SAME_SLUG 100
 
 /* --- the site --------------------------------------------------------------- */
 
@@ -97,6 +98,22 @@ static void put_slug(struct buf *out, const char *name)
 	}
 }
 
+/* ORIGINAL_SLUG; two owners may have one slug: ORIGINAL_SLUG_2. */
+static void put_name(struct buf *out, const struct model *model,
+                     const struct object *original, const char *owner)
+{
+	unsigned nth = 1;
+
+	do {
+		buf_reset(out);
+		(void)buf_printf(out, "%s_", object_text(original, RULE_NAME));
+		put_slug(out, owner);
+		if (nth > 1)
+			(void)buf_printf(out, "_%u", nth);
+	} while (!out->failed && nth++ < MAX_SAME_SLUG &&
+	         model_find_name(model, KIND_RULE, buf_text(out)));
+}
+
 /* Each <exclude> is preceded by what the override is for. */
 static void put_clause(struct buf *out, const char *clause, const char *label,
                        const char *name)
@@ -155,9 +172,7 @@ static int make_override(struct call_edit *edit, struct model_tx *tx,
 	const char *name = object_text(own->owner, of_service ? SERVICE_NAME
 	                                                      : PROJECT_NAME);
 
-	(void)buf_printf(&own->name, "%s_",
-	                 object_text(own->original, RULE_NAME));
-	put_slug(&own->name, name);
+	put_name(&own->name, model_of(tx), own->original, name);
 	put_clause(&own->clause, object_text(own->original, RULE_CLAUSE),
 	           kinds[owner_kind].name, name);
 	if (own->name.failed || own->clause.failed)

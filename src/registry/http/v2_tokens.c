@@ -6,68 +6,16 @@
 #include "registry/http/v2.h"
 
 #include <errno.h>
-#include <uv.h>
 #include "base/mem.h"
-#include "base/sha256.h"
 
-#define PREFIX       "bnc_"
-#define N_CHARACTERS 40
-#define SECRET_SIZE  sizeof(PREFIX) + N_CHARACTERS
-#define HASH_SIZE    (2 * SHA256_SIZE + 1)
-#define LONGEST_S    (100 * 366 * 86400LL)
-#define TOKEN_ACTOR  "token "
+#define LONGEST_S   (100 * 366 * 86400LL)
+#define TOKEN_ACTOR "token "
 
 struct secret {
-	char text[SECRET_SIZE];
-	char hash[HASH_SIZE];
+	char text[REGISTRY_SECRET_SIZE];
+	char hash[REGISTRY_HASH_SIZE];
 	int64_t expires_s; /* as expires_in says; 0: it says nothing */
 };
-
-/* --- secrets ---------------------------------------------------------------- */
-
-/* Evenly: bytes that would favour some characters are passed over. */
-static int make_text(char *out)
-{
-	static const char digits[] = "0123456789"
-				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz";
-	const unsigned n_digits = sizeof(digits) - 1;
-	const unsigned limit = 256 - 256 % n_digits;
-	uint8_t bytes[N_CHARACTERS];
-	size_t n = 0;
-
-	while (n < N_CHARACTERS) {
-		int r = uv_random(NULL, NULL, bytes, sizeof(bytes), 0, NULL);
-
-		if (r < 0)
-			return r;
-		for (size_t i = 0; i < sizeof(bytes) && n < N_CHARACTERS; i++) {
-			if (bytes[i] < limit)
-				out[n++] = digits[bytes[i] % n_digits];
-		}
-	}
-	out[n] = '\0';
-	return 0;
-}
-
-static int make_secret(struct secret *secret)
-{
-	static const char hex[] = "0123456789abcdef";
-	uint8_t digest[SHA256_SIZE];
-	int r;
-
-	memcpy(secret->text, PREFIX, sizeof(PREFIX));
-	r = make_text(secret->text + strlen(PREFIX));
-	if (r < 0)
-		return r;
-	sha256(slice_from(secret->text), digest);
-	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		secret->hash[2 * i] = hex[digest[i] >> 4];
-		secret->hash[2 * i + 1] = hex[digest[i] & 15];
-	}
-	secret->hash[HASH_SIZE - 1] = '\0';
-	return 0;
-}
 
 /* --- making one -------------------------------------------------------------- */
 
@@ -139,9 +87,10 @@ void v2_token_create(struct registry_call *call)
 		return;
 	secret = mem_calloc(1, sizeof(*secret));
 	edit.state = secret;
-	if (!secret || make_secret(secret) < 0)
+	if (!secret || registry_secret_make(secret->text) < 0) {
 		call_refuse(call, 500, "the system gave no memory or chance");
-	else if (read_expiry(call, edit.body, secret)) {
+	} else if (read_expiry(call, edit.body, secret)) {
+		registry_secret_hash(slice_from(secret->text), secret->hash);
 		call_edit(call, &edit);
 		return;
 	}

@@ -6,6 +6,7 @@
 #include "registry/http/v2.h"
 
 #include "proto/timestamp.h"
+#include "registry/http/workers.h"
 
 #define MASK "******"
 
@@ -74,10 +75,13 @@ static void write_number(struct json_writer *json, const char *key, uint64_t n)
 	json_write_u64(json, n);
 }
 
-static void write_fields(struct json_writer *json, const struct object *object)
+static void write_fields(struct json_writer *json,
+                         const struct registry_viewer *viewer,
+                         const struct object *object)
 {
 	write_id(json, object);
-	object_write(json, object_kind(object), object_values(object), true);
+	object_write(json, object_kind(object), object_values(object),
+	             viewer->reach < SCOPE_ADMIN);
 }
 
 /* --- whose a rule or notifier is ------------------------------------------- */
@@ -100,8 +104,11 @@ static void write_content(struct json_writer *json,
 	write_number(json, "object_id", owner ? object_id(owner) : 1);
 }
 
-static void write_rule(struct json_writer *json, const struct object *rule)
+static void write_rule(struct json_writer *json,
+                       const struct registry_viewer *viewer,
+                       const struct object *rule)
 {
+	(void)viewer;
 	write_id(json, rule);
 	write_content(json, object_ref(rule, RULE_SERVICE),
 	              object_ref(rule, RULE_PROJECT));
@@ -129,23 +136,34 @@ static void write_filters(struct json_writer *json,
 }
 
 /* One that has an alias is known by that; its address is not shown at all. */
+static void write_address(struct json_writer *json,
+                          const struct registry_viewer *viewer,
+                          const struct object *notifier)
+{
+	json_write_key(json, "value");
+	if (object_text(notifier, NOTIFIER_ALIAS)[0])
+		json_write_null(json);
+	else
+		json_write_string(
+			json, viewer->reach >= SCOPE_WRITE
+				      ? object_text(notifier, NOTIFIER_VALUE)
+				      : MASK);
+}
+
 static void write_notifier(struct json_writer *json,
+                           const struct registry_viewer *viewer,
                            const struct object *notifier)
 {
-	bool has_alias = object_text(notifier, NOTIFIER_ALIAS)[0] != '\0';
-
 	write_id(json, notifier);
 	write_content(json, object_ref(notifier, NOTIFIER_SERVICE),
 	              object_ref(notifier, NOTIFIER_PROJECT));
 	for (unsigned i = 0; i < N_NOTIFIER_FIELDS; i++) {
 		if (i == NOTIFIER_SERVICE || i == NOTIFIER_PROJECT)
 			continue;
-		if (i != NOTIFIER_VALUE || !has_alias) {
+		if (i == NOTIFIER_VALUE)
+			write_address(json, viewer, notifier);
+		else
 			v2_write_field(json, notifier, i);
-			continue;
-		}
-		json_write_key(json, "value");
-		json_write_null(json);
 	}
 	write_filters(json, notifier);
 }
@@ -187,7 +205,9 @@ static uint64_t n_targets(const struct object *project)
 	return n;
 }
 
-static void write_shard(struct json_writer *json, const struct object *shard)
+static void write_shard(struct json_writer *json,
+                        const struct registry_viewer *viewer,
+                        const struct object *shard)
 {
 	uint64_t n = 0;
 
@@ -195,22 +215,43 @@ static void write_shard(struct json_writer *json, const struct object *shard)
 	n += n_targets(project);
 	OBJECT_FOR_EACH(node, shard, KIND_NODE, NODE_SHARD)
 	n += object_number(node, NODE_DELETED) == 0;
-	write_fields(json, shard);
+	write_fields(json, viewer, shard);
 	write_number(json, "targets_count", n);
 	json_write_key(json, "samples_count");
 	json_write_null(json);
 }
 
-static void write_farm(struct json_writer *json, const struct object *farm)
+/* How far its worker is; not known inside an edit. */
+static void write_server(struct json_writer *json,
+                         const struct registry_viewer *viewer,
+                         const struct object *server)
 {
-	write_fields(json, farm);
+	write_fields(json, viewer, server);
+	json_write_key(json, "status");
+	if (!viewer->registry) {
+		json_write_null(json);
+		return;
+	}
+	json_write_object(json);
+	registry_server_write(viewer->registry, json, server);
+	json_write_object_end(json);
+}
+
+static void write_farm(struct json_writer *json,
+                       const struct registry_viewer *viewer,
+                       const struct object *farm)
+{
+	write_fields(json, viewer, farm);
 	json_write_key(json, "remote");
 	json_write_bool(json, strcmp(object_text(farm, FARM_SOURCE),
 	                             V2_LOCAL_SOURCE) != 0);
 }
 
-static void write_token(struct json_writer *json, const struct object *token)
+static void write_token(struct json_writer *json,
+                        const struct registry_viewer *viewer,
+                        const struct object *token)
 {
+	(void)viewer;
 	write_id(json, token);
 	for (unsigned i = 0; i < N_TOKEN_FIELDS; i++) {
 		if (i != TOKEN_HASH)
@@ -219,16 +260,18 @@ static void write_token(struct json_writer *json, const struct object *token)
 }
 
 static void write_nested(struct json_writer *json, const char *key,
+                         const struct registry_viewer *viewer,
                          const struct object *object)
 {
 	json_write_key(json, key);
 	if (object)
-		v2_write_row(json, object);
+		v2_write_row(json, viewer, object);
 	else
 		json_write_null(json);
 }
 
 static void write_project(struct json_writer *json,
+                          const struct registry_viewer *viewer,
                           const struct object *project)
 {
 	write_id(json, project);
@@ -238,38 +281,54 @@ static void write_project(struct json_writer *json,
 	json_write_key(json, "owner_id");
 	json_write_null(json);
 	v2_write_field(json, project, PROJECT_LABELS);
-	write_nested(json, "service", object_ref(project, PROJECT_SERVICE));
-	write_nested(json, "shard", object_ref(project, PROJECT_SHARD));
-	write_nested(json, "farm",
+	write_nested(json, "service", viewer,
+	             object_ref(project, PROJECT_SERVICE));
+	write_nested(json, "shard", viewer, object_ref(project, PROJECT_SHARD));
+	write_nested(json, "farm", viewer,
 	             object_child(project, KIND_FARM, FARM_PROJECT, NULL));
 }
 
 static void (*const writers[N_KINDS])(struct json_writer *json,
+                                      const struct registry_viewer *viewer,
                                       const struct object *object) = {
-	[KIND_SHARD] = write_shard, [KIND_RULE] = write_rule,
-	[KIND_FARM] = write_farm,   [KIND_NOTIFIER] = write_notifier,
-	[KIND_TOKEN] = write_token,
+	[KIND_SHARD] = write_shard,       [KIND_SERVER] = write_server,
+	[KIND_RULE] = write_rule,         [KIND_FARM] = write_farm,
+	[KIND_NOTIFIER] = write_notifier, [KIND_TOKEN] = write_token,
 };
 
-void v2_write_row(struct json_writer *json, const struct object *object)
+void v2_write_row(struct json_writer *json,
+                  const struct registry_viewer *viewer,
+                  const struct object *object)
 {
 	enum kind kind = object_kind(object);
 
 	json_write_object(json);
 	if (writers[kind])
-		writers[kind](json, object);
+		writers[kind](json, viewer, object);
 	else
-		write_fields(json, object);
+		write_fields(json, viewer, object);
 	json_write_object_end(json);
 }
 
-void v2_write(struct json_writer *json, const struct object *object)
+void v2_write(struct json_writer *json, const struct registry_viewer *viewer,
+              const struct object *object)
 {
 	if (object_kind(object) != KIND_PROJECT) {
-		v2_write_row(json, object);
+		v2_write_row(json, viewer, object);
 		return;
 	}
 	json_write_object(json);
-	write_project(json, object);
+	write_project(json, viewer, object);
 	json_write_object_end(json);
+}
+
+const char *const *v2_told_members(enum kind kind)
+{
+	static const char *const of_shards[] = { "targets_count",
+		                                 "samples_count", NULL };
+	static const char *const of_servers[] = { "status", NULL };
+
+	return kind == KIND_SHARD    ? of_shards
+	       : kind == KIND_SERVER ? of_servers
+	                             : NULL;
 }

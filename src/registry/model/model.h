@@ -120,7 +120,9 @@ struct model *model_of(const struct model_tx *tx);
 int model_create(struct model_tx *tx, enum kind kind,
                  const struct assignment *assignments, size_t n,
                  struct object **objectp, struct err *err) MUST_CHECK;
-/* Codes as above; no record if nothing becomes different. */
+/* Codes as above; no record if nothing becomes different. Rules that override
+ * others for a service or a project follow its name (rule_macro_rename()), with
+ * records of their own. */
 int model_update(struct model_tx *tx, struct object *object,
                  const struct assignment *assignments, size_t n,
                  struct err *err) MUST_CHECK;

@@ -313,12 +313,39 @@ static int check_filter(const union value *values, int *fieldp, struct err *err)
 	return r;
 }
 
+/* Scheme, host and port, with a user that stands before them. */
+static struct slice origin_of(const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t n = host ? (size_t)(host - url) + strlen("://") : 0;
+
+	return slice_make(url, n + strcspn(url + n, "/?"));
+}
+
+/* Its secret goes to no other machine unless whoever moves it knows it. */
+static int check_shard(const struct draft *draft, const struct object *object,
+                       int *fieldp, struct err *err)
+{
+	const char *secret = draft->values[SHARD_AUTHORIZATION].text;
+
+	if (!object || !secret[0] ||
+	    (draft->owned & (1u << SHARD_AUTHORIZATION)) ||
+	    slice_equal(origin_of(draft->values[SHARD_URL].text),
+	                origin_of(object->values[SHARD_URL].text)))
+		return 0;
+	return refuse(fieldp, SHARD_URL, err,
+	              "is on another host or port: say `authorization` anew, "
+	              "too, or that it is empty");
+}
+
 static int check_together(const struct draft *draft,
                           const struct object *object, int *fieldp,
                           struct err *err)
 {
 	const union value *values = draft->values;
 
+	if (draft->kind == KIND_SHARD)
+		return check_shard(draft, object, fieldp, err);
 	if (draft->kind == KIND_RULE)
 		return check_rule(values, object, fieldp, err);
 	if (draft->kind == KIND_PROJECT)

@@ -79,6 +79,13 @@ struct model {
 	bool changing;
 };
 
+/* --- names ---------------------------------------------------------------- */
+
+/* An object that was updated: its rules follow its name. Codes as of
+ * model_update(); what was done before a failure stays. */
+int names_follow(struct model_tx *tx, const struct object *object,
+                 const union value *old, struct err *err) MUST_CHECK;
+
 /* --- pages ---------------------------------------------------------------- */
 
 struct object *pages_get(const struct pages *pages, uint64_t id);

@@ -277,10 +277,27 @@ static bool is_same(const struct draft *draft, const struct object *object)
 	              values_size(draft->kind)) == 0;
 }
 
+static void undo(struct model *model, const struct record *record);
+
+/* All of it or nothing. */
+static int follow(struct model_tx *tx, size_t n_before, struct err *err)
+{
+	const struct record record = tx->records[n_before];
+	int rc = names_follow(tx, record.object, record.old, err);
+
+	if (rc == 0)
+		return 0;
+	while (tx->n > n_before)
+		undo(tx->model, &tx->records[--tx->n]);
+	tx->bad_field = -1;
+	return rc;
+}
+
 int model_update(struct model_tx *tx, struct object *object,
                  const struct assignment *assignments, size_t n,
                  struct err *err)
 {
+	size_t n_before = tx->n;
 	struct draft draft;
 	int rc;
 
@@ -300,7 +317,7 @@ int model_update(struct model_tx *tx, struct object *object,
 	if (rc < 0)
 		explain(tx, object->kind, err);
 	draft_drop(&draft);
-	return rc;
+	return rc < 0 || tx->n == n_before ? rc : follow(tx, n_before, err);
 }
 
 /* --- deleting ------------------------------------------------------------- */

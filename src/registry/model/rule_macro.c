@@ -142,3 +142,71 @@ int rule_macro_expand(const struct object *rule, struct buf *out)
 	mem_free(excluded.services.items);
 	return r;
 }
+
+/* --- names in front of it ------------------------------------------------- */
+
+/* Behind NAME="…", of which the name is that; NULL: that does not stand there. */
+static const char *skip_matcher(const char *at, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(at, name, n) != 0 || strncmp(at + n, "=\"", 2) != 0)
+		return NULL;
+	at = strchr(at + n + 2, '"');
+	return at && at[1] == ',' ? at + 2 : NULL;
+}
+
+static bool leads_to_macro(const char *at)
+{
+	const char *next = at;
+
+	while (next) {
+		at = next;
+		next = skip_matcher(at, "service");
+		if (!next)
+			next = skip_matcher(at, "project");
+	}
+	return strncmp(at, MACRO, strlen(MACRO)) == 0;
+}
+
+static bool is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '_' || c == ':';
+}
+
+/* The next LABEL="FROM", that stands where it may be changed; NULL. */
+static const char *find_named(const char *clause, const char *at,
+                              const char *label, const char *from)
+{
+	size_t n = strlen(from);
+
+	for (; (at = strstr(at, label)); at++) {
+		const char *end = skip_matcher(at, label);
+		const char *value = at + strlen(label) + 2;
+
+		if (end && (size_t)(end - 2 - value) == n &&
+		    memcmp(value, from, n) == 0 &&
+		    (at == clause || !is_name_char(at[-1])) &&
+		    leads_to_macro(end))
+			return at;
+	}
+	return NULL;
+}
+
+bool rule_macro_rename(const char *clause, const char *label, const char *from,
+                       const char *to, struct buf *out)
+{
+	const char *at = find_named(clause, clause, label, from);
+	const char *rest = clause;
+
+	if (!at || strcmp(from, to) == 0)
+		return false;
+	for (; at; at = find_named(clause, rest, label, from)) {
+		(void)buf_append(out, rest, (size_t)(at - rest));
+		(void)buf_printf(out, "%s=\"%s\",", label, to);
+		rest = skip_matcher(at, label);
+	}
+	(void)buf_puts(out, rest);
+	return true;
+}

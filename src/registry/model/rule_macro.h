@@ -20,3 +20,14 @@
  * comma behind it goes, too. 0, -ENOMEM, or the failure of @out.
  */
 int rule_macro_expand(const struct object *rule, struct buf *out) MUST_CHECK;
+
+/*
+ * rule_macro_rename() - the clause of an override under another name
+ * @label: "service" or "project"
+ *
+ * Appends the clause with LABEL="FROM" made LABEL="TO" wherever it stands, with
+ * or without others like it, in front of <exclude>, which is how overriding
+ * writes it. False: it does nowhere; @out is left as it was.
+ */
+bool rule_macro_rename(const char *clause, const char *label, const char *from,
+                       const char *to, struct buf *out);

@@ -116,6 +116,14 @@ static int run_ops(struct store *store, const struct store_batch *batch,
 	return r;
 }
 
+/* What cannot be undone alone is undone with all the others. */
+static void undo_batch(struct store *store)
+{
+	if (run_other(store, "ROLLBACK TO batch", NULL, 0, NULL) < 0 ||
+	    run_other(store, "RELEASE batch", NULL, 0, NULL) < 0)
+		sql_undo(store->db);
+}
+
 static int run_batch(struct store *store, const struct store_batch *batch,
                      struct err *err)
 {
@@ -124,10 +132,10 @@ static int run_batch(struct store *store, const struct store_batch *batch,
 	if (r < 0)
 		return r;
 	r = run_ops(store, batch, err);
+	if (r == 0)
+		r = run_other(store, "RELEASE batch", NULL, 0, err);
 	if (r < 0)
-		(void)run_other(store, "ROLLBACK TO batch", NULL, 0, NULL);
-	if (run_other(store, "RELEASE batch", NULL, 0, r < 0 ? NULL : err) < 0)
-		return -EIO;
+		undo_batch(store);
 	return r;
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program in its own container image, beside what it acts on."""
 
+import fcntl
 import os
 import subprocess
 
@@ -17,13 +18,15 @@ def build_image(dockerd):
     directory of the program, so that it is compiled once only."""
     find_program("docker", "docker.io (docker-cli on Debian 13)")
     build = os.path.dirname(os.path.dirname(program())) + "-static"
-    done = subprocess.run(
-        [os.path.join(ROOT, "packaging/container/build.sh"), IMAGE],
-        env={**os.environ, "PATH": SEARCH_PATH, "BUILD": build,
-             "CONTAINER_ENGINE": "docker",
-             "DOCKER_HOST": "unix://" + dockerd.socket},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=BUILD_SECONDS)
+    with open(build + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)   # shares of the tests, side by side
+        done = subprocess.run(
+            [os.path.join(ROOT, "packaging/container/build.sh"), IMAGE],
+            env={**os.environ, "PATH": SEARCH_PATH, "BUILD": build,
+                 "CONTAINER_ENGINE": "docker",
+                 "DOCKER_HOST": "unix://" + dockerd.socket},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=BUILD_SECONDS)
     if done.returncode:
         raise AssertionError(f"build.sh failed\n{done.stdout[-4000:]}")
     return IMAGE

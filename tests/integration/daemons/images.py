@@ -18,7 +18,7 @@ nobody:x:{NOBODY}:{NOBODY}:nobody:/:/bin/false
 """
 
 
-def _libraries(program):
+def libraries(program):
     """Paths under which the loader looks for them; none if it is static."""
     done = subprocess.run(["ldd", program], text=True, capture_output=True,
                           check=False)
@@ -46,7 +46,7 @@ def program_root(program, name, writable=(), files=()):
             _add(tar, directory, mode=0o777)
         _add(tar, "etc/passwd", tarfile.REGTYPE, 0o644, data=PASSWD.encode())
         _add_file(tar, program, f"bin/{name}")
-        for library in _libraries(program):
+        for library in libraries(program):
             _add_file(tar, library, library.lstrip("/"))
         for path in files:
             _add_file(tar, path, path.lstrip("/"))
