@@ -730,6 +730,7 @@ static void scenario(const char *text)
 		r = portable_take(&back, model, true);
 	if (r == 0)
 		r = portable_write_yaml(&back, &words);
+	assert_true(r == 0 || r == -ENOMEM);
 	portable_fini(&back);
 	portable_fini(&portable);
 	buf_fini(&words);
