@@ -166,7 +166,9 @@ int daemon_alerts_add_rule(struct feed *feed, struct cover *cover,
 	feed->rules[feed->n_rules++] = rule;
 	r = alerts_source_subscribe(feed->alerts, feed->n_rules - 1, &query,
 	                            err);
-	return r < 0 ? err_wrap(err, "%s", config->name) : 0;
+	if (r < 0)
+		err_wrap(err, "%s", config->name);
+	return r;
 }
 
 /* --- what commands are told ----------------------------------------------------- */

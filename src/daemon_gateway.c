@@ -60,7 +60,7 @@ static int read_snapshot(struct daemon_gateway *gateway, const char *path)
 	if (r == 0 || r == -ENOENT || r == -ENOMEM)
 		return r == -ENOENT ? 0 : r;
 
-	(void)err_wrap(&err, "%s", path);
+	err_wrap(&err, "%s", path);
 	if (r != -EINVAL && r != -EFBIG) {
 		report(daemon, "pushed state cannot be read, none is kept",
 		       &err);

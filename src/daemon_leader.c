@@ -174,8 +174,11 @@ int daemon_leader_open(struct daemon *daemon, const struct config *config,
 	                NULL);
 	leader->enabled = true;
 	r = kubernetes_lease_new(&options, &leader->lease, err);
-	if (r != -ENOENT)
-		return r < 0 ? err_wrap(err, "leader") : 0;
+	if (r != -ENOENT) {
+		if (r < 0)
+			err_wrap(err, "leader");
+		return r;
+	}
 	leader->alone = !wanted->required;
 	if (leader->alone)
 		record(daemon, LOG_LEVEL_WARN,

@@ -144,8 +144,10 @@ static int open_registry(struct daemon *daemon,
 	};
 	int r = registry_open(&options, &part->registry, err);
 
-	if (r < 0)
-		return err_wrap(err, "registry");
+	if (r < 0) {
+		err_wrap(err, "registry");
+		return r;
+	}
 	part->http = registry_http_new(part->registry);
 	r = part->http ? open_alerts(daemon, err)
 	               : err_set(err, UV_ENOMEM, "out of memory");

@@ -101,7 +101,9 @@ static int open_addr(struct daemon *daemon, const struct config *config,
 	if (config->global.addr)
 		r = open_server(daemon, &options, api_handle,
 		                config->global.addr, serverp, err);
-	return r < 0 ? err_wrap(err, "addr") : r;
+	if (r < 0)
+		err_wrap(err, "addr");
+	return r;
 }
 
 /* Another host on the same port, say: the old listener is in the way of the
@@ -171,7 +173,7 @@ static int open_control(struct daemon *daemon, const struct config *config,
 	r = open_server(daemon, &options, api_handle_control, address, serverp,
 	                err);
 	if (r < 0)
-		(void)err_wrap(err, "control_socket");
+		err_wrap(err, "control_socket");
 	if (r == 0 || r == UV_ENOMEM || !global->control_is_default)
 		return r;
 	log_warn(daemon->log, "no control socket; set control_socket",
@@ -214,7 +216,7 @@ int daemon_serve_prepare(struct daemon *daemon, const struct config *config,
 	if (config->token_file)
 		r = auth_new(config->token_file, NULL, &serving->auth, err);
 	if (r < 0)
-		(void)err_wrap(err, "auth.token_file");
+		err_wrap(err, "auth.token_file");
 	if (r == 0 && serving->new_server)
 		r = open_addr(daemon, config, &serving->server, err);
 	if (r == UV_EADDRINUSE && daemon->server && !serving->server)

@@ -62,7 +62,7 @@ static bool read_state(struct daemon *daemon, const char *path)
 	if (r == 0 || r == -ENOENT)
 		return true;
 
-	(void)err_wrap(&err, "%s", path);
+	err_wrap(&err, "%s", path);
 	if (r != -EINVAL && r != -EFBIG) {
 		report(daemon, "saved state cannot be read, none is kept",
 		       &err);

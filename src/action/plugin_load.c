@@ -112,8 +112,10 @@ int plugin_find_file(const char *dir, const char *name, char **pathp,
 		               "digits, _ and -, and no path",
 		               name);
 	r = resolve(dir, &resolved, err);
-	if (r < 0)
-		return err_wrap(err, "plugin_dir");
+	if (r < 0) {
+		err_wrap(err, "plugin_dir");
+		return r;
+	}
 	r = check_dir(resolved, err);
 	if (r == 0)
 		r = find_in(resolved, name, pathp, err);

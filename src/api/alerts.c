@@ -38,7 +38,7 @@ static int read_allow(struct alerts_access *access,
 		                      &access->allow[i], err);
 
 		if (r < 0) {
-			(void)err_wrap(err, "alerts.allow");
+			err_wrap(err, "alerts.allow");
 			return r;
 		}
 	}

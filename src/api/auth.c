@@ -105,7 +105,7 @@ static int add_file(struct auth *auth, enum secret_kind kind, const char *path,
 	if (r == 0) {
 		r = add_lines(auth, kind, buf_slice(&text), err);
 		if (r < 0)
-			(void)err_wrap(err, "%s", path);
+			err_wrap(err, "%s", path);
 	}
 	if (text.p)
 		explicit_bzero(text.p, text.cap);

@@ -780,6 +780,9 @@ static const struct api_family families[] = {
 	  "Deliveries of notices to webhooks, by result.",
 	  .notices = write_notices },
 #if BOUNCER_REGISTRY
+	{ "bouncer_registry_alerts_dropped_total", METRIC_COUNTER,
+	  "Alerts that drop_alerts dropped, also of messages that were kept.",
+	  .extension = true },
 	{ "bouncer_registry_alerts_total", METRIC_COUNTER,
 	  "Messages of Alertmanagers, by what became of them.",
 	  .extension = true },

@@ -50,14 +50,14 @@ int err_set_code(struct err *err, int code, const char *format, ...)
 	return code;
 }
 
-int err_wrap(struct err *err, const char *format, ...)
+void err_wrap(struct err *err, const char *format, ...)
 {
 	char inner[ERR_MESSAGE_SIZE];
 	size_t length;
 	va_list args;
 
 	if (!err)
-		return 0;
+		return;
 
 	memcpy(inner, err->message, sizeof(inner));
 	va_start(args, format);
@@ -67,7 +67,6 @@ int err_wrap(struct err *err, const char *format, ...)
 	length = strlen(err->message);
 	(void)snprintf(err->message + length, sizeof(err->message) - length,
 	               ": %s", inner);
-	return err->code;
 }
 
 const char *err_text(int code)

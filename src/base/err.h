@@ -34,8 +34,9 @@ int err_vset(struct err *err, int code, const char *format, va_list args)
 int err_set_code(struct err *err, int code, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
-/* Puts "words: " before the present message; returns its code. */
-int err_wrap(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Puts "words: " before the present message; harmless on NULL, which is why it
+ * has no result: what is returned is the caller's own. */
+void err_wrap(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The system's text for a negative errno; never NULL. */
 const char *err_text(int code);

@@ -138,7 +138,9 @@ static int choose_address(struct client *client,
 	if (client->address.failed)
 		return client->address.failed;
 	r = url_parse(slice_from(address), CLIENT_PORT, &client->url, err);
-	return r < 0 ? err_wrap(err, "%.128s", address) : 0;
+	if (r < 0)
+		err_wrap(err, "%.128s", address);
+	return r;
 }
 
 static int client_begin(struct client *client)

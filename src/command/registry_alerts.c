@@ -155,19 +155,24 @@ static void print_reason(FILE *out, const struct json_t *route)
 	(void)fputc('\n', out);
 }
 
+/* What was found for some of its alerts. */
+static void print_place(FILE *out, const struct json_t *place)
+{
+	(void)fprintf(out, "%" PRId64 " alerts: ", number_of(place, "alerts"));
+	client_print(out, json_as_text(json_get(place, "why")));
+	(void)fputc('\n', out);
+}
+
 static void print_routing(FILE *out, const struct json_t *routing)
 {
 	const struct json_t *labels = json_get(routing, "labels");
 	const struct json_t *notifiers = json_get(routing, "notifiers");
+	const struct json_t *dropped = json_get(routing, "dropped");
 
-	for (size_t i = 0; i < json_count(labels); i++) {
-		const struct json_t *place = json_item(labels, i);
-
-		(void)fprintf(out, "%" PRId64 " alerts: ",
-		              number_of(place, "alerts"));
-		client_print(out, json_as_text(json_get(place, "why")));
-		(void)fputc('\n', out);
-	}
+	for (size_t i = 0; i < json_count(labels); i++)
+		print_place(out, json_item(labels, i));
+	for (size_t i = 0; i < json_count(dropped); i++)
+		print_place(out, json_item(dropped, i));
 	for (size_t i = 0; i < json_count(notifiers); i++)
 		print_reason(out, json_item(notifiers, i));
 	(void)fprintf(out, "told: %" PRId64 "\n", number_of(routing, "told"));

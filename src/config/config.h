@@ -44,6 +44,7 @@
 #define CONFIG_MAX_PATHS           16 /* for Alertmanager to post to */
 #define CONFIG_MAX_ALLOW           64 /* networks that may post */
 #define CONFIG_MAX_REGISTRY_TOKENS 1000
+#define CONFIG_MAX_DROP_ALERTS     100
 
 enum config_target_type {
 	CONFIG_TARGET_DOCKER,
@@ -313,6 +314,9 @@ struct config_registry {
 	uint64_t keep_alerts_ms;
 	uint32_t max_alerts; /* kept; the oldest go first */
 	uint64_t keep_audit_ms;
+	const char *const *drop_alerts; /* matchers (core/matcher.h) of those
+	                                   that nobody is told of */
+	size_t n_drop_alerts;
 	const struct config_registry_token *tokens;
 	size_t n_tokens;
 };

@@ -233,6 +233,11 @@ struct policy_levels *resolve_levels(struct resolve *resolve,
 /* Does it have soft or hard? Of a monitor of a value. */
 bool resolve_has_levels(const struct reader *reader);
 
+/* Labels and what they must be, at @place, which is there, as core/matcher.h has
+ * it; kept in the result. NULL if something is wrong with it. */
+const char *resolve_matchers(struct resolve *resolve,
+                             const struct place *place);
+
 /* Of a monitor whose steps are known. */
 void resolve_alert(struct resolve *resolve, const struct raw_monitor *raw,
                    const struct reader *reader, struct config_monitor *monitor);

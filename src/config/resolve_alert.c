@@ -74,23 +74,19 @@ static void check_matcher(struct resolve *resolve, const struct place *section,
 	buf_fini(&text);
 }
 
-static const char *read_matchers(struct resolve *resolve,
-                                 const struct reader *reader, const char *key)
+const char *resolve_matchers(struct resolve *resolve, const struct place *place)
 {
-	struct place place = reader_place(reader, key);
 	struct config_label pairs[CONFIG_MAX_LABELS];
 	const char *kept = NULL;
 	struct buf text;
 	uint8_t n = 0;
 
-	if (!place_find(&place))
-		return NULL;
-	resolve_pairs(resolve, &place,
+	resolve_pairs(resolve, place,
 	              "{alertname: DiskFull, severity: \"=~critical|page\"}",
 	              check_label, pairs, &n);
 	buf_init(&text, MATCHER_MAX_TEXT);
 	for (size_t i = 0; i < n && !resolve->failed; i++) {
-		check_matcher(resolve, &place, &pairs[i]);
+		check_matcher(resolve, place, &pairs[i]);
 		if (i > 0)
 			(void)buf_putc(&text, ',');
 		write_matcher(&pairs[i], &text);
@@ -98,12 +94,20 @@ static const char *read_matchers(struct resolve *resolve,
 	if (text.failed == -ENOMEM)
 		resolve->failed = -ENOMEM;
 	else if (text.failed)
-		problem_at(resolve->problems, &place, "is longer than %d bytes",
+		problem_at(resolve->problems, place, "is longer than %d bytes",
 		           MATCHER_MAX_TEXT);
 	else if (n > 0)
 		kept = resolve_text(resolve, buf_text(&text));
 	buf_fini(&text);
 	return kept;
+}
+
+static const char *read_matchers(struct resolve *resolve,
+                                 const struct reader *reader, const char *key)
+{
+	const struct place place = reader_place(reader, key);
+
+	return place_find(&place) ? resolve_matchers(resolve, &place) : NULL;
 }
 
 /* --- when one is resolved ------------------------------------------------------ */

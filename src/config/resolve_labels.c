@@ -94,7 +94,8 @@ void resolve_pairs(struct resolve *resolve, const struct place *place,
 	else if (node->n == 0 || node->n > CONFIG_MAX_LABELS)
 		problem_at(resolve->problems, place,
 		           "has %u %s; 1 to %d may be given", node->n,
-		           place->key, CONFIG_MAX_LABELS);
+		           place->key ? place->key : "labels",
+		           CONFIG_MAX_LABELS);
 	else
 		read_pairs(resolve, place, node, check, pairs, np);
 }

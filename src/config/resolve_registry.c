@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include "base/text.h"
+#include "config/yaml_tree.h"
 #include "proto/url.h"
 
 #define DAY_MS           UINT64_C(86400000)
@@ -92,6 +93,39 @@ static void read_tokens(struct resolve *resolve, const struct reader *reader,
 	}
 	resolve->registry.tokens = tokens;
 	resolve->registry.n_tokens = raw->n_tokens;
+}
+
+/* --- alerts of which nobody is told ------------------------------------------- */
+
+/* A list of sets of labels: any names, so it is read from the tree. */
+static void read_drop_alerts(struct resolve *resolve,
+                             const struct reader *reader)
+{
+	struct place list = reader_place(reader, "drop_alerts");
+	const struct yaml_node *node =
+		place_find(&list) ? place_node(&list) : NULL;
+	const char **kept;
+
+	if (!node)
+		return;
+	list.node = node;
+	if (node->kind != YAML_SEQUENCE || node->n > CONFIG_MAX_DROP_ALERTS) {
+		problem_at(resolve->problems, &list,
+		           "expected a list of at most %d; write it as "
+		           "[{severity: \"=~debug|blackhole\"}]",
+		           CONFIG_MAX_DROP_ALERTS);
+		return;
+	}
+	kept = arena_calloc(resolve->memory, node->n + 1, sizeof(*kept));
+	if (!kept)
+		resolve->failed = -ENOMEM;
+	for (size_t i = 0; i < node->n && resolve->failed == 0; i++) {
+		struct place place = { .up = &list, .index = i };
+
+		kept[i] = resolve_matchers(resolve, &place);
+	}
+	resolve->registry.drop_alerts = kept;
+	resolve->registry.n_drop_alerts = node->n;
 }
 
 /* --- the rest --------------------------------------------------------------- */
@@ -197,6 +231,7 @@ static void read_keys(struct resolve *resolve, const struct reader *reader,
 	                  MAX_KEPT_ALERTS, &registry->max_alerts);
 	(void)read_duration(reader, "keep_audit", raw->keep_audit,
 	                    KEEP_AT_LEAST_MS, &registry->keep_audit_ms);
+	read_drop_alerts(resolve, reader);
 	read_tokens(resolve, reader, raw);
 }
 

@@ -320,6 +320,7 @@ static const cyaml_schema_field_t registry_fields[] = {
 	REGISTRY(keep_alerts),
 	REGISTRY(max_alerts),
 	REGISTRY(keep_audit),
+	CYAML_FIELD_IGNORE("drop_alerts", CYAML_FLAG_OPTIONAL),
 	LIST(struct raw_registry, "tokens", tokens, &registry_token,
 	     CONFIG_MAX_REGISTRY_TOKENS),
 	CYAML_FIELD_END,

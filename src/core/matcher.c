@@ -240,9 +240,8 @@ static int take_matcher(struct reader *reader, struct matcher *matcher)
 		matcher->compiled = r == 0;
 	}
 	if (r < 0)
-		(void)err_wrap(reader->err, "the label %.*s",
-		               (int)MIN(matcher->name.n, 100u),
-		               matcher->name.p);
+		err_wrap(reader->err, "the label %.*s",
+		         (int)MIN(matcher->name.n, 100u), matcher->name.p);
 	return r;
 }
 

@@ -37,6 +37,7 @@ static int describe_parameter(const struct bouncer_plugin *plugin, size_t i,
 {
 	struct bouncer_parameter parameter = plugin_parameter(plugin, i);
 	int64_t number;
+	int r;
 
 	if (!parameter.name || !plugin_name_is_good(parameter.name))
 		return err_set(err, -EINVAL,
@@ -57,9 +58,10 @@ static int describe_parameter(const struct bouncer_plugin *plugin, size_t i,
 		               parameter.name, (unsigned)parameter.type);
 	if (!parameter.default_value)
 		return 0;
-	if (read_value(&parameter, parameter.default_value, &number, err) < 0)
-		return err_wrap(err, "its own default");
-	return 0;
+	r = read_value(&parameter, parameter.default_value, &number, err);
+	if (r < 0)
+		err_wrap(err, "its own default");
+	return r;
 }
 
 static int describe_parameters(const struct bouncer_plugin *plugin,

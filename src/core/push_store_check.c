@@ -15,8 +15,8 @@ int job_inconsistent(struct err *err, const char *format, ...)
 	va_start(args, format);
 	(void)err_vset(err, -EINVAL, format, args);
 	va_end(args);
-	(void)err_wrap(err, "pushed metrics are invalid or inconsistent with "
-	                    "existing metrics");
+	err_wrap(err, "pushed metrics are invalid or inconsistent with "
+	              "existing metrics");
 	return PUSH_E_INCONSISTENT;
 }
 

@@ -334,8 +334,8 @@ static int check_json(struct slice text, struct err *err)
 
 	json_free(root);
 	if (r == -EINVAL)
-		(void)err_wrap(err, "not JSON when it is filled in; text must "
-		                    "stand in quotes");
+		err_wrap(err, "not JSON when it is filled in; text must "
+		              "stand in quotes");
 	return r;
 }
 

@@ -139,8 +139,10 @@ int http_client_call(struct http_client *client, struct http_call *call,
 	r = http_request_write(&request, call, &call->err);
 	if (r < 0) {
 		buf_fini(&request);
-		return r == -ENOMEM ? no_memory(call, origin)
-		                    : err_wrap(&call->err, "%s", origin);
+		if (r == -ENOMEM)
+			return no_memory(call, origin);
+		err_wrap(&call->err, "%s", origin);
+		return r;
 	}
 	connection = get_connection(client, call, origin);
 	if (!connection) {

@@ -82,7 +82,7 @@ void http_connection_fail(struct http_connection *connection, int code,
 		va_start(args, format);
 		(void)err_vset(&call->err, code, format, args);
 		va_end(args);
-		(void)err_wrap(&call->err, "%s", connection->origin);
+		err_wrap(&call->err, "%s", connection->origin);
 	}
 	http_connection_close(connection);
 }

@@ -349,8 +349,8 @@ int http_server_listen(struct http_server *server, struct slice address,
 	else
 		r = listen_tcp(listener, &url, err);
 	if (r < 0) {
-		(void)err_wrap(err, "cannot listen on \"" SLICE_FMT "\"",
-		               SLICE_ARG(address));
+		err_wrap(err, "cannot listen on \"" SLICE_FMT "\"",
+		         SLICE_ARG(address));
 		return r;
 	}
 

@@ -20,8 +20,7 @@ void websocket_note(struct websocket *websocket, int code, const char *format,
 	va_start(args, format);
 	(void)err_vset(&websocket->err, code, format, args);
 	va_end(args);
-	(void)err_wrap(&websocket->err, "%s",
-	               url_origin(&websocket->url, origin));
+	err_wrap(&websocket->err, "%s", url_origin(&websocket->url, origin));
 }
 
 static void free_parts(struct websocket *websocket)

@@ -42,8 +42,7 @@ int reader_refuse(struct reader *at, const char *format, ...)
 		(void)err_vset(at->err, -EINVAL, format, args);
 		va_end(args);
 	}
-	(void)err_wrap(at->err, "text format parsing error in line %u",
-	               at->line);
+	err_wrap(at->err, "text format parsing error in line %u", at->line);
 	return PUSH_BODY_E_FORMAT;
 }
 

@@ -102,8 +102,7 @@ int access_new(const struct config_registry *config, struct access **accessp,
 		token->scope = config->tokens[i].scope;
 		r = auth_new(config->tokens[i].file, NULL, &token->auth, err);
 		if (r < 0)
-			(void)err_wrap(err, "registry.tokens[%zu].token_file",
-			               i);
+			err_wrap(err, "registry.tokens[%zu].token_file", i);
 		else
 			access->n_tokens++;
 	}

@@ -4,29 +4,17 @@
 #include <errno.h>
 #include <string.h>
 #include "base/json_writer.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "base/sha256.h"
 #include "proto/alertmanager.h"
 #include "registry/former_names.h"
+#include "registry/model/repeats.h"
 #include "registry/model/routing.h"
 #include "source/alerts.h"
 
 #define MAX_ROUTING (1u << 20) /* bytes of an explanation that is kept */
-#define MAX_WORDS   (4u << 20) /* bytes by which a message is known again */
 #define PRUNE_MS    60000
 #define PRUNE_EACH  256  /* messages */
 #define PRUNE_ROWS  1000 /* of them at once */
-
-/* The last message of a group. */
-struct group {
-	struct list node; /* in the order of at_ms */
-	uint64_t at_ms;
-	uint8_t digest[SHA256_SIZE];
-	bool writing; /* it is not on disk yet */
-	size_t n_key;
-	char key[]; /* receiver and key of the group */
-};
 
 struct registry_alerts {
 	struct registry *registry;
@@ -36,8 +24,7 @@ struct registry_alerts {
 	struct former_names *names;
 	struct registry_watch watch;
 	struct am_reader *reader;
-	struct map groups;
-	struct list group_list;
+	struct repeats repeats;
 	uint64_t last_id;
 	struct registry_alerts_stats stats;
 
@@ -57,11 +44,9 @@ struct taking {
 	struct registry_alerts *alerts;
 	struct store_write write;
 	struct list deliveries;
-	uint8_t digest[SHA256_SIZE];
-	struct slice key; /* of its group, in `text` */
+	struct repeats_print print;
 	void (*kept)(void *request, const struct err *err);
 	void *request;
-	char text[];
 };
 
 static int64_t wall_ms(void)
@@ -74,16 +59,9 @@ static int64_t wall_ms(void)
 
 /* --- the end ------------------------------------------------------------------- */
 
-static void free_groups(struct registry_alerts *alerts)
-{
-	LIST_FOR_EACH_SAFE (node, &alerts->group_list)
-		mem_free(container_of(node, struct group, node));
-	map_fini(&alerts->groups);
-}
-
 static void free_all(struct registry_alerts *alerts)
 {
-	free_groups(alerts);
+	repeats_fini(&alerts->repeats);
 	former_names_free(alerts->names);
 	am_reader_free(alerts->reader);
 	mem_free(alerts);
@@ -119,119 +97,6 @@ void registry_alerts_close(struct registry_alerts *alerts,
 	registry_unwatch(alerts->registry, &alerts->watch);
 	uv_close((uv_handle_t *)&alerts->prune, on_timer_closed);
 	deliveries_close(alerts->deliveries, on_deliveries_closed, alerts);
-}
-
-/* --- the same again --------------------------------------------------------------- */
-
-static void put_part(struct buf *out, struct slice text)
-{
-	(void)buf_append(out, text.p, text.n);
-	(void)buf_putc(out, '\0');
-}
-
-static int put_key(struct buf *out, const struct am_message *message)
-{
-	put_part(out, message->receiver);
-	put_part(out, message->group_key);
-	/* who gives no key is told from others by what it groups by */
-	for (size_t i = 0;
-	     message->group_key.n == 0 && i < message->common_labels.n; i++) {
-		put_part(out, message->common_labels.items[i].name);
-		put_part(out, message->common_labels.items[i].value);
-	}
-	return out->failed;
-}
-
-static int digest_of(const struct am_message *message, uint8_t *digest)
-{
-	struct buf words;
-	int r;
-
-	buf_init(&words, MAX_WORDS);
-	(void)put_key(&words, message);
-	for (size_t i = 0; i < message->n_alerts; i++) {
-		const struct am_alert *alert = &message->alerts[i];
-
-		put_part(&words, alert->fingerprint);
-		(void)buf_printf(&words, "%d %lld %lld ", alert->firing,
-		                 (long long)alert->starts_ms,
-		                 (long long)alert->ends_ms);
-	}
-	r = words.failed;
-	if (r == 0)
-		sha256(buf_slice(&words), digest);
-	buf_fini(&words);
-	return r;
-}
-
-static void group_free(struct registry_alerts *alerts, struct group *group)
-{
-	(void)map_remove(&alerts->groups, slice_make(group->key, group->n_key));
-	list_unlink(&group->node);
-	mem_free(group);
-}
-
-static void forget_groups(struct registry_alerts *alerts, uint64_t now_ms)
-{
-	LIST_FOR_EACH_SAFE (node, &alerts->group_list) {
-		struct group *group = container_of(node, struct group, node);
-
-		if (group->at_ms + REGISTRY_ALERTS_SAME_MS > now_ms &&
-		    alerts->groups.n < REGISTRY_ALERTS_GROUPS)
-			break;
-		group_free(alerts, group);
-	}
-}
-
-/* Is that the last of its group, and lately? */
-static struct group *find_same(struct registry_alerts *alerts,
-                               const struct taking *taking)
-{
-	struct group *group;
-
-	forget_groups(alerts, uv_now(alerts->loop));
-	group = map_get(&alerts->groups, taking->key);
-	return group && memcmp(group->digest, taking->digest, SHA256_SIZE) == 0
-	               ? group
-	               : NULL;
-}
-
-static int note_group(struct registry_alerts *alerts,
-                      const struct taking *taking)
-{
-	struct group *group = map_get(&alerts->groups, taking->key);
-
-	if (!group) {
-		group = mem_alloc(sizeof(*group) + taking->key.n);
-		if (!group)
-			return -ENOMEM;
-		group->n_key = taking->key.n;
-		memcpy(group->key, taking->key.p, group->n_key);
-		if (map_set(&alerts->groups,
-		            slice_make(group->key, group->n_key), group) < 0) {
-			mem_free(group);
-			return -ENOMEM;
-		}
-		list_init(&group->node);
-	}
-	list_unlink(&group->node);
-	list_append(&alerts->group_list, &group->node);
-	group->at_ms = uv_now(alerts->loop);
-	group->writing = true;
-	memcpy(group->digest, taking->digest, SHA256_SIZE);
-	return 0;
-}
-
-/* It is on disk, or is to be sent again. */
-static void settle_group(struct registry_alerts *alerts,
-                         const struct taking *taking, bool kept)
-{
-	struct group *group = find_same(alerts, taking);
-
-	if (group && kept)
-		group->writing = false;
-	else if (group)
-		group_free(alerts, group);
 }
 
 /* --- rows ----------------------------------------------------------------------------- */
@@ -273,17 +138,20 @@ static bool is_common(const struct am_message *message,
 	return false;
 }
 
+/* None of those that are dropped. */
 static void add_all_labels(struct store_batch *batch, uint64_t id,
-                           const struct am_message *message)
+                           const struct am_message *message,
+                           const struct routing *routing)
 {
 	size_t room = REGISTRY_ALERTS_MAX_LABELS;
 
 	add_labels(batch, id, &message->common_labels, &room);
 	add_labels(batch, id, &message->group_labels, &room);
-	for (size_t i = 0; i < message->n_alerts; i++) {
+	for (uint32_t i = 0; i < message->n_alerts; i++) {
 		const struct am_labels *labels = &message->alerts[i].labels;
 
-		for (size_t k = 0; k < labels->n; k++) {
+		for (size_t k = 0; k < labels->n && !routing_drops(routing, i);
+		     k++) {
 			const struct am_labels one = { &labels->items[k], 1 };
 
 			if (!is_common(message, &labels->items[k]))
@@ -311,7 +179,7 @@ static void add_alert(struct registry_alerts *alerts, struct store_batch *batch,
 
 	(void)alerts;
 	store_batch_add(batch, insert_alert, values, ARRAY_SIZE(values));
-	add_all_labels(batch, id, message);
+	add_all_labels(batch, id, message, routing);
 }
 
 /* --- deliveries of a message -------------------------------------------------------------- */
@@ -400,7 +268,7 @@ static int route(struct registry_alerts *alerts,
 
 	former_names_look(alerts->names);
 	return routing_make(routing, registry_model(alerts->registry), message,
-	                    &names);
+	                    &names, registry_drops(alerts->registry));
 }
 
 static int explain_routing(const struct routing *routing, struct buf *out)
@@ -450,24 +318,31 @@ int registry_alerts_explain(struct registry_alerts *alerts, struct slice body,
 
 static void prune(struct registry_alerts *alerts);
 
+static void taking_free(struct taking *taking)
+{
+	free_deliveries(&taking->deliveries);
+	repeats_print_fini(&taking->print);
+	mem_free(taking);
+}
+
 static void on_written(struct store_write *write)
 {
 	struct taking *taking = container_of(write, struct taking, write);
 	struct registry_alerts *alerts = taking->alerts;
 	bool kept = write->err.code == 0;
 
-	settle_group(alerts, taking, kept);
+	repeats_settle(&alerts->repeats, &taking->print, kept,
+	               uv_now(alerts->loop));
 	if (kept) {
 		alerts->stats.n_kept++;
 		(void)begin_deliveries(alerts, &taking->deliveries);
 	} else {
 		alerts->stats.n_failed++;
-		free_deliveries(&taking->deliveries);
 		log_warn(alerts->log, "an alert could not be kept",
 		         LOG_STR("reason", write->err.message));
 	}
 	taking->kept(taking->request, &write->err);
-	mem_free(taking);
+	taking_free(taking);
 	if (kept && ++alerts->n_since_pruned >= PRUNE_EACH)
 		prune(alerts);
 	left(alerts);
@@ -494,6 +369,7 @@ static int fill_batch(struct taking *taking, struct store_batch *batch,
 	if (r == 0) {
 		alerts->last_id = id;
 		alerts->stats.n_unrouted += routing.n_told == 0;
+		alerts->stats.n_dropped += routing.n_dropped;
 	}
 	buf_fini(&explained);
 	routing_fini(&routing);
@@ -508,14 +384,16 @@ static int write_taking(struct taking *taking, const struct am_message *message,
 	int r = batch ? fill_batch(taking, batch, message, body) : -ENOMEM;
 
 	if (r == 0)
-		r = note_group(alerts, taking);
+		r = repeats_note(&alerts->repeats, &taking->print,
+		                 uv_now(alerts->loop));
 	if (r < 0)
 		(void)err_set(err, r, "out of memory");
 	if (r == 0) {
 		r = store_write(registry_store(alerts->registry), batch,
 		                &taking->write, on_written, err);
 		if (r < 0)
-			settle_group(alerts, taking, false);
+			repeats_settle(&alerts->repeats, &taking->print, false,
+			               uv_now(alerts->loop));
 	}
 	if (r == 0) {
 		alerts->n_open++;
@@ -529,22 +407,15 @@ static int write_taking(struct taking *taking, const struct am_message *message,
 static struct taking *taking_new(struct registry_alerts *alerts,
                                  const struct am_message *message)
 {
-	struct taking *taking = NULL;
-	struct buf key;
+	struct taking *taking = mem_calloc(1, sizeof(*taking));
 
-	buf_init(&key, MAX_WORDS);
-	if (put_key(&key, message) == 0)
-		taking = mem_calloc(1, sizeof(*taking) + key.n);
-	if (taking) {
-		taking->alerts = alerts;
-		list_init(&taking->deliveries);
-		memcpy(taking->text, key.p, key.n);
-		taking->key = slice_make(taking->text, key.n);
-	}
-	buf_fini(&key);
-	if (!taking || digest_of(message, taking->digest) == 0)
+	if (!taking)
+		return NULL;
+	taking->alerts = alerts;
+	list_init(&taking->deliveries);
+	if (repeats_print_make(&taking->print, message) == 0)
 		return taking;
-	mem_free(taking);
+	taking_free(taking);
 	return NULL;
 }
 
@@ -553,14 +424,18 @@ static int take(struct taking *taking, const struct am_message *message,
                 struct slice body, struct err *err)
 {
 	struct registry_alerts *alerts = taking->alerts;
-	const struct group *same = find_same(alerts, taking);
 
-	if (!same)
-		return write_taking(taking, message, body, err);
-	if (same->writing)
+	switch (repeats_find(&alerts->repeats, &taking->print,
+	                     uv_now(alerts->loop))) {
+	case REPEATS_NEW:
+		break;
+	case REPEATS_WRITING:
 		return err_set(err, -EBUSY, "the same is just being kept");
-	alerts->stats.n_same++;
-	return 0;
+	case REPEATS_KNOWN:
+		alerts->stats.n_same++;
+		return 0;
+	}
+	return write_taking(taking, message, body, err);
 }
 
 int registry_alerts_take(void *context, struct slice body,
@@ -577,6 +452,11 @@ int registry_alerts_take(void *context, struct slice body,
 	r = read_message(alerts, body, &message, err);
 	if (r != 0)
 		return r;
+	if (routing_drops_all(&message, registry_drops(alerts->registry))) {
+		alerts->stats.n_all_dropped++;
+		alerts->stats.n_dropped += MAX(message.n_alerts, 1);
+		return 0;
+	}
 	taking = taking_new(alerts, &message);
 	if (!taking)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -585,8 +465,7 @@ int registry_alerts_take(void *context, struct slice body,
 	r = take(taking, &message, body, err);
 	if (r == ALERTS_PENDING)
 		return r;
-	free_deliveries(&taking->deliveries);
-	mem_free(taking);
+	taking_free(taking);
 	return r;
 }
 
@@ -850,14 +729,13 @@ int registry_alerts_open(const struct registry_alerts_options *options,
 	alerts->loop = options->loop;
 	alerts->log = options->log;
 	alerts->watch.changed = on_changed;
-	map_init(&alerts->groups, options->seed);
-	list_init(&alerts->group_list);
+	repeats_init(&alerts->repeats, options->seed);
 	alerts->reader = am_reader_new();
 	r = alerts->reader ? read_store(alerts, options, err)
 	                   : err_set(err, -ENOMEM, "out of memory");
 	if (r < 0) {
 		free_all(alerts);
-		(void)err_wrap(err, "alerts");
+		err_wrap(err, "alerts");
 		return r;
 	}
 	(void)uv_timer_init(options->loop, &alerts->prune);

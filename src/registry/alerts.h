@@ -11,11 +11,12 @@
  *                                             200, and deliveries begin
  *
  * What is acknowledged is on disk, and will be delivered. The same message
- * again (receiver, group, and of each alert fingerprint, status, start and end)
- * within REGISTRY_ALERTS_SAME_MS, with no other of its group in between, is a
- * request that was made twice, or came from each of two Alertmanagers: it is
- * acknowledged and not kept. Later it is a reminder, as repeat_interval wants
- * it, and is delivered.
+ * again within a minute (registry/model/repeats.h) is acknowledged and not
+ * kept; later it is a reminder, and is delivered.
+ *
+ * A message of which drop_alerts drops every alert is acknowledged, counted,
+ * and not kept. Of one of which it drops some all is kept as it came; nobody is
+ * told of those, and they are not found by their labels.
  *
  * The oldest go when there are more than max_alerts, or when they are older
  * than keep_alerts; not while a delivery of theirs waits.
@@ -26,9 +27,7 @@
 #include "registry/deliveries.h"
 #include "registry/registry.h"
 
-#define REGISTRY_ALERTS_SAME_MS    60000
-#define REGISTRY_ALERTS_GROUPS     10000 /* that are looked for repetitions */
-#define REGISTRY_ALERTS_MAX_LABELS 512   /* of a message, to be found by */
+#define REGISTRY_ALERTS_MAX_LABELS 512 /* of a message, to be found by */
 
 struct registry_alerts;
 struct json_writer;
@@ -53,17 +52,17 @@ void registry_alerts_close(struct registry_alerts *alerts,
 /*
  * registry_alerts_take() - a message of a webhook
  *
- * 0: it is known; ALERTS_PENDING (source/alerts.h): @kept comes exactly once,
+ * 0: it is known, or dropped; ALERTS_PENDING (source/alerts.h): @kept comes exactly once,
  * from the loop, with err->code 0 if it is on disk. Others, as alerts_take()
- * has them, with words. @body is not needed when it returns. For struct
- * api_keeper.
+ * has them, with words. @body is not needed when it returns. It is the
+ * take_alerts() of struct api_extension.
  */
 int registry_alerts_take(void *alerts, struct slice body,
                          void (*kept)(void *request, const struct err *err),
                          void *request, struct err *err) MUST_CHECK;
 
-/* Where would that go? Members "routing" and "told" of the object that is being
- * written. 0; or ALERTS_E_FORMAT, ALERTS_E_TOO_LARGE, -ENOMEM with words. */
+/* Where would that go? Members of the object that is being written, as
+ * routing_write() has them. 0; or ALERTS_E_FORMAT, ALERTS_E_TOO_LARGE, -ENOMEM with words. */
 int registry_alerts_explain(struct registry_alerts *alerts, struct slice body,
                             struct json_writer *json,
                             struct err *err) MUST_CHECK;
@@ -103,10 +102,12 @@ int registry_alerts_replay(struct registry_alerts *alerts,
 struct deliveries *registry_alerts_deliveries(struct registry_alerts *alerts);
 
 struct registry_alerts_stats {
-	uint64_t n_kept;     /* messages */
-	uint64_t n_same;     /* that were known */
-	uint64_t n_unrouted; /* of those kept: nobody is told */
-	uint64_t n_failed;   /* that could not be kept */
+	uint64_t n_kept;        /* messages */
+	uint64_t n_same;        /* that were known */
+	uint64_t n_unrouted;    /* of those kept: nobody is told */
+	uint64_t n_failed;      /* that could not be kept */
+	uint64_t n_all_dropped; /* that were not kept, for … */
+	uint64_t n_dropped; /* … alerts that are dropped; of those kept, too */
 	struct deliveries_stats deliveries;
 };
 struct registry_alerts_stats registry_alerts_stats(

@@ -123,7 +123,7 @@ static void on_written(struct store_write *write)
 	}
 	note_damage(registry, &write->err);
 	edit->err = write->err;
-	(void)err_wrap(&edit->err, "the database cannot be written");
+	err_wrap(&edit->err, "the database cannot be written");
 	end(edit, REGISTRY_FAILED);
 }
 

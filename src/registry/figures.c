@@ -40,6 +40,13 @@ static void write_alerts(const struct figures *figures)
 	labelled(figures, "result", "kept", (double)figures->alerts.n_kept);
 	labelled(figures, "result", "same", (double)figures->alerts.n_same);
 	labelled(figures, "result", "failed", (double)figures->alerts.n_failed);
+	labelled(figures, "result", "dropped",
+	         (double)figures->alerts.n_all_dropped);
+}
+
+static void write_dropped(const struct figures *figures)
+{
+	plain(figures, (double)figures->alerts.n_dropped);
 }
 
 static void write_unrouted(const struct figures *figures)
@@ -200,6 +207,7 @@ static const struct {
 	void (*write)(const struct figures *figures);
 } samples[] = {
 	{ "alerts_total", write_alerts },
+	{ "alerts_dropped_total", write_dropped },
 	{ "alerts_unrouted_total", write_unrouted },
 	{ "checks_total", write_checks },
 	{ "commit_seconds", write_commit_time },

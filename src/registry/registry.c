@@ -13,6 +13,7 @@
 #include <errno.h>
 #include "base/mem.h"
 #include "base/text.h"
+#include "registry/model/drop_rules.h"
 
 #define US_PER_MS     1000
 #define RENDER_NOW_US 25000 /* for who asks: if the last one was faster */
@@ -42,14 +43,14 @@ uv_loop_t *registry_loop(const struct registry *registry)
 	return registry->loop;
 }
 
-const struct log *registry_log(const struct registry *registry)
-{
-	return registry->log;
-}
-
 struct http_client *registry_client(const struct registry *registry)
 {
 	return registry->client;
+}
+
+const struct drop_rules *registry_drops(const struct registry *registry)
+{
+	return registry->drops;
 }
 
 struct registry_alerts *registry_alerts(const struct registry *registry)
@@ -356,6 +357,9 @@ int registry_plan(struct registry *registry,
 	if (r == 0)
 		r = promtool_find(config->promtool, &registry->planned_program,
 		                  err);
+	if (r == 0)
+		r = drop_rules_new(config->drop_alerts, config->n_drop_alerts,
+		                   &registry->planned_drops, err);
 	if (r < 0)
 		registry_revert(registry);
 	else if (!text_equal(config->path, registry->config->path))
@@ -387,6 +391,9 @@ void registry_follow(struct registry *registry,
 	registry->planned = NULL;
 	promtool_use(registry->promtool, registry->planned_program);
 	registry->planned_program = NULL;
+	drop_rules_free(registry->drops);
+	registry->drops = registry->planned_drops;
+	registry->planned_drops = NULL;
 	store_keep_audit(registry->store,
 	                 (int64_t)(config->keep_audit_ms / SECOND_MS));
 	if (old != config)
@@ -400,6 +407,8 @@ void registry_revert(struct registry *registry)
 	registry->planned = NULL;
 	mem_free(registry->planned_program);
 	registry->planned_program = NULL;
+	drop_rules_free(registry->planned_drops);
+	registry->planned_drops = NULL;
 }
 
 /* --- open and close ------------------------------------------------------------------------ */
@@ -410,6 +419,7 @@ static void registry_free(struct registry *registry)
 	documents_free(registry->documents);
 	model_free(registry->model);
 	access_free(registry->access);
+	drop_rules_free(registry->drops);
 	servers_free(registry->servers);
 	registry_revert(registry);
 	mem_free(registry);

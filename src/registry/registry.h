@@ -41,6 +41,7 @@ struct registry;
 struct servers;
 struct http_client;
 struct registry_alerts;
+struct drop_rules;
 
 struct registry_options {
 	uv_loop_t *loop;
@@ -80,7 +81,6 @@ void registry_follow(struct registry *registry,
 void registry_revert(struct registry *registry);
 
 uv_loop_t *registry_loop(const struct registry *registry);
-const struct log *registry_log(const struct registry *registry);
 struct http_client *registry_client(const struct registry *registry);
 const struct model *registry_model(const struct registry *registry);
 /* What was answered as done is in them. */
@@ -95,6 +95,8 @@ uint64_t registry_revision(const struct registry *registry);
  * cannot be read. */
 bool registry_is_well(const struct registry *registry, struct err *err);
 int64_t registry_now_s(const struct registry *registry); /* Unix time */
+/* Alerts that nobody is told of, as the configuration has it; NULL: none. */
+const struct drop_rules *registry_drops(const struct registry *registry);
 /* Who keeps alerts, and tells of them; NULL: nobody, or not any more. */
 struct registry_alerts *registry_alerts(const struct registry *registry);
 void registry_set_alerts(struct registry *registry,

@@ -21,11 +21,13 @@ struct registry {
 	struct promtool *promtool;
 	struct access *access;
 	struct registry_alerts *alerts;
+	struct drop_rules *drops; /* of alerts; NULL: none */
 	struct servers *servers;
 
 	/* of the configuration in the making */
 	struct access *planned;
 	char *planned_program;
+	struct drop_rules *planned_drops;
 
 	struct list watches;
 	uint32_t n_watches;

@@ -163,8 +163,8 @@ static void PRINTF_LIKE(4, 0)
 	if (result == RUNTIME_OK)
 		return;
 	(void)err_vset(&call->err, result_code(result), format, args);
-	(void)err_wrap(&call->err, "%s: %.*s", work->docker->name,
-	               shown_length(work->target), work->target);
+	err_wrap(&call->err, "%s: %.*s", work->docker->name,
+	         shown_length(work->target), work->target);
 }
 
 bool docker_is_denied(const struct docker_work *work)
@@ -185,7 +185,7 @@ static void PRINTF_LIKE(4, 0)
 	work->watch = NULL;
 	watch->work = NULL;
 	(void)err_vset(&watch->err, code, format, args);
-	(void)err_wrap(&watch->err, "%s: %s", work->docker->name, work->target);
+	err_wrap(&watch->err, "%s: %s", work->docker->name, work->target);
 }
 
 static void PRINTF_LIKE(3, 0)
@@ -511,7 +511,8 @@ int docker_runtime_new(struct runtime **runtimep, uv_loop_t *loop,
 	                 : err_set(err, -ENOMEM, "out of memory");
 	if (r < 0) {
 		docker_free(docker);
-		return err_wrap(err, "%s", name);
+		err_wrap(err, "%s", name);
+		return r;
 	}
 	(void)uv_timer_init(loop, &docker->anchor);
 	docker->anchored = true;

@@ -39,7 +39,9 @@ static int add_address(struct docker *docker, const char *text, struct err *err)
 	docker->n_addresses++;
 	r = url_parse(slice_from(address->text), DOCKER_PORT, &address->url,
 	              err);
-	return r < 0 ? err_wrap(err, "%s", text) : 0;
+	if (r < 0)
+		err_wrap(err, "%s", text);
+	return r;
 }
 
 int docker_set_addresses(struct docker *docker, const char *endpoint,

@@ -65,7 +65,8 @@ int lxd_runtime_new(struct runtime **runtimep, uv_loop_t *loop,
 	if (r < 0) {
 		mem_free(lxd->endpoint);
 		mem_free(lxd);
-		return err ? err_wrap(err, "%s", name) : r;
+		err_wrap(err, "%s", name);
+		return r;
 	}
 	*runtimep = &lxd->base;
 	return 0;

@@ -49,7 +49,7 @@ static void end(struct lxd_watching *watching)
 	if (watching->ending)
 		return;
 	watching->ending = true;
-	(void)err_wrap(&watching->err, "%s", watching->lxd->base.ops->name);
+	err_wrap(&watching->err, "%s", watching->lxd->base.ops->name);
 	uv_close((uv_handle_t *)&watching->timer, on_timer_closed);
 }
 
@@ -120,7 +120,7 @@ static void on_message(struct websocket *websocket, struct slice text)
 
 	/* one that cannot be read may have been one that counts */
 	if (lxd_read_event(text, &event, &err) < 0) {
-		(void)err_wrap(&err, "an event that makes no sense");
+		err_wrap(&err, "an event that makes no sense");
 		give_up(watching, err.code, err.message);
 		return;
 	}

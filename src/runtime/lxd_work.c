@@ -69,7 +69,7 @@ void lxd_work_complete(struct lxd_work *work, enum runtime_result result,
 		va_start(args, format);
 		(void)err_vset(&call->err, -EIO, format, args);
 		va_end(args);
-		(void)err_wrap(&call->err, "%s", work->lxd->base.ops->name);
+		err_wrap(&call->err, "%s", work->lxd->base.ops->name);
 	}
 	work->call = NULL;
 	call->work = NULL;

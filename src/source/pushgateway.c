@@ -138,7 +138,7 @@ static int set_up(struct pushgateway *gw,
 	r = url_parse(slice_from(gw->url_text), HTTP_PORT, &gw->reading.url,
 	              err);
 	if (r < 0) {
-		(void)err_wrap(err, "pushgateway");
+		err_wrap(err, "pushgateway");
 		return r;
 	}
 	gw->name = source_make_name(&gw->reading.url);

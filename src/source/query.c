@@ -202,7 +202,7 @@ static int set_up(struct query *query, const struct query_options *options,
 	if (r == -ENOMEM)
 		return err_set_code(err, r, "query");
 	if (r < 0)
-		(void)err_wrap(err, "query");
+		err_wrap(err, "query");
 	return r;
 }
 

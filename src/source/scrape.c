@@ -338,8 +338,10 @@ static int ask(struct scrape *scrape)
 	int n = fill_headers(scrape);
 	int r;
 
-	if (n < 0)
-		return err_wrap(&scrape->err, "%s", scrape->name);
+	if (n < 0) {
+		err_wrap(&scrape->err, "%s", scrape->name);
+		return n;
+	}
 	scrape->call = (struct http_call){
 		.url = scrape->url,
 		.method = "GET",

@@ -15,6 +15,7 @@
  *     bytes=1024         of a body, about
  *     alerts=0           if not 0, a POST tells `path` of so many alerts, each
  *     resolve=0          group in turn; 1: and then that they are resolved
+ *     token=TEXT         that these bring along
  *     seconds=5          stop then,
  *     count=0            or after so many requests, if not 0
  *     rate=0             if not 0, so many requests a second, see below
@@ -62,6 +63,7 @@ struct options {
 	uint64_t rate;
 	const char *method;
 	const char *path;
+	const char *token; /* NULL: none */
 };
 
 struct connection {
@@ -195,10 +197,15 @@ static void make_alerts_request(struct load *load, size_t i)
 	buf_init(&body, MAX_REQUEST);
 	make_alerts(&body, options->first + i % n_groups, options->alerts,
 	            resolve ? "resolved" : "firing");
+	(void)buf_printf(request, "POST %s HTTP/1.1\r\nHost: x\r\n",
+	                 options->path);
+	if (options->token)
+		(void)buf_printf(request, "Authorization: Bearer %s\r\n",
+		                 options->token);
 	(void)buf_printf(request,
-	                 "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: "
-	                 "application/json\r\nContent-Length: %zu\r\n\r\n%s",
-	                 options->path, body.n, buf_text(&body));
+	                 "Content-Type: application/json\r\n"
+	                 "Content-Length: %zu\r\n\r\n%s",
+	                 body.n, buf_text(&body));
 	if (body.failed || request->failed)
 		die("a request is too large");
 	buf_fini(&body);
@@ -529,6 +536,8 @@ static void read_option(struct options *options, const char *argument)
 		options->method = argument + strlen("method=");
 	else if (slice_starts(text, "path="))
 		options->path = argument + strlen("path=");
+	else if (slice_starts(text, "token="))
+		options->token = argument + strlen("token=");
 	else
 		die(argument);
 }

@@ -5,8 +5,8 @@ that hangs on it. Run by tests/bench/run.sh.
 
 The stall is the longest time that a second client, which asks for the health
 all the while, had to wait for its answer; on a machine that does something else
-it is longer than what the loop's thread computed, which is told, too. A page of a list is asked for with
-nothing else going on."""
+it is longer than what the loop's thread computed, which is told, too. A page
+of a list is asked for with nothing else going on."""
 
 import atexit
 import http.client

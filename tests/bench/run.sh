@@ -20,6 +20,7 @@ if command -v prometheus >/dev/null; then
     /usr/bin/python3 tests/bench/registry_push.py "$directory" "${1:-30}"
 fi
 /usr/bin/python3 tests/bench/alerts.py "$directory" 5
+/usr/bin/python3 tests/bench/registry_alerts.py "$directory" 5
 /usr/bin/python3 tests/bench/registry_edits.py "$directory"
 "$directory/tests/bench/bench-registry_render"
 /usr/bin/python3 tests/bench/registry_sd.py "$directory" 5

@@ -3,6 +3,7 @@
 a real Alertmanager, a real Prometheus, and receivers that fail."""
 
 import json
+import re
 import signal
 import subprocess
 
@@ -212,6 +213,56 @@ def test_posted_twice_is_told_once(shop, receiver):
         "firing", "resolved", "firing"]
     assert shop.metric("bouncer_registry_alerts_total",
                            result="same") == 2
+
+
+# Dropped.
+
+HEARTBEATS = [{"severity": "=~debug|blackhole"}, {"alertname": "Watchdog"}]
+
+
+def test_dropped(bouncer, tmp_path, receiver):
+    """Promgen's blacklist: nobody is told, and monitors hear of it."""
+    one = Registry(bouncer, drop_alerts=HEARTBEATS, monitors=[{
+        "name": "alive", "watch": "alert",
+        "match_labels": {"alertname": "Watchdog"},
+        "steps": [{"type": "run", "timeout": "20s",
+                   "command": ["/bin/sh", "-c", f"echo >{tmp_path}/ran"]}]}])
+    one.notifier(None, receiver.url)
+    for _ in range(2):
+        one.tell(alert("Watchdog", severity="none"))
+    wait_until((tmp_path / "ran").exists, SECONDS, "the monitor's step")
+    assert one.alerts() == []
+    assert one.metric("bouncer_registry_alerts_total", result="dropped") == 2
+    assert one.metric("bouncer_registry_alerts_dropped_total") == 2
+    one.tell(alert("Noise", severity="debug", x="1"),
+             alert("Down", severity="critical", x="2"))
+    told = receiver.wait_told(1)[0]
+    assert names(told) == ["Down"] and "debug" not in told.text
+    kept = one.alert(one.alerts()[0]["id"])
+    assert kept["routing"]["dropped"] == [{
+        "rule": 0, "alerts": 1, "why": 'dropped by drop_alerts[0]: '
+        'severity=~"debug|blackhole"'}]
+    assert one.alerts("?label=x=1") == []
+    assert len(one.alerts("?label=x=2")) == 1
+    assert one.metric("bouncer_registry_alerts_dropped_total") == 3
+    said = command(one, "alerts-test", "-l", "severity=blackhole")
+    assert "1 alerts: dropped by drop_alerts[0]" in said
+    assert "told: 0" in said
+    assert "dropped by drop_alerts[0]" in command(one, "alerts", "1")
+    assert len(one.alerts()) == 1 and len(receiver.told()) == 1
+
+
+def test_dropped_until_a_reload(bouncer, receiver):
+    one = Registry(bouncer, drop_alerts=[{"team": "!=a"}])
+    one.notifier(None, receiver.url)
+    one.tell(alert("Down"))
+    assert one.alerts() == []
+    one.one.reload(configuration(drop_alerts=[{"team": "b"}]))
+    one.one.wait_log("configuration reloaded")
+    one.tell(alert("Down"))
+    assert names(receiver.wait_told(1)[0]) == ["Down"]
+    one.tell(alert("Down", team="b"))
+    assert len(one.alerts()) == 1
 
 
 # Receivers that fail.
@@ -560,3 +611,44 @@ def test_commands(shop, receiver):
     assert "no such alert" in command(shop, "alerts", "9", code=4)
     assert "give its ID" in command(shop, "alerts", "--replay", code=2)
     assert command(shop, "alerts", "--unrouted").count("\n") == 1
+
+
+def test_refused_for_good_and_mended(shop, receiver):
+    """What is dead is seen by those who look, is tried no more by itself, and
+    is told when somebody says so, once the receiver is back."""
+    shop.notifier(f"services/{shop.shop}", receiver.url)
+
+    def deliveries(result):
+        return shop.metric("bouncer_registry_deliveries_total", result=result)
+
+    def dead(number):
+        """Of that message, in the list of the command."""
+        rows = [re.split("  +", line.strip())
+                for line in command(shop, "alerts").splitlines()]
+        return next(row[rows[0].index("DEAD")] for row in rows
+                    if row[0] == number)
+
+    for nth in (1, 2):
+        receiver.answer(404)
+        shop.tell(alert("Down", service="shop", nth=str(nth)), group=str(nth))
+    shop.wait_deliveries(2, state="dead")
+    assert (deliveries("dead"), deliveries("sent")) == (2, 0)
+    assert deliveries("retried") == 0
+    assert shop.metric("bouncer_registry_deliveries_waiting") == 0
+    assert (dead("1"), dead("2")) == ("1", "1")
+    assert command(shop, "alerts", "--deliveries", "--status", "dead"
+                   ).count("HTTP 404") == 2
+    receiver.answer(404)    # it is not back yet
+    command(shop, "alerts", "1", "--replay")
+    wait_until(lambda: deliveries("dead") == 3, SECONDS, "it to be refused")
+    assert len(receiver.told()) == 3
+    shop.again()            # nor does our restart make them any livelier
+    assert (dead("1"), dead("2")) == ("1", "1")
+    for number in ("1", "2"):
+        assert command(shop, "alerts", number, "--replay"
+                       ) == "1 deliveries wait again\n"
+    shop.wait_deliveries(2, state="sent")
+    assert [one.json()["alerts"][0]["labels"]["nth"]
+            for one in receiver.told()[3:]] == ["1", "2"]
+    assert (dead("1"), dead("2")) == ("0", "0")
+    assert deliveries("sent") == 2

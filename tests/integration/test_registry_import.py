@@ -185,8 +185,14 @@ def test_promgen_with_token(cli, promgen):
     assert cli.targets() == []
     code, out, err = cli.call(*args)
     assert code == 0
-    assert err == ("left out: notifier promgen.notification.slack ops: "
-                   "Promgen does not tell where it goes; make it anew\n")
+    left_out = err.splitlines()
+    assert left_out[0] == (
+        "left out: notifier promgen.notification.slack ops of project p0: "
+        "Promgen does not tell where it goes; make it anew")
+    assert left_out[1].startswith(
+        "left out: notifier promgen.notification.email of service shop: "
+        "we send no mail; use apprise")
+    assert len(left_out) == 2
     assert set(promgen.tokens) == {f"Token {TOKEN}"}
     assert "/rest/v2/projects?page_number=2&page_size=1000" in promgen.asked
     found = json.loads(cli.run("export", "--json", "--secrets"))

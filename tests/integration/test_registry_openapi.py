@@ -331,6 +331,7 @@ def test_the_page_has_every_route_and_nothing_from_elsewhere(admin, document):
     for anchor in re.findall(r'href="#([^"]+)"', page):
         assert f'id="{anchor}"' in page, anchor
     assert admin.call("GET", "/rest/v2/docs").text == page
+    assert admin.get("/rest/v2/schema") == document
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
@@ -353,7 +354,7 @@ def test_the_reference_says_where_we_are_reached(bouncer, directory):
     assert first.json()["servers"] == [{"url": "http://a.example"}]
     one.reload(configuration(directory, external_url="http://b.example"))
     wait_until(lambda: asker.get("/openapi.json")["servers"] ==
-               [{"url": "http://b.example"}], RELOAD_SECONDS)
+               [{"url": "http://b.example"}], RELOAD_SECONDS,
+               "the other address in the reference")
     assert asker.call("GET", "/openapi.json").headers["ETag"] != \
         first.headers["ETag"]
-    assert admin.get("/rest/v2/schema") == document

@@ -44,6 +44,8 @@ void open_fails(int code, const char *words)
 		fail_msg("\"%s\" does not say \"%s\"", err.message, words);
 	if (!strstr(err.message, path))
 		fail_msg("\"%s\" does not name the file", err.message);
+	/* also for those who ask for no words */
+	assert_int_equal(store_open(&loop.uv, path, NULL, &store, NULL), code);
 }
 
 static void on_closed(void *context)

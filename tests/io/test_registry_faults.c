@@ -11,9 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STEP \
-	23 /* each so many-th allocation is enough; no common divisor
-                   with what a request takes */
+#define MAX_LIVES 30 /* spread over all allocations of a test */
 
 #define V2 "/rest/v2/"
 
@@ -219,7 +217,7 @@ static void open_once(void)
 
 static void without_memory(const struct request *requests, size_t n)
 {
-	size_t n_open, n_all;
+	size_t n_open, n_all, step;
 
 	/* what is made once for all */
 	open_once();
@@ -227,7 +225,8 @@ static void without_memory(const struct request *requests, size_t n)
 	n_open = count_allocations(requests, 0);
 	n_all = count_allocations(requests, n);
 	assert_true(n_all > n_open + 50);
-	for (size_t k = n_open; k <= n_all; k += STEP)
+	step = (n_all - n_open) / MAX_LIVES + 1;
+	for (size_t k = n_open; k <= n_all; k += step)
 		live(requests, n, k);
 }
 

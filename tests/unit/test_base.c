@@ -355,10 +355,14 @@ static void test_err(void **state)
 
 	err_clear(&err);
 	assert_int_equal(err_set_code(&err, -ENOENT, "open %s", "f"), -ENOENT);
-	assert_int_equal(err_wrap(&err, "state"), -ENOENT);
+	err_wrap(&err, "state");
+	assert_int_equal(err.code, -ENOENT);
 	assert_string_equal(err.message,
 	                    "state: open f: No such file or directory");
+	/* who asks for no words is told that it failed all the same */
 	assert_int_equal(err_set(NULL, -EIO, "unseen"), -EIO);
+	assert_int_equal(err_set_code(NULL, -EIO, "unseen"), -EIO);
+	err_wrap(NULL, "unseen");
 }
 
 static void test_list(void **state)

@@ -52,6 +52,9 @@ static void test_values(void **state)
 		"  keep_alerts: 1h\n"
 		"  max_alerts: 5\n"
 		"  keep_audit: 2h\n"
+		"  drop_alerts:\n"
+		"  - {severity: '=~debug|blackhole', team: '!=\"a\"'}\n"
+		"  - alertname: Watchdog\n"
 		"  tokens:\n"
 		"  - {name: deploy, scope: write, token_file: /t}\n"
 		"  - {name: am, scope: alerts, token_file: /u}\n");
@@ -66,6 +69,11 @@ static void test_values(void **state)
 	assert_int_equal(registry->keep_alerts_ms, 3600000);
 	assert_int_equal(registry->max_alerts, 5);
 	assert_int_equal(registry->keep_audit_ms, 7200000);
+	assert_int_equal(registry->n_drop_alerts, 2);
+	assert_string_equal(registry->drop_alerts[0],
+	                    "severity=~\"debug|blackhole\","
+	                    "team!=\"\\\"a\\\"\"");
+	assert_string_equal(registry->drop_alerts[1], "alertname=\"Watchdog\"");
 	assert_int_equal(registry->n_tokens, 2);
 	assert_string_equal(registry->tokens[0].name, "deploy");
 	assert_string_equal(registry->tokens[1].scope, "alerts");
@@ -77,6 +85,7 @@ static void test_values(void **state)
 	assert_string_equal(config->registry.site, "global");
 	assert_string_equal(config->registry.external_url, "");
 	assert_false(config->registry.open_discovery);
+	assert_int_equal(config->registry.n_drop_alerts, 0);
 	assert_int_equal(config->registry.keep_alerts_ms, 30 * 86400000LL);
 	assert_int_equal(config->registry.keep_audit_ms, 365 * 86400000LL);
 	config_free(config);
@@ -109,6 +118,16 @@ static void test_problems(void **state)
 		{ "registry: {tokens: [{name: a, scope: read, token_file: /t},"
 		  " {name: a, scope: read, token_file: /t}]}\n",
 		  "\"a\" is the name of tokens[0] already" },
+		{ "registry: {drop_alerts: {severity: debug}}\n",
+		  "registry.drop_alerts: expected a list" },
+		{ "registry: {drop_alerts: [severity]}\n",
+		  "registry.drop_alerts[0]: expected names and values" },
+		{ "registry:\n  drop_alerts:\n  - {a: b}\n  - {}\n",
+		  "t.yml:4: registry.drop_alerts[1]: has 0 labels" },
+		{ "registry: {drop_alerts: [{severity: '=~('}]}\n",
+		  "registry.drop_alerts[0].severity: \"=~(\"" },
+		{ "registry: {drop_alerts: [{a-b: c}]}\n",
+		  "registry.drop_alerts[0].a-b" },
 		{ "registry: {promptool: x}\n", "did you mean promtool?" },
 		{ "registry: {enabled: false}\n", "nothing to watch" },
 	};

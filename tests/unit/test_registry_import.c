@@ -432,7 +432,19 @@ static const char dump[] =
 	"\"content_type\":\"project\"},"
 	"{\"id\":3,\"sender\":\"promgen.notification.email\",\"value\":"
 	"\"a@b\",\"alias\":\"\",\"object_id\":1,\"enabled\":true,"
-	"\"content_type\":\"user\"}]}}";
+	"\"content_type\":\"user\"},"
+	"{\"id\":4,\"sender\":\"promgen.notification.email\",\"value\":"
+	"\"a@b\",\"alias\":\"\",\"object_id\":4,\"enabled\":true,"
+	"\"content_type\":\"service\",\"filters\":[{\"id\":2,\"name\":"
+	"\"severity\",\"value\":\"page\"}]},"
+	"{\"id\":5,\"sender\":\"promgen.notification.linenotify\","
+	"\"value\":\"x\",\"object_id\":7,\"content_type\":\"project\"},"
+	"{\"id\":6,\"sender\":\"promgen.notification.user\",\"value\":"
+	"\"3\",\"object_id\":1,\"content_type\":\"site\"},"
+	"{\"id\":7,\"sender\":\"corp.notification.pager\",\"value\":"
+	"\"x\",\"object_id\":4,\"content_type\":\"service\"},"
+	"{\"id\":8,\"sender\":\"promgen.notification.slack\",\"value\":"
+	"\"#ops\",\"object_id\":4,\"content_type\":\"service\"}]}}";
 
 static void test_dump(void **state)
 {
@@ -440,10 +452,25 @@ static void test_dump(void **state)
 
 	(void)state;
 	import(model, dump,
-	       "left out: notifier promgen.notification.webhook ops: Promgen "
-	       "does not tell where it goes; make it anew\n"
-	       "left out: notifier promgen.notification.email : it is a "
-	       "person's own\n");
+	       "left out: notifier promgen.notification.webhook ops of project "
+	       "web: Promgen does not tell where it goes; make it anew\n"
+	       "left out: notifier promgen.notification.email: it is a "
+	       "person's own\n"
+	       "left out: notifier promgen.notification.email of service shop: "
+	       "we send no mail; use apprise with the URL of an Apprise API "
+	       "that has a mailto://, or a webhook\n"
+	       "left out: notifier promgen.notification.linenotify of project "
+	       "web: LINE Notify ended in 2025; use apprise with a line://, or "
+	       "a webhook\n"
+	       "left out: notifier promgen.notification.user: there are no "
+	       "users here; give the service or the project a notifier of its "
+	       "own\n"
+	       "left out: notifier corp.notification.pager of service shop: "
+	       "must be one of webhook, json, alertmanager, pagerduty, slack, "
+	       "mattermost, discord, ntfy, gotify and apprise, also with "
+	       "promgen.notification. before it\n"
+	       "left out: notifier promgen.notification.slack of service shop: "
+	       "must be a URL with http:// or https://\n");
 	assert_export(model, "probes:\n"
 	                     "  - module: http_2xx\n"
 	                     "    description: Default http check\n"

@@ -730,6 +730,7 @@ static void scenario(const char *text)
 		r = portable_take(&back, model, true);
 	if (r == 0)
 		r = portable_write_yaml(&back, &words);
+	assert_true(r == 0 || r == -ENOMEM);
 	portable_fini(&back);
 	portable_fini(&portable);
 	buf_fini(&words);
@@ -756,9 +757,45 @@ static void test_no_memory(void **state)
 	mem_free(text);
 }
 
+/* Of texts that begin alike: ours, or something else. */
+static void test_is(void **state)
+{
+	static const struct {
+		const char *text;
+		int is;
+	} rows[] = {
+		{ "shards: [a]", 1 },
+		{ "{\"nodes\": []}", 1 },
+		{ "rules: []\nbogus: 1", 1 }, /* with what is wrong in it */
+		{ "rules: \"groups: []\"", 0 },
+		{ "groups: []", 0 },
+		{ "{\"targets\": [], \"v2\": {}}", 0 },
+		{ "[]", 0 },
+		{ "shards: [", 0 },
+		{ "", 0 },
+	};
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(portable_is(slice_from(rows[i].text)),
+		                 rows[i].is);
+	faults_count();
+	assert_int_equal(portable_is(slice_from("shards: [a]")), 1);
+	n = faults_end();
+	assert_true(n > 0);
+	for (size_t k = 1; k <= n; k++) {
+		faults_fail(k);
+		assert_int_equal(portable_is(slice_from("shards: [a]")),
+		                 -ENOMEM);
+		(void)faults_end();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_is),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_from_any_to_any),
 		cmocka_unit_test(test_words),

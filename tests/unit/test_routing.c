@@ -11,6 +11,7 @@
 
 static struct model *model;
 static struct am_reader *reader;
+static struct drop_rules *rules;
 
 /*
  * shop (web, till) and bank (vault); a notifier of each is known by what
@@ -38,6 +39,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	drop_rules_free(rules);
+	rules = NULL;
 	am_reader_free(reader);
 	model_free(model);
 	return 0;
@@ -148,7 +151,7 @@ static int route_text(const char *text, struct buf *out, struct buf *explained)
 
 	if (r != 0)
 		return r;
-	r = routing_make(&routing, model, &message, &names);
+	r = routing_make(&routing, model, &message, &names, rules);
 	if (r == 0)
 		put_routes(out, &routing);
 	if (r == 0 && explained) {
@@ -366,26 +369,104 @@ static void test_same_receiver_filtered(void **state)
 	routed(&(struct posted){ IN_SHOP "," IN_WEB, { "" } }, "x-f x:1");
 }
 
+/* --- dropped ------------------------------------------------------------------- */
+
+static void drop(const char *first, const char *second)
+{
+	const char *const texts[] = { first, second };
+
+	assert_int_equal(drop_rules_new(texts, second ? 2 : 1, &rules, NULL),
+	                 0);
+}
+
+static void test_dropped(void **state)
+{
+	const struct posted mixed = { IN_SHOP,
+		                      { "\"severity\":\"debug\"", "",
+		                        "\"severity\":\"blackhole\"",
+		                        "\"alertname\":\"Watchdog\"" } };
+	const struct posted one = { IN_SHOP, { "\"severity\":\"debug\"" } };
+	/* what an alert lacks is taken from what all have in common */
+	const struct posted common = { IN_SHOP ",\"severity\":\"debug\"",
+		                       { NULL } };
+
+	(void)state;
+	notifier("s", SHOP, "");
+	notifier("all", NULL, "");
+	drop("severity=~\"debug|blackhole\"", "alertname=\"Watchdog\"");
+	routed(&mixed, "s:1 all:1");
+	explained(&mixed, "\"dropped\":[{\"rule\":0,\"alerts\":2,\"why\":"
+	                  "\"dropped by drop_alerts[0]: "
+	                  "severity=~\\\"debug|blackhole\\\"\"},"
+	                  "{\"rule\":1,\"alerts\":1,");
+	explained(&mixed, "\"alerts\":1,\"why\":\"service shop");
+	routed(&one, "");
+	explained(&one, "{\"told\":0,\"labels\":[],\"notifiers\":[],"
+	                "\"dropped\":[{\"rule\":0,");
+	routed(&common, "");
+}
+
+static void drops_all(const struct posted *posted, bool expected)
+{
+	struct am_message message;
+	struct buf text;
+
+	buf_init(&text, 65536);
+	put_message(&text, posted);
+	assert_int_equal(am_read(reader, buf_slice(&text), &message, NULL), 0);
+	assert_true(routing_drops_all(&message, rules) == expected);
+	buf_fini(&text);
+}
+
+static void test_all_dropped(void **state)
+{
+	static const char *const wrong[] = { "a=~\"(\"" };
+	struct err err;
+
+	(void)state;
+	drops_all(&(struct posted){ "", { "\"x\":\"1\"" } }, false);
+	drop("x=~\"1|2\",y!=\"z\"", NULL);
+	drops_all(&(struct posted){ "", { "\"x\":\"1\"" } }, true);
+	drops_all(&(struct posted){ "", { "\"x\":\"1\"", "\"x\":\"2\"" } },
+	          true);
+	drops_all(&(struct posted){ "", { "\"x\":\"1\"", "\"x\":\"3\"" } },
+	          false);
+	drops_all(&(struct posted){ "", { "\"x\":\"1\",\"y\":\"z\"" } }, false);
+	drops_all(&(struct posted){ "\"x\":\"2\"", { NULL } }, true);
+	drops_all(&(struct posted){ "", { NULL } }, false);
+	drop_rules_free(rules);
+	assert_int_equal(drop_rules_new(wrong, 1, &rules, &err), -EINVAL);
+	assert_null(rules);
+	assert_int_equal(strncmp(err.message, "drop_alerts[0]: ", 16), 0);
+	assert_int_equal(drop_rules_new(wrong, 1, &rules, NULL), -EINVAL);
+}
+
 /* --- trouble ------------------------------------------------------------------- */
 
 static const char whole[] =
 	"{\"commonLabels\":{\"service\":\"shop\"},\"alerts\":["
 	"{\"status\":\"firing\",\"labels\":{\"service\":\"shop\",\"x\":\"1\"}},"
+	"{\"status\":\"firing\",\"labels\":{\"x\":\"debug\"}},"
 	"{\"status\":\"firing\",\"labels\":{\"service\":\"shop\","
 	"\"project\":\"web\"}}]}";
 
 static void scenario(int *rp)
 {
+	static const char *const texts[] = { "a=\"b\"", "x=~\"d.*\"" };
 	struct am_message message;
 	struct routing routing;
 
-	*rp = am_read(reader, slice_from(whole), &message, NULL);
-	if (*rp != 0)
-		return;
-	*rp = routing_make(&routing, model, &message, &names);
-	if (*rp == 0 && routing.n_told != 2)
-		fail_msg("%u are told", routing.n_told);
-	routing_fini(&routing);
+	*rp = drop_rules_new(texts, ARRAY_SIZE(texts), &rules, NULL);
+	if (*rp == 0)
+		*rp = am_read(reader, slice_from(whole), &message, NULL);
+	if (*rp == 0) {
+		*rp = routing_make(&routing, model, &message, &names, rules);
+		if (*rp == 0)
+			assert_int_equal(routing.n_told, 2);
+		routing_fini(&routing);
+	}
+	drop_rules_free(rules);
+	rules = NULL;
 }
 
 static void test_allocation_faults(void **state)
@@ -429,6 +510,8 @@ int main(void)
 		TEST(test_filter_of_some),
 		TEST(test_same_receiver),
 		TEST(test_same_receiver_filtered),
+		TEST(test_dropped),
+		TEST(test_all_dropped),
 		TEST(test_allocation_faults),
 	};
 

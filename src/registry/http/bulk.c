@@ -101,7 +101,11 @@ static int read_document(struct bulk *bulk, struct slice body)
  * not. */
 static int read_any(struct bulk *bulk, struct slice body, const char *shard)
 {
-	if (!portable_is(body))
+	int is = portable_is(body);
+
+	if (is < 0)
+		return is;
+	if (!is)
 		return import_promgen(&bulk->portable, body, shard,
 		                      &bulk->words, &bulk->err);
 	if (shard)

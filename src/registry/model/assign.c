@@ -266,7 +266,7 @@ int assign_member(struct assignments *out, const struct model *model,
 		return 0;
 	}
 	out->bad_field = (int)field;
-	(void)err_wrap(&out->err, "%s", kinds[kind].fields[field].name);
+	err_wrap(&out->err, "%s", kinds[kind].fields[field].name);
 	return rc;
 }
 
@@ -303,7 +303,7 @@ int assign_json(struct assignments *out, const struct model *model,
 	if (rc == 0 && !exists && !only)
 		rc = check_given(out, kind);
 	if (rc < 0 && out->bad_field >= 0)
-		(void)err_wrap(&out->err, "%s",
-		               kinds[kind].fields[out->bad_field].name);
+		err_wrap(&out->err, "%s",
+		         kinds[kind].fields[out->bad_field].name);
 	return rc;
 }

@@ -423,9 +423,11 @@ static int check_set(const struct label_set *set, const char *const *reserved,
 
 		if (rc == 0)
 			rc = check_lines(set->items[i].value, err);
-		if (rc < 0)
-			return err_wrap(err, "`" SLICE_FMT "`",
-			                (int)MIN(name.n, 64), name.p);
+		if (rc < 0) {
+			err_wrap(err, "`" SLICE_FMT "`", (int)MIN(name.n, 64),
+			         name.p);
+			return rc;
+		}
 		for (const char *const *word = reserved; *word; word++)
 			refused = refused || slice_is(name, *word);
 		if (refused)

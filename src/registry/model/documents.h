@@ -6,9 +6,9 @@
  * https://prometheus.io/docs/prometheus/latest/http_sd/
  * https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/
  *
- * A document is put together from fragments, one a project (of rules: one a
- * group), each with its own compressed form; an edit renders its fragment and
- * joins. A document never changes: another takes its place, and whoever is
+ * A document is put together from fragments, of each project, service or
+ * shard one, and one of what holds for all, each with its own compressed form;
+ * an edit renders its fragment and joins. A document never changes: another takes its place, and whoever is
  * still sending the old one holds a reference.
  */
 #pragma once

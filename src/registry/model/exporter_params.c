@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "proto/url.h"
-#include "registry/model/targets_json.h"
+#include "registry/model/check.h"
 
 #define PREFIX    "__param_"
 #define MAX_PAIRS 128 /* of the query and of what was given */
@@ -121,7 +121,7 @@ static int fill(struct pairs *pairs, struct exporter_params *params)
 			return -ENOMEM;
 		params->n_combinations =
 			MIN(params->n_combinations * item->n_values,
-		            TARGETS_MAX_COMBINATIONS);
+		            PARAMS_MAX_COMBINATIONS);
 	}
 	return 0;
 }

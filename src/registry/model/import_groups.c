@@ -630,7 +630,7 @@ int import_groups(struct import *import, const struct json_t *groups)
 	for (size_t i = 0; r == 0 && i < json_count(groups); i++) {
 		r = read_one(import, json_item(groups, i));
 		if (r == -EINVAL)
-			(void)err_wrap(import->err, "group %zu", i + 1);
+			err_wrap(import->err, "group %zu", i + 1);
 	}
 	return r < 0 ? r : assign_labels(import);
 }

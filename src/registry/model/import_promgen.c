@@ -116,12 +116,12 @@ static int read_dump(struct import *import, const struct json_t *root)
 	if (r == 0 && targets) {
 		r = import_groups(import, targets);
 		if (r == -EINVAL)
-			(void)err_wrap(import->err, "targets");
+			err_wrap(import->err, "targets");
 	}
 	if (r == 0 && urls) {
 		r = import_groups(import, urls);
 		if (r == -EINVAL)
-			(void)err_wrap(import->err, "urls");
+			err_wrap(import->err, "urls");
 	}
 	if (r == 0 && rules.n && json_count(json_get(v2, "rules")) == 0)
 		r = import_rules(import, rules);

@@ -56,7 +56,7 @@ int import_prommgr(struct portable *portable, struct slice text,
 	for (size_t i = 0; r == 0 && i < json_count(root); i++) {
 		r = add_node(portable, json_item(root, i), shard, err);
 		if (r == -EINVAL)
-			(void)err_wrap(err, "server %zu", i + 1);
+			err_wrap(err, "server %zu", i + 1);
 	}
 	json_free(root);
 	return r;

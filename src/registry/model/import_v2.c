@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include "registry/model/sender.h"
 
 #define MAX_LABELS 64
 
@@ -382,30 +383,51 @@ static int read_filters(struct v2 *v2, struct portable_item *notifier,
 	return r;
 }
 
-static void leave_out(struct v2 *v2, const struct json_t *json, const char *why)
+static void leave_out(struct v2 *v2, const struct json_t *json,
+                      const struct portable_item *owner, const char *why)
 {
-	(void)buf_printf(v2->import->notes, "left out: notifier %s %s: %s\n",
-	                 json_as_string(json_get(json, "sender")),
-	                 json_as_string(json_get(json, "alias")), why);
+	const char *alias = json_as_string(json_get(json, "alias"));
+	char title[OBJECT_TITLE_MAX];
+
+	(void)buf_printf(
+		v2->import->notes, "left out: notifier %s%s%s%s%s: %s\n",
+		json_as_string(json_get(json, "sender")), alias[0] ? " " : "",
+		alias, owner && owner->kind < N_KINDS ? " of " : "",
+		owner && owner->kind < N_KINDS
+			? portable_item_title(owner, title)
+			: "",
+		why);
 }
 
-/* Promgen does not tell the value of one with an alias. */
+/* Is it one that we can have? Promgen does not tell the value of one with an
+ * alias; it has senders that we do not have, and values that nobody looked
+ * at. */
+static bool is_usable(struct v2 *v2, const struct json_t *json,
+                      const struct portable_item *owner)
+{
+	const char *value = json_as_string(json_get(json, "value"));
+	struct err err = { 0 };
+
+	if (!owner)
+		leave_out(v2, json, owner, "it is a person's own");
+	else if (!value[0])
+		leave_out(v2, json, owner,
+		          "Promgen does not tell where it goes; make it anew");
+	else if (sender_check(json_as_string(json_get(json, "sender")), value,
+	                      &err) < 0)
+		leave_out(v2, json, owner, err.message);
+	else
+		return true;
+	return false;
+}
+
 static int read_notifier(struct v2 *v2, const struct json_t *json)
 {
 	struct portable_item *owner, *item;
 	int r = find_owner(v2, json, &owner);
 
-	if (r < 0)
+	if (r < 0 || !is_usable(v2, json, owner))
 		return r;
-	if (!json_as_text(json_get(json, "value")).n) {
-		leave_out(v2, json,
-		          "Promgen does not tell where it goes; make it anew");
-		return 0;
-	}
-	if (!owner) {
-		leave_out(v2, json, "it is a person's own");
-		return 0;
-	}
 	item = portable_item(v2->import->portable, owner, KIND_NOTIFIER);
 	if (!item)
 		return -ENOMEM;
@@ -455,8 +477,8 @@ int import_v2(struct import *import, const struct json_t *root)
 		for (size_t k = 0; r == 0 && k < json_count(list); k++) {
 			r = lists[i].read(&v2, json_item(list, k));
 			if (r == -EINVAL)
-				(void)err_wrap(import->err, "%s %zu",
-				               lists[i].one, k + 1);
+				err_wrap(import->err, "%s %zu", lists[i].one,
+				         k + 1);
 		}
 	}
 	map_fini(&v2.services);

@@ -175,15 +175,6 @@ bool label_set_equal(const struct label_set *a, const struct label_set *b)
 	return true;
 }
 
-struct slice label_set_get(const struct label_set *set, const char *name)
-{
-	for (uint32_t i = 0; set && i < set->n; i++) {
-		if (slice_is(set->items[i].name, name))
-			return set->items[i].value;
-	}
-	return slice_make(NULL, 0);
-}
-
 struct label_set *label_set_copy(const struct label_set *set)
 {
 	struct label_set *copy;

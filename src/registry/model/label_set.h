@@ -29,6 +29,4 @@ int label_set_read(const struct json_t *object, bool several,
 void label_set_write(struct json_writer *json, const struct label_set *set,
                      bool several);
 bool label_set_equal(const struct label_set *a, const struct label_set *b);
-/* The (first) value; p is NULL if there is none. */
-struct slice label_set_get(const struct label_set *set, const char *name);
 struct label_set *label_set_copy(const struct label_set *set) MUST_CHECK;

@@ -30,7 +30,7 @@ static int follow_rule(struct model_tx *tx, struct object *rule,
 	}
 	buf_fini(&text);
 	if (rc < 0)
-		(void)err_wrap(err, "%s", object_title(rule, title));
+		err_wrap(err, "%s", object_title(rule, title));
 	return rc;
 }
 

@@ -163,8 +163,7 @@ static void stamp(struct draft *draft, int64_t now_s, bool created)
 static void explain(struct model_tx *tx, enum kind kind, struct err *err)
 {
 	if (tx->bad_field >= 0)
-		(void)err_wrap(err, "%s",
-		               kinds[kind].fields[tx->bad_field].name);
+		err_wrap(err, "%s", kinds[kind].fields[tx->bad_field].name);
 }
 
 /* The draft is right: it becomes an object. */
@@ -527,8 +526,8 @@ int model_load(struct model *model, enum kind kind, uint64_t id,
 		draft.owned = 0;
 		model_load_next_id(model, kind, id + 1);
 	} else {
-		(void)err_wrap(err, "%s %llu", kinds[kind].name,
-		               (unsigned long long)id);
+		err_wrap(err, "%s %llu", kinds[kind].name,
+		         (unsigned long long)id);
 	}
 	draft_drop(&draft);
 	return rc;

@@ -66,10 +66,9 @@ static int blame(struct plan *plan, const struct portable_item *item, int r)
 
 	if (r == -ENOMEM || !plan->err)
 		return r;
-	(void)err_wrap(plan->err, "%s", portable_item_title(item, title));
+	err_wrap(plan->err, "%s", portable_item_title(item, title));
 	if (item->file && item->line)
-		(void)err_wrap(plan->err, "%s:%" PRIu32, item->file,
-		               item->line);
+		err_wrap(plan->err, "%s:%" PRIu32, item->file, item->line);
 	return r;
 }
 

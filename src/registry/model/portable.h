@@ -153,8 +153,8 @@ int portable_read(struct portable *portable, const char *file,
                   struct slice text, struct buf *words) MUST_CHECK;
 
 /* Is it such a document, and not something else that is YAML: does a list of
- * one of its sections stand at the top? */
-bool portable_is(struct slice text);
+ * one of its sections stand at the top? 1, 0 or -ENOMEM. */
+int portable_is(struct slice text) MUST_CHECK;
 
 /* What is in a model, in a stable order; borrows its text until it changes.
  * @secrets: also what is secret. 0 or -ENOMEM. */

@@ -547,17 +547,18 @@ static bool has_section(const struct yaml_node *root)
 	return false;
 }
 
-bool portable_is(struct slice text)
+int portable_is(struct slice text)
 {
 	struct yaml_tree tree = { 0 };
 	struct problems problems;
-	bool is = false;
+	int r;
 
 	problems_init(&problems, "");
-	if (yaml_tree_parse(&tree, text, &problems) == 0 && tree.root &&
-	    tree.root->kind == YAML_MAPPING)
-		is = has_section(tree.root);
+	r = yaml_tree_parse(&tree, text, &problems);
+	if (r == 0)
+		r = tree.root && tree.root->kind == YAML_MAPPING &&
+		    has_section(tree.root);
 	yaml_tree_fini(&tree);
 	problems_fini(&problems);
-	return is;
+	return r == -ENOMEM ? r : r == 1;
 }

@@ -32,6 +32,7 @@ struct work {
 	const struct model *model;
 	const struct am_message *message;
 	const struct routing_names *names;
+	const struct drop_rules *rules;
 	struct map places;    /* by "SERVICE\0PROJECT" */
 	struct map routes;    /* by the notifier's address */
 	struct map receivers; /* by "SENDER\0VALUE": who is told */
@@ -77,6 +78,88 @@ static struct slice arena_slice(struct arena *arena, struct slice a,
 	memcpy(text, a.p, a.n);
 	memcpy(text + a.n + 1, b.p, b.n);
 	return slice_make(text, a.n + b.n + 1);
+}
+
+/* --- what is dropped ------------------------------------------------------------ */
+
+static size_t put_set(struct label *out, const struct am_labels *set)
+{
+	size_t n = MIN(set->n, AM_MAX_LABELS);
+
+	if (n > 0)
+		memcpy(out, set->items, n * sizeof(*out));
+	return n;
+}
+
+/* The rule that drops an alert, by its labels as label_of() sees them; -1. */
+static int drop_of(const struct am_message *message,
+                   const struct drop_rules *rules, uint32_t at)
+{
+	struct label labels[3 * AM_MAX_LABELS]; /* of a name the first counts */
+	size_t n = 0;
+
+	if (!rules)
+		return -1;
+	if (at < message->n_alerts)
+		n = put_set(labels, &message->alerts[at].labels);
+	n += put_set(labels + n, &message->common_labels);
+	n += put_set(labels + n, &message->group_labels);
+	return drop_rules_find(rules, labels, n);
+}
+
+bool routing_drops_all(const struct am_message *message,
+                       const struct drop_rules *rules)
+{
+	for (uint32_t i = 0; i < MAX(message->n_alerts, 1); i++) {
+		if (drop_of(message, rules, i) < 0)
+			return false;
+	}
+	return true;
+}
+
+static struct route_drop *drop_at(struct work *work, unsigned rule)
+{
+	struct routing *routing = work->routing;
+	struct route_drop *drop;
+	struct buf why;
+
+	LIST_FOR_EACH (node, &routing->drops) {
+		drop = container_of(node, struct route_drop, node);
+		if (drop->rule == rule)
+			return drop;
+	}
+	buf_init(&why, WORDS_MAX + 64);
+	(void)buf_printf(&why, "dropped by drop_alerts[%u]: %.*s", rule,
+	                 WORDS_MAX, drop_rules_text(work->rules, rule));
+	drop = arena_alloc(&routing->arena, sizeof(*drop));
+	if (drop) {
+		drop->rule = rule;
+		drop->why = arena_copy(&routing->arena, buf_slice(&why));
+		list_append(&routing->drops, &drop->node);
+	}
+	buf_fini(&why);
+	return drop && drop->why ? drop : NULL;
+}
+
+/* 1: nobody is offered it; 0, -ENOMEM. */
+static int drop_alert(struct work *work, uint32_t at)
+{
+	struct routing *routing = work->routing;
+	int rule = drop_of(work->message, work->rules, at);
+	struct route_drop *drop;
+
+	if (rule < 0)
+		return 0;
+	drop = drop_at(work, (unsigned)rule);
+	if (!routing->dropped)
+		routing->dropped = arena_alloc(
+			&routing->arena, (size_t)routing->n_alerts / 8 + 1);
+	if (!drop || !routing->dropped)
+		return -ENOMEM;
+	routing->dropped[at / 8] |= (uint8_t)(1 << at % 8);
+	routing->n_dropped++;
+	drop->n_alerts++;
+	return 1;
 }
 
 /* --- places -------------------------------------------------------------------- */
@@ -521,9 +604,12 @@ static int work_through(struct work *work)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < work->routing->n_alerts && r == 0; i++)
-		r = place_alert(work, i);
-	if (r == 0)
+	for (uint32_t i = 0; i < work->routing->n_alerts && r >= 0; i++) {
+		r = drop_alert(work, i);
+		if (r == 0)
+			r = place_alert(work, i);
+	}
+	if (r >= 0)
 		r = offer_places(work);
 	if (r == 0)
 		r = settle_all(work);
@@ -532,13 +618,15 @@ static int work_through(struct work *work)
 
 int routing_make(struct routing *routing, const struct model *model,
                  const struct am_message *message,
-                 const struct routing_names *names)
+                 const struct routing_names *names,
+                 const struct drop_rules *rules)
 {
 	struct work work = {
 		.routing = routing,
 		.model = model,
 		.message = message,
 		.names = names,
+		.rules = rules,
 	};
 	int r;
 
@@ -546,6 +634,7 @@ int routing_make(struct routing *routing, const struct model *model,
 	arena_init(&routing->arena);
 	list_init(&routing->places);
 	list_init(&routing->routes);
+	list_init(&routing->drops);
 	routing->n_alerts = (uint32_t)MAX(message->n_alerts, 1);
 	map_init(&work.places, 0);
 	map_init(&work.routes, 0);
@@ -688,6 +777,18 @@ static void write_route(struct json_writer *json, const struct route *route)
 	json_write_object_end(json);
 }
 
+static void write_drop(struct json_writer *json, const struct route_drop *drop)
+{
+	json_write_object(json);
+	json_write_key(json, "rule");
+	json_write_u64(json, drop->rule);
+	json_write_key(json, "alerts");
+	json_write_u64(json, drop->n_alerts);
+	json_write_key(json, "why");
+	json_write_string(json, drop->why);
+	json_write_object_end(json);
+}
+
 void routing_write(struct json_writer *json, const struct routing *routing)
 {
 	json_write_key(json, "told");
@@ -701,5 +802,10 @@ void routing_write(struct json_writer *json, const struct routing *routing)
 	json_write_array(json);
 	LIST_FOR_EACH (node, &routing->routes)
 		write_route(json, container_of(node, struct route, node));
+	json_write_array_end(json);
+	json_write_key(json, "dropped");
+	json_write_array(json);
+	LIST_FOR_EACH (node, &routing->drops)
+		write_drop(json, container_of(node, struct route_drop, node));
 	json_write_array_end(json);
 }

@@ -161,7 +161,7 @@ static int check_pattern(const char *option, const char *text, struct err *err)
 	int r = pattern_compile(slice_from(text), &pattern, err);
 
 	if (r < 0)
-		(void)err_wrap(err, "%s", option);
+		err_wrap(err, "%s", option);
 	else
 		regfree(&pattern);
 	return r;

@@ -14,8 +14,6 @@
 #include "base/macros.h"
 #include "registry/model/model.h"
 
-#define TARGETS_MAX_COMBINATIONS 64 /* of the values of an exporter's params */
-
 /*
  * A group for each enabled exporter, set of labels of hosts, and combination of
  * values of params; in the order of job, port, path. No farm: nothing; a farm

@@ -84,7 +84,9 @@ int backup_write(sqlite3 *db, const char *to, struct err *err)
 	}
 	if (r < 0)
 		(void)unlink(temporary);
-	return r < 0 ? err_wrap(err, "copy to \"%s\"", to) : 0;
+	if (r < 0)
+		err_wrap(err, "copy to \"%s\"", to);
+	return r;
 }
 
 static int backup_path(char *out, const char *path, unsigned version)

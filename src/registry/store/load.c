@@ -84,8 +84,7 @@ static int load_row(struct row *row, sqlite3_stmt *statement)
 	for (unsigned i = 0; r == 0 && i < row->info->n_fields; i++) {
 		r = row_field(row, i, statement);
 		if (r < 0)
-			(void)err_wrap(row->err, "%s",
-			               row->info->fields[i].name);
+			err_wrap(row->err, "%s", row->info->fields[i].name);
 	}
 	if (r == 0)
 		r = model_load(row->model, row->kind, id, row->values,
@@ -93,8 +92,8 @@ static int load_row(struct row *row, sqlite3_stmt *statement)
 	for (unsigned i = 0; i < row->info->n_fields; i++)
 		mem_free(row->sets[i]);
 	if (r < 0)
-		(void)err_wrap(row->err, "%s %llu", row->info->name,
-		               (unsigned long long)id);
+		err_wrap(row->err, "%s %llu", row->info->name,
+		         (unsigned long long)id);
 	return r;
 }
 
@@ -161,7 +160,7 @@ int store_load(struct store *store, struct model *model, struct err *err)
 	if (r == 0)
 		r = load_ids(db, model, err);
 	if (r < 0)
-		(void)err_wrap(err, "database \"%s\"", store->path);
+		err_wrap(err, "database \"%s\"", store->path);
 	if (db)
 		sql_undo(db);
 	sql_close(db);
@@ -189,5 +188,7 @@ int store_each(struct store *store, const char *sql,
 	}
 	(void)sqlite3_finalize(statement);
 	sql_close(db);
-	return r < 0 ? err_wrap(err, "database \"%s\"", store->path) : 0;
+	if (r < 0)
+		err_wrap(err, "database \"%s\"", store->path);
+	return r;
 }

@@ -180,7 +180,9 @@ int store_open_files(struct store *store, struct err *err)
 		r = open_writer(store, err);
 	if (r == 0)
 		r = sql_open(store->path, true, &store->read_db, err);
-	return r < 0 ? err_wrap(err, "database \"%s\"", store->path) : 0;
+	if (r < 0)
+		err_wrap(err, "database \"%s\"", store->path);
+	return r;
 }
 
 void store_close_files(struct store *store)

@@ -88,7 +88,7 @@ static void on_work(uv_work_t *request)
 		(void)sqlite3_finalize(statement);
 	}
 	if (work->err.code < 0)
-		(void)err_wrap(&work->err, "database \"%s\"", store->path);
+		err_wrap(&work->err, "database \"%s\"", store->path);
 }
 
 /* --- in the loop ------------------------------------------------------------------ */

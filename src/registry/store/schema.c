@@ -272,5 +272,7 @@ int schema_step(sqlite3 *db, unsigned from, struct err *err)
 	if (r < 0)
 		sql_undo(db);
 	buf_fini(&text);
-	return r < 0 ? err_wrap(err, "version %u of the tables", from + 1) : 0;
+	if (r < 0)
+		err_wrap(err, "version %u of the tables", from + 1);
+	return r;
 }

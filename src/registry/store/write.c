@@ -93,9 +93,10 @@ static int run_record(struct store *store, const struct store_op *op,
 		r = run_statement(statement, op->values, op->n, err);
 	if (r == 0 && sqlite3_changes(store->db) != 1)
 		r = err_set(err, -ENOENT, "it is not in the database");
-	return r < 0 ? err_wrap(err, "%s %lld", kinds[op->kind].name,
-	                        (long long)op->values[0].integer)
-	             : 0;
+	if (r < 0)
+		err_wrap(err, "%s %lld", kinds[op->kind].name,
+		         (long long)op->values[0].integer);
+	return r;
 }
 
 /* --- in the pool: a transaction -------------------------------------------------- */
@@ -207,7 +208,7 @@ static void job_write(struct store *store)
 		r = commit(store);
 	sql_undo(store->db); /* if it is not committed */
 	if (r < 0)
-		(void)err_wrap(&store->job_err, "database \"%s\"", store->path);
+		err_wrap(&store->job_err, "database \"%s\"", store->path);
 	store->job_us = (uv_hrtime() - begun_ns) / 1000;
 	note_size(store);
 }

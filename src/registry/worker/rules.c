@@ -172,11 +172,11 @@ static void went_back(struct rules *rules)
 		/* the good ones are, those that are wanted are not */
 		log_info(rules->log, "back to the last good rules",
 		         LOG_STR("file", rules->file.path));
-		(void)err_wrap(&err, "the last good rules are loaded, the "
-		                     "new ones are refused");
+		err_wrap(&err, "the last good rules are loaded, the "
+		               "new ones are refused");
 	} else if (rules->reload.result == RELOAD_REJECTED) {
-		(void)err_wrap(&err, "the last good rules are refused, too: "
-		                     "something else is wrong");
+		err_wrap(&err, "the last good rules are refused, too: "
+		               "something else is wrong");
 	} else {
 		rules->due = true;
 	}

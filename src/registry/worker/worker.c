@@ -337,13 +337,15 @@ void worker_again(struct worker *worker)
 static int open_link(struct worker *worker, struct link *link, const char *name,
                      const char *text, uint16_t port, struct err *err)
 {
+	int r;
+
 	link->client = worker->options.client;
 	link->life = &worker->life;
 	link->name = name;
-	if (url_parse(slice_from(text), port, &link->url, err) < 0)
-		return err_wrap(err, "the address of the %s, %.128s", name,
-		                text);
-	return 0;
+	r = url_parse(slice_from(text), port, &link->url, err);
+	if (r < 0)
+		err_wrap(err, "the address of the %s, %.128s", name, text);
+	return r;
 }
 
 /* A server without a port, as --queues names it, has Prometheus' own. */

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program under test: started with a file, watched through its API."""
 
+import functools
 import json
 import os
 import signal
+import subprocess
 import urllib.parse
 
 from .http import Client
@@ -23,6 +25,14 @@ def program():
     """Of the environment's choice, or where the build leaves it."""
     return os.environ.get("BOUNCER") or os.path.join(ROOT,
                                                      "build/src/bouncer")
+
+
+@functools.cache
+def has_registry():
+    """Was it built with it (-Dregistry)?"""
+    return "\n  registry " in subprocess.run(
+        [program(), "help"], capture_output=True, text=True, check=True,
+        timeout=20).stdout
 
 
 def settings(*monitors, **global_keys):

@@ -138,6 +138,11 @@ class ScriptedPromgen:
                 {"id": 2, "owner": "ann", "label": "", "alias": "ops",
                  "sender": "promgen.notification.slack", "value": None,
                  "object_id": 10, "enabled": True, "content_type": "project",
+                 "filters": []},
+                {"id": 3, "owner": "ann", "label": "", "alias": "",
+                 "sender": "promgen.notification.email",
+                 "value": "ann@example.com", "object_id": 2,
+                 "enabled": True, "content_type": "service",
                  "filters": []}],
         }
 
