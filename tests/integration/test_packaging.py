@@ -19,7 +19,7 @@ DASHBOARD = os.path.join(ROOT, "packaging/grafana/bouncer.json")
 
 COLUMNS = 24            # of Grafana's grid
 SCHEMA_VERSIONS = range(36, 40)     # Grafana 9 and 10
-PROMTOOL_SECONDS = 60
+PROMTOOL_SECONDS = 180
 
 # What Grafana puts in, by what could stand there.
 VARIABLES = {"$__rate_interval": "1m", "$__range": "6h", "$job": ".*",

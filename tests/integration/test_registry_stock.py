@@ -11,7 +11,7 @@ from daemons.bouncer import program
 from daemons.http import Client
 from daemons.process import find_program
 
-SECONDS = 60
+SECONDS = 180
 NODE = 'job="node", instance="web-1:9100", service="shop", project="web"'
 LABELS = {"job": "node", "instance": "web-1:9100", "service": "shop",
           "project": "web"}

@@ -7,7 +7,7 @@ import subprocess
 
 from .process import SEARCH_PATH, Unavailable
 
-COMPOSE_SECONDS = 120
+COMPOSE_SECONDS = 240
 
 
 def find_compose(env):

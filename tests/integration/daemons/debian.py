@@ -14,7 +14,7 @@ from .process import (SEARCH_PATH, NotStarted, Process, Unavailable,
                       find_program, need_cgroups, need_root, unmount_below,
                       wait_until)
 
-BOOTSTRAP_SECONDS = 420
+BOOTSTRAP_SECONDS = 900
 BOOT_SECONDS = 60
 RUN_SECONDS = 120
 APT_CACHE = "/var/cache/apt/archives"

@@ -11,7 +11,7 @@ from .http import Client
 from .process import Process, find_program, free_port, wait_until
 
 READY_SECONDS = 30
-PROMTOOL_SECONDS = 60
+PROMTOOL_SECONDS = 180
 
 CONFIG = """global:
   scrape_interval: {every}
