@@ -195,12 +195,15 @@ def test_it_is_switched_off_and_on_by_a_reload(registry, directory):
                30, "the registry is not off")
     assert status(registry.url, None, "GET", "/rest/v2/shards") == 404
     registry.wait_log("configuration reloaded")
-    registry.reload(on)
-    wait_until(lambda: status(registry.url, None, "GET", "/metrics") == 401,
-               30, "the registry is not on")
+
+    def on_again():
+        """Refused as long as the one of before is being closed."""
+        registry.reload(on)
+        return status(registry.url, None, "GET", "/metrics") == 401
+
+    wait_until(on_again, 30, "the registry is not on", every=0.2)
     shards = Asker(registry.url).get("/rest/v2/shards")
     assert [shard["name"] for shard in shards["results"]] == ["one"]
-
 
 
 # --- the command ------------------------------------------------------------

@@ -153,11 +153,13 @@ static void test_push(void **state)
 
 static void test_push_too_much(void **state)
 {
-	static const struct row row = { { "push", "-f", "/dev/zero", "a" },
-		                        { { 0 } },
-		                        { NULL },
-		                        1,
-		                        "more than 64 MiB to push\n" };
+	static const struct row row = {
+		{ "push", "-f", "/dev/zero", "a" },
+		{ { 0 } },
+		{ NULL },
+		1,
+		"bouncer: /dev/zero: more than 64 MiB\n"
+	};
 
 	check_row(&row);
 }
