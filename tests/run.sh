@@ -54,9 +54,9 @@ run_trixie()
     tally_results "engines of Debian 13" "$status" "$report"
 }
 
-# The tests mostly wait, so they run in shares side by side, each with daemons
+# The tests mostly wait, so they run in shares, side by side, each with daemons
 # of its own; what a share says is shown when it has ended.
-SHARES=3
+SHARES=2
 
 run_share()
 {
