@@ -12,6 +12,7 @@ from .process import (NotStarted, Process, end_leftovers, need_cgroups,
 from .rootfs import docker_image
 
 READY_SECONDS = 60
+EXEC_SECONDS = 20
 IMAGE = "bb:latest"
 API = "/v1.41"
 
@@ -107,7 +108,13 @@ class Engine:
                             "Cmd": list(cmd)})
         self.client.ask("POST", f"{API}/exec/{created['Id']}/start",
                         {"Detach": False, "Tty": True})
-        return self.api("GET", f"/exec/{created['Id']}/json")["ExitCode"]
+        # Its output may end a moment before it is known to have ended.
+        def ended():
+            seen = self.api("GET", f"/exec/{created['Id']}/json")
+            return None if seen["Running"] else seen
+
+        return wait_until(ended, EXEC_SECONDS,
+                          f"{cmd[0]} in {name} has ended")["ExitCode"]
 
     # Containers whose health a test decides.
 
