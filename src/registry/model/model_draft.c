@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "core/pattern.h"
 #include "registry/model/check.h"
 #include "registry/model/model_private.h"
@@ -26,11 +27,11 @@ bool value_equal(enum field_type type, union value a, union value b)
 int value_copy(const struct field *field, union value *value)
 {
 	if (field->type == FIELD_TEXT) {
-		if (!value->text || !value->text[0])
-			return value->text = "", 0;
-		if (field->fallback &&
-		    strcmp(value->text, field->fallback) == 0)
-			return value->text = field->fallback, 0;
+		const char *fallback = text_or_empty(field->fallback);
+
+		if (!value->text || !value->text[0] ||
+		    strcmp(value->text, fallback) == 0)
+			return value->text = fallback, 0;
 		value->text = mem_strdup(value->text);
 		return value->text ? 0 : -ENOMEM;
 	}

@@ -185,11 +185,11 @@ union value portable_fallback(enum kind kind, unsigned field)
 
 const char *portable_item_text(const struct portable_item *item, unsigned field)
 {
-	const char *text = item->given & 1u << field
-	                           ? item->values[field].text
-	                           : portable_fallback(item->kind, field).text;
+	const char *text =
+		item->given & 1u << field ? item->values[field].text : NULL;
 
-	return text ? text : "";
+	return text && text[0] ? text
+	                       : portable_fallback(item->kind, field).text;
 }
 
 int64_t portable_item_number(const struct portable_item *item, unsigned field)

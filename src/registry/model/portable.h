@@ -112,7 +112,7 @@ struct portable_item *portable_join(struct portable *portable,
 
 /* --- looking -------------------------------------------------------------- */
 
-/* What is given, else the fallback of its kind, else "", 0. */
+/* What is given and not empty, else the fallback of its kind, else "", 0. */
 const char *portable_item_text(const struct portable_item *item,
                                unsigned field);
 int64_t portable_item_number(const struct portable_item *item, unsigned field);
