@@ -188,8 +188,9 @@ const char *portable_item_text(const struct portable_item *item, unsigned field)
 	const char *text =
 		item->given & 1u << field ? item->values[field].text : NULL;
 
-	return text && text[0] ? text
-	                       : portable_fallback(item->kind, field).text;
+	if (!text || !text[0]) /* of a ref there is no fallback */
+		text = portable_fallback(item->kind, field).text;
+	return text_or_empty(text);
 }
 
 int64_t portable_item_number(const struct portable_item *item, unsigned field)
