@@ -214,24 +214,6 @@ static int wrong_value(struct call_edit *edit, const struct model_tx *tx,
 	return r;
 }
 
-/* What a field is that nobody sets. */
-static union value fallback_of(const struct field *field)
-{
-	struct slice text = slice_from(field->fallback);
-	union value value = { 0 };
-	bool flag = false;
-
-	if (field->type == FIELD_TEXT)
-		value.text = text.p;
-	else if (field->type == FIELD_FLAG &&
-	         number_parse_bool(text, &flag) == 0)
-		value.number = flag;
-	else if (field->type == FIELD_NUMBER &&
-	         number_parse_i64(text, &value.number) < 0)
-		value.number = 0;
-	return value;
-}
-
 static bool same_value(const struct object *object,
                        const struct assignment *assignment)
 {
@@ -290,7 +272,7 @@ static struct object *find_same(const struct model *model, enum kind kind,
 	for (unsigned k = 0; info->keys[0][k] >= 0; k++) {
 		unsigned field = (unsigned)info->keys[0][k];
 
-		key[k] = fallback_of(&info->fields[field]);
+		key[k] = field_fallback(&info->fields[field]);
 		for (size_t i = 0; i < assignments->n; i++) {
 			if (assignments->items[i].field == field)
 				key[k] = assignments->items[i].value;
@@ -400,7 +382,7 @@ static int fill(struct call_edit *edit, enum kind kind,
 			edit->field = field->name;
 			return err_set(err, -EINVAL, "is required");
 		}
-		assign(assignments, i, fallback_of(field));
+		assign(assignments, i, field_fallback(field));
 	}
 	return 0;
 }

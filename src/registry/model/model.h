@@ -32,6 +32,9 @@ union value {
 	const struct label_set *labels;
 };
 
+/* What a field is that nobody sets; text is never NULL. */
+union value field_fallback(const struct field *field);
+
 /* --- looking -------------------------------------------------------------- */
 
 struct model *model_new(uint64_t seed) MUST_CHECK;

@@ -24,6 +24,26 @@ bool value_equal(enum field_type type, union value a, union value b)
 	return a.number == b.number;
 }
 
+union value field_fallback(const struct field *field)
+{
+	struct slice text = slice_from(field->fallback);
+	union value value = { 0 };
+	bool flag = false;
+	int rc = 0;
+
+	if (field->type == FIELD_TEXT)
+		value.text = text.p;
+	else if (field->type == FIELD_FLAG && text.n)
+		rc = number_parse_bool(text, &flag);
+	else if (text.n)
+		rc = number_parse_i64(text, &value.number);
+	if (field->type == FIELD_FLAG)
+		value.number = flag;
+	assert(rc == 0);
+	(void)rc;
+	return value;
+}
+
 int value_copy(const struct field *field, union value *value)
 {
 	if (field->type == FIELD_TEXT) {
@@ -57,23 +77,8 @@ void value_free(const struct field *field, union value value)
 void draft_new(struct draft *draft, enum kind kind)
 {
 	*draft = (struct draft){ .kind = kind };
-	for (unsigned i = 0; i < kinds[kind].n_fields; i++) {
-		const struct field *field = &kinds[kind].fields[i];
-		struct slice text = slice_from(field->fallback);
-		bool flag = false;
-		int rc = 0;
-
-		if (field->type == FIELD_TEXT)
-			draft->values[i].text = text.p;
-		else if (field->type == FIELD_FLAG && text.n)
-			rc = number_parse_bool(text, &flag);
-		else if (text.n)
-			rc = number_parse_i64(text, &draft->values[i].number);
-		if (field->type == FIELD_FLAG)
-			draft->values[i].number = flag;
-		assert(rc == 0);
-		(void)rc;
-	}
+	for (unsigned i = 0; i < kinds[kind].n_fields; i++)
+		draft->values[i] = field_fallback(&kinds[kind].fields[i]);
 }
 
 void draft_of(struct draft *draft, const struct object *object)

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "base/mem.h"
-#include "base/number.h"
 #include "base/text.h"
 
 #define KEY_MAX 16384 /* bytes of all that makes an item unique */
@@ -152,35 +151,10 @@ int portable_short(enum kind kind)
 
 /* --- values --------------------------------------------------------------- */
 
-union value portable_fallback(enum kind kind, unsigned field)
+static const struct field *field_of(const struct portable_item *item,
+                                    unsigned field)
 {
-	const struct field *info = &kinds[kind].fields[field];
-	union value value = { 0 };
-	int64_t number = 0;
-	bool flag = false;
-
-	switch (info->type) {
-	case FIELD_TEXT:
-		value.text = info->fallback ? info->fallback : "";
-		break;
-	case FIELD_FLAG:
-		if (info->fallback &&
-		    number_parse_bool(slice_from(info->fallback), &flag) == 0)
-			value.number = flag;
-		break;
-	case FIELD_NUMBER:
-	case FIELD_TIME:
-		if (info->fallback &&
-		    number_parse_i64(slice_from(info->fallback), &number) == 0)
-			value.number = number;
-		break;
-	case FIELD_REF:
-	case FIELD_LABELS:
-	case FIELD_PARAMS:
-	default:
-		break;
-	}
-	return value;
+	return &kinds[item->kind].fields[field];
 }
 
 const char *portable_item_text(const struct portable_item *item, unsigned field)
@@ -189,7 +163,7 @@ const char *portable_item_text(const struct portable_item *item, unsigned field)
 		item->given & 1u << field ? item->values[field].text : NULL;
 
 	if (!text || !text[0]) /* of a ref there is no fallback */
-		text = portable_fallback(item->kind, field).text;
+		text = field_fallback(field_of(item, field)).text;
 	return text_or_empty(text);
 }
 
@@ -197,7 +171,7 @@ int64_t portable_item_number(const struct portable_item *item, unsigned field)
 {
 	return item->given & 1u << field
 	               ? item->values[field].number
-	               : portable_fallback(item->kind, field).number;
+	               : field_fallback(field_of(item, field)).number;
 }
 
 void portable_address(struct buf *out, const char *host, int64_t port)
@@ -291,7 +265,7 @@ const char *portable_item_title(const struct portable_item *item, char *out)
 	for (unsigned i = 0; i < kinds[item->kind].n_fields; i++)
 		values[i] = item->given & 1u << i
 		                    ? item->values[i]
-		                    : portable_fallback(item->kind, i);
+		                    : field_fallback(field_of(item, i));
 	return portable_title(item->kind, values, out);
 }
 

@@ -116,8 +116,6 @@ struct portable_item *portable_join(struct portable *portable,
 const char *portable_item_text(const struct portable_item *item,
                                unsigned field);
 int64_t portable_item_number(const struct portable_item *item, unsigned field);
-/* The fallback itself. */
-union value portable_fallback(enum kind kind, unsigned field);
 
 /* "exporter node:9100"; into @out. */
 #define PORTABLE_TITLE_MAX 160
