@@ -214,30 +214,6 @@ static int wrong_value(struct call_edit *edit, const struct model_tx *tx,
 	return r;
 }
 
-static bool same_value(const struct object *object,
-                       const struct assignment *assignment)
-{
-	unsigned field = assignment->field;
-	union value value = assignment->value;
-
-	switch (kinds[object_kind(object)].fields[field].type) {
-	case FIELD_TEXT:
-		return strcmp(object_text(object, field),
-		              value.text ? value.text : "") == 0;
-	case FIELD_REF:
-		return object_ref(object, field) == value.object;
-	case FIELD_LABELS:
-	case FIELD_PARAMS:
-		return label_set_equal(object_labels(object, field),
-		                       value.labels);
-	case FIELD_NUMBER:
-	case FIELD_FLAG:
-	case FIELD_TIME:
-	default:
-		return object_number(object, field) == value.number;
-	}
-}
-
 static bool is_assigned(const struct assignments *assignments, unsigned field)
 {
 	for (size_t i = 0; i < assignments->n; i++) {
@@ -277,12 +253,11 @@ static struct object *find_same(const struct model *model, enum kind kind,
 			if (assignments->items[i].field == field)
 				key[k] = assignments->items[i].value;
 		}
-		if (info->fields[field].type == FIELD_TEXT && !key[k].text)
-			key[k].text = "";
 	}
 	object = model_find_key(model, kind, 0, key);
 	for (size_t i = 0; object && i < assignments->n; i++) {
-		if (!same_value(object, &assignments->items[i]))
+		if (!object_has(object, assignments->items[i].field,
+		                assignments->items[i].value))
 			object = NULL;
 	}
 	return object;

@@ -44,6 +44,19 @@ union value field_fallback(const struct field *field)
 	return value;
 }
 
+union value value_settled(const struct field *field, union value value,
+                          char *host)
+{
+	if (field->type != FIELD_TEXT)
+		return value;
+	if (!value.text || !value.text[0])
+		return field_fallback(field);
+	if (field_is_host(field) &&
+	    host_canonical(slice_from(value.text), host))
+		value.text = host;
+	return value;
+}
+
 int value_copy(const struct field *field, union value *value)
 {
 	if (field->type == FIELD_TEXT) {
@@ -170,11 +183,7 @@ int draft_set(struct draft *draft, const struct object *object, unsigned nth,
 
 	if (rc < 0)
 		return rc;
-	if (field->type == FIELD_TEXT && !value.text)
-		value.text = "";
-	if (field_is_host(field) &&
-	    host_canonical(slice_from(value.text), host))
-		value.text = host;
+	value = value_settled(field, value, host);
 	if (object && value_equal(field->type, value, object->values[nth])) {
 		value = object->values[nth];
 	} else if (object && (field->flags & FIELD_FIXED)) {
