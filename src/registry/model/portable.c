@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include "base/mem.h"
 #include "base/text.h"
+#include "registry/model/check.h"
 
 #define KEY_MAX 16384 /* bytes of all that makes an item unique */
 
@@ -321,8 +322,12 @@ struct portable_item *portable_item(struct portable *portable,
 int portable_text(struct portable *portable, struct portable_item *item,
                   unsigned field, struct slice text)
 {
-	char *copy = arena_copy(&portable->memory, text);
+	char host[CHECK_HOST_MAX + 1];
+	char *copy;
 
+	if (field_is_host(field_of(item, field)) && host_canonical(text, host))
+		text = slice_from(host);
+	copy = arena_copy(&portable->memory, text);
 	if (!copy)
 		return -ENOMEM;
 	item->values[field].text = copy;
