@@ -66,7 +66,10 @@ static const struct registry_param params[] = {
 	  "What became of it." },
 	{ "alert", POSITIVE, "The id of an alert." },
 	/* of the log: a tag and a name, where the name is not enough */
-	{ "Logs.user", STRING, "Who did it: `token NAME`, `control socket`." },
+	{ "Logs.user", STRING,
+	  "Who did it: the name of a token, with or without `token ` before "
+	  "it; "
+	  "or `control socket`." },
 	{ "Logs.content_type", STRING, "A kind of objects: `exporter`." },
 	{ "Logs.object_id", POSITIVE, "The id of an object of that kind." },
 	{ "Logs.service", STRING,
