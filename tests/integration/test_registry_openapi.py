@@ -184,6 +184,9 @@ def test_all_is_described(document):
                    in operation.get("parameters", ())
                    if parameter["in"] == "path"]
         assert in_path == re.findall(r"{(\w+)}", path), path
+        assert [parameter["name"] for parameter
+                in operation.get("parameters", ())
+                if not parameter.get("description")] == [], (method, path)
 
 
 # --- is it true? -------------------------------------------------------------

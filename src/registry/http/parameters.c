@@ -28,7 +28,6 @@ static const struct registry_param params[] = {
 	{ "name", STRING, "A part of the name." },
 	{ "shard", STRING, "The name of a shard." },
 	{ "source", STRING, "Where hosts come from." },
-	/* of discovery */
 	/* of the first API */
 	{ "service", STRING, "A part of the service's name." },
 	{ "service_id", POSITIVE, "The id of a service." },
@@ -48,6 +47,14 @@ static const struct registry_param params[] = {
 	  "told at once." },
 	{ "address", STRING, "HOST:PORT, HOST, or the URL that is probed." },
 	/* of all at once */
+	{ "prune", BOOLEAN,
+	  "Delete what the document leaves out of the sections that it has." },
+	{ "partial", BOOLEAN, "Fields that are not given stay as they are." },
+	{ "format", "{\"type\":\"string\",\"enum\":[\"yaml\",\"json\"]}",
+	  "How it is written." },
+	{ "secrets", BOOLEAN, "With secrets; needs the scope admin." },
+	{ "from", "{\"type\":\"string\",\"enum\":[\"promgen\",\"prommgr\"]}",
+	  "Who exported it; nothing: Promgen or we, as is seen from it." },
 	/* of alerts */
 	{ "label", STRING,
 	  "Labels that one of its alerts has: `NAME=VALUE`, several with "
@@ -79,7 +86,9 @@ static const struct registry_param params[] = {
 	{ "notifier", POSITIVE, "The id of a notifier." },
 };
 
+/* In a path, whatever the same word means in a query. */
 static const struct registry_param id_param = { "id", POSITIVE, "Its id." };
+static const struct registry_param name_param = { "name", STRING, "Its name." };
 
 static const struct registry_param *find_param(struct slice name)
 {
@@ -216,8 +225,10 @@ void registry_path_each(const struct registry_route *route,
 		is_id = slice_is(name, "id") ||
 		        (name.n > 3 &&
 		         memcmp(name.p + name.n - 3, "_id", 3) == 0);
-		tell(is_id ? &id_param : find_param(name), name, found,
-		     context);
+		tell(is_id                    ? &id_param
+		     : slice_is(name, "name") ? &name_param
+		                              : find_param(name),
+		     name, found, context);
 	}
 }
 
