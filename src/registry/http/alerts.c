@@ -36,12 +36,7 @@ static struct pending *pending_new(const struct registry_call *call)
 
 	if (!pending)
 		return NULL;
-	pending->call = (struct registry_call){
-		.http = call->http,
-		.registry = call->registry,
-		.exchange = call->exchange,
-		.route = call->route,
-	};
+	pending->call = call_kept(call);
 	buf_init(&pending->body, FULL_MAX);
 	list_append(&call->http->pending, &pending->node);
 	return pending;
@@ -59,11 +54,10 @@ static void pending_end(struct pending *pending)
 
 static void pending_refuse(struct pending *pending, int code, const char *words)
 {
-	call_refuse(&pending->call,
-	            code == -ENOENT   ? 404
-	            : code == -ENOMEM ? 500
-	                              : 503,
-	            "%s", words);
+	if (code == -ENOENT)
+		call_refuse(&pending->call, 404, "%s", words);
+	else
+		call_fail(&pending->call, code, words);
 	pending_end(pending);
 }
 
