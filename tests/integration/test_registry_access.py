@@ -6,7 +6,6 @@ that are made, listed and revoked."""
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,7 +14,7 @@ import pytest
 
 from daemons.bouncer import monitor, program, settings
 from daemons.http import Client
-from daemons.process import Process, wait_until
+from daemons.process import Process, find_program, wait_until
 from daemons.registry import Asker, configuration
 
 # Which tokens a need admits; the others are refused with 403.
@@ -243,10 +242,9 @@ def test_it_needs_neither_file_nor_monitors(directory):
 # --- promtool ---------------------------------------------------------------
 
 
-@pytest.mark.skipif(not shutil.which("promtool"),
-                    reason="there is no promtool; install prometheus")
 def test_rules_that_prometheus_would_not_take(bouncer, directory):
-    one = bouncer(configuration(directory, promtool="promtool"))
+    one = bouncer(configuration(
+        directory, promtool=find_program("promtool", "prometheus")))
     admin = Asker(one.url)
     reply = admin.call("POST", "/rest/v2/sites/1/rules", json.dumps(
         {"name": "broken", "clause": "sum(up"}))

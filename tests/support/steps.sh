@@ -51,7 +51,7 @@ debootstrap=debootstrap systemd-analyze=systemd systemd-nspawn=systemd-container
 PEERS="prometheus-pushgateway=prometheus-pushgateway prometheus=prometheus \
 prometheus-alertmanager=prometheus-alertmanager \
 dockerd=docker.io podman=podman lxd=lxd docker-compose=docker-compose \
-prometheus-node-exporter=prometheus-node-exporter zsh=zsh"
+prometheus-node-exporter=prometheus-node-exporter zsh=zsh node=nodejs npm=npm"
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_ASIDE=$POLICY.before-bouncer
