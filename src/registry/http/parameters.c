@@ -58,7 +58,8 @@ static const struct registry_param params[] = {
 	/* of alerts */
 	{ "label", STRING,
 	  "Labels that one of its alerts has: `NAME=VALUE`, several with "
-	  "commas between them." },
+	  "commas between them; a value that has one stands in double "
+	  "quotes." },
 	{ "since", STRING, "A time in RFC 3339, or Unix seconds: not before." },
 	{ "until", STRING, "Likewise: before." },
 	{ "status", "{\"type\":\"string\",\"enum\":[\"firing\",\"resolved\"]}",
@@ -75,8 +76,7 @@ static const struct registry_param params[] = {
 	/* of the log: a tag and a name, where the name is not enough */
 	{ "Logs.user", STRING,
 	  "Who did it: the name of a token, with or without `token ` before "
-	  "it; "
-	  "or `control socket`." },
+	  "it; or `control socket`." },
 	{ "Logs.content_type", STRING, "A kind of objects: `exporter`." },
 	{ "Logs.object_id", POSITIVE, "The id of an object of that kind." },
 	{ "Logs.service", STRING,
