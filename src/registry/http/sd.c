@@ -209,7 +209,7 @@ static const struct registry_route rows[] = {
 	    "The URLs of all shards, as Promgen has them", "shard",
 	    "TargetGroup[]"),
 	ROW("/api/v1/rules", answer_rules_file,
-	    "The rules of all shards, as a file", "shard", "RuleDownload"),
+	    "The rules of all shards, as a file", "shard", "RulesYaml"),
 };
 
 const struct registry_routes registry_routes_sd = {
