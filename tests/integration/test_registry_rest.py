@@ -433,6 +433,13 @@ def test_overrides(shop):
         named = shop.make(f"{V2}services/{service}/rules/override",
                           {"original_rule_id": 1})
         assert named["name"] == ("Down_", "Down__2")[nth - 1]
+    # as Django's slugify() has it, but for '-'
+    for name, slug in (("Web - EU", "web_eu"), ("_a_b-", "a_b"),
+                       ("v1.2 - x", "v12_x")):
+        service = shop.make(V2 + "services", {"name": name})["id"]
+        named = shop.make(f"{V2}services/{service}/rules/override",
+                          {"original_rule_id": 1})
+        assert named["name"] == f"Down_{slug}"
 
 
 def test_a_shard_that_is_not_enabled_takes_nothing_new(shop):

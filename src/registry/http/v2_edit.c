@@ -156,9 +156,11 @@ static int pick(const struct json_t *body, const struct json_t *current,
 		    (now && same_json(now, member.value)))
 			continue;
 		buf_init(&value, BODY_MAX);
-		text.failed = json_print(member.value, &value);
+		r = json_print(member.value, &value);
 		json_write_key(&json, member.name);
 		json_write_raw(&json, buf_slice(&value));
+		if (r < 0)
+			text.failed = r;
 		buf_fini(&value);
 	}
 	json_write_object_end(&json);
