@@ -346,6 +346,75 @@ static void a_full_disk(void **state)
 	assert_int_equal(number_of("SELECT count(*) FROM delivery"), 1);
 }
 
+#define POOL_MOST 64 /* threads that libuv's pool may have */
+
+static uv_work_t held[POOL_MOST];
+static size_t n_held;
+static uv_sem_t go_on;
+
+static void hold(uv_work_t *work)
+{
+	(void)work;
+	uv_sem_wait(&go_on);
+}
+
+static void on_let_go(uv_work_t *work, int status)
+{
+	(void)work;
+	(void)status;
+	n_held--;
+}
+
+/* What comes after it in libuv's pool waits. */
+static void hold_pool(void)
+{
+	assert_int_equal(uv_sem_init(&go_on, 0), 0);
+	for (; n_held < ARRAY_SIZE(held); n_held++)
+		assert_int_equal(
+			uv_queue_work(&loop.uv, &held[n_held], hold, on_let_go),
+			0);
+}
+
+static void let_pool_go(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+		uv_sem_post(&go_on);
+	while (n_held > 0)
+		(void)uv_run(&loop.uv, UV_RUN_ONCE);
+	uv_sem_destroy(&go_on);
+}
+
+/* Who delivers is gone when what was taken last is on disk. */
+static void closing_before_it_is_on_disk(void **state)
+{
+	struct posted posted = { 0 };
+	struct world world;
+	bool closed = false;
+	unsigned n;
+	int r;
+
+	(void)state;
+	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+	assert_true(world_open(&world));
+	hold_pool();
+	r = registry_alerts_take(world.alerts, slice_from(down), on_kept,
+	                         &posted, NULL);
+	assert_int_equal(r, ALERTS_PENDING);
+	n = n_handles();
+	registry_alerts_close(world.alerts, on_closed, &closed);
+	world.alerts = NULL;
+	while (n_handles() > n - 3) /* its timer, and two of the deliveries */
+		(void)uv_run(&loop.uv, UV_RUN_NOWAIT);
+	assert_false(posted.answered);
+	let_pool_go();
+	test_loop_until(&loop, &closed);
+	assert_true(posted.answered);
+	assert_int_equal(posted.code, 0);
+	world_close(&world);
+	assert_int_equal(number_of("SELECT state FROM delivery"),
+	                 DELIVERY_WAITING);
+}
+
 static bool live(void)
 {
 	struct world world;
@@ -395,7 +464,7 @@ int main(void)
 		ROW(is_kept_and_delivered), ROW(the_same_is_known),
 		ROW(nonsense_is_refused),   ROW(waits_for_our_return),
 		ROW(refused_is_dead),       ROW(a_full_disk),
-		ROW(without_memory),
+		ROW(without_memory),        ROW(closing_before_it_is_on_disk),
 	};
 
 	faults_install();
