@@ -102,10 +102,9 @@ static void world_close(struct world *world)
 		(void)uv_run(&loop.uv, UV_RUN_ONCE);
 }
 
-static int apply_notifier(struct registry_edit *edit, struct model_tx *tx,
-                          struct err *err)
+static int add_notifier(const char *name, struct model_tx *tx, struct err *err)
 {
-	const struct assignment service = { SERVICE_NAME, { .text = "shop" } };
+	const struct assignment service = { SERVICE_NAME, { .text = name } };
 	struct assignment notifier[] = {
 		{ NOTIFIER_SENDER, { .text = "webhook" } },
 		{ NOTIFIER_VALUE, { .text = peer.url } },
@@ -119,13 +118,35 @@ static int apply_notifier(struct registry_edit *edit, struct model_tx *tx,
 	             : model_create(tx, KIND_NOTIFIER, notifier, 3, &made, err);
 }
 
+static int apply_notifier(struct registry_edit *edit, struct model_tx *tx,
+                          struct err *err)
+{
+	(void)edit;
+	return add_notifier("shop", tx, err);
+}
+
+static int apply_other(struct registry_edit *edit, struct model_tx *tx,
+                       struct err *err)
+{
+	(void)edit;
+	return add_notifier("other", tx, err);
+}
+
+static struct tried editing(int (*apply)(struct registry_edit *edit,
+                                         struct model_tx *tx, struct err *err))
+{
+	struct tried tried = making(KIND_SERVICE, "");
+
+	tried.edit.apply = apply;
+	return tried;
+}
+
 /* The service "shop", whose notifier is the peer. */
 static void make_notifier(void)
 {
 	struct registry *registry = open_registry();
-	struct tried tried = making(KIND_SERVICE, "shop");
+	struct tried tried = editing(apply_notifier);
 
-	tried.edit.apply = apply_notifier;
 	submit(registry, &tried);
 	await_edit(&tried, REGISTRY_DONE);
 	close_registry(registry);
@@ -288,6 +309,60 @@ static void waits_for_our_return(void **state)
 		strstr(test_peer_received(&peer), "\"status\":\"firing\"") <
 		strstr(test_peer_received(&peer), "\"status\":\"resolved\""));
 	world_close(&world);
+}
+
+static const char other_down[] =
+	"{\"groupKey\":\"o\",\"commonLabels\":{\"service\":\"other\"},"
+	"\"alerts\":[{\"status\":\"firing\",\"labels\":{\"service\":\"other\","
+	"\"alertname\":\"Down\"},\"startsAt\":\"2026-01-01T00:00:00Z\"}]}";
+
+static int move_notifier(struct registry_edit *edit, struct model_tx *tx,
+                         struct err *err)
+{
+	static char url[200];
+	const struct assignment value = { NOTIFIER_VALUE, { .text = url } };
+
+	(void)snprintf(url, sizeof(url), "%s/elsewhere", peer.url);
+	return model_update(
+		tx,
+		model_next(registry_model(edit->registry), KIND_NOTIFIER, NULL),
+		&value, 1, err);
+}
+
+/* The end does not overtake the beginning, though its notifier has another
+ * value by then, and another's message waits behind the beginning. */
+static void in_order_when_a_value_changes(void **state)
+{
+	static const struct peer_step script[] = { PEER_SAYS(LATER),
+		                                   PEER_SAYS(OK), PEER_SAYS(OK),
+		                                   PEER_SAYS(OK) };
+	struct tried adding = editing(apply_other);
+	struct tried moving = editing(move_notifier);
+	struct world world;
+	const char *begins;
+	const char *ends;
+
+	(void)state;
+	test_peer_script(&peer, script, ARRAY_SIZE(script));
+	assert_true(world_open(&world));
+	submit(world.registry, &adding);
+	await_edit(&adding, REGISTRY_DONE);
+	assert_int_equal(post(&world, down), 0);
+	assert_int_equal(post(&world, other_down), 0);
+	while (registry_alerts_stats(world.alerts).deliveries.n_retries == 0)
+		(void)ended(&world, DELIVERY_SENT, 1, 1);
+	test_peer_forget(&peer);
+	submit(world.registry, &moving);
+	await_edit(&moving, REGISTRY_DONE);
+	assert_int_equal(post(&world, up), 0);
+	assert_true(ended(&world, DELIVERY_SENT, 3, WAIT_MS));
+	world_close(&world);
+	begins = strstr(test_peer_received(&peer), "/elsewhere");
+	ends = strstr(test_peer_received(&peer), "\"status\":\"resolved\"");
+	assert_non_null(begins);
+	assert_non_null(ends);
+	begins = strstr(begins, "\"status\":\"firing\"");
+	assert_true(begins && begins < ends);
 }
 
 static void on_replayed(struct registry_replaying *replaying)
@@ -461,10 +536,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, finish)
-		ROW(is_kept_and_delivered), ROW(the_same_is_known),
-		ROW(nonsense_is_refused),   ROW(waits_for_our_return),
-		ROW(refused_is_dead),       ROW(a_full_disk),
-		ROW(without_memory),        ROW(closing_before_it_is_on_disk),
+		ROW(is_kept_and_delivered),
+		ROW(the_same_is_known),
+		ROW(nonsense_is_refused),
+		ROW(waits_for_our_return),
+		ROW(refused_is_dead),
+		ROW(a_full_disk),
+		ROW(without_memory),
+		ROW(closing_before_it_is_on_disk),
+		ROW(in_order_when_a_value_changes),
 	};
 
 	faults_install();
