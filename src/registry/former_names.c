@@ -19,7 +19,7 @@ struct former_names {
 	struct registry *registry;
 	struct map known;  /* by kind and id: the name as it was seen last */
 	struct map former; /* by kind and name */
-	uint64_t revision; /* that was looked at; UINT64_MAX: none */
+	uint64_t changes;  /* that were looked at; UINT64_MAX: none */
 };
 
 static const enum kind kinds_named[] = { KIND_SERVICE, KIND_PROJECT };
@@ -100,12 +100,12 @@ static void look_at(struct former_names *names, const struct object *object)
 
 void former_names_look(struct former_names *names)
 {
-	uint64_t revision = registry_revision(names->registry);
+	uint64_t changes = registry_changes(names->registry);
 	const struct model *model = registry_model(names->registry);
 
-	if (names->revision == revision)
+	if (names->changes == changes)
 		return;
-	names->revision = revision;
+	names->changes = changes;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds_named); i++) {
 		MODEL_FOR_EACH(object, model, kinds_named[i])
 		look_at(names, object);
@@ -141,7 +141,7 @@ int former_names_new(struct registry *registry, uint64_t seed,
 	if (!names)
 		return -ENOMEM;
 	names->registry = registry;
-	names->revision = UINT64_MAX;
+	names->changes = UINT64_MAX;
 	map_init(&names->known, seed);
 	map_init(&names->former, seed);
 	r = store_each(registry_store(registry), renames, on_row, names, NULL);

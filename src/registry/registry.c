@@ -69,6 +69,11 @@ uint64_t registry_revision(const struct registry *registry)
 	return registry->revision;
 }
 
+uint64_t registry_changes(const struct registry *registry)
+{
+	return registry->n_changes;
+}
+
 struct servers *registry_servers(const struct registry *registry)
 {
 	return registry->servers;
@@ -240,6 +245,7 @@ int registry_read(struct registry *registry, struct err *err)
 	model_free(registry->model);
 	registry->documents = documents;
 	registry->model = model;
+	registry->n_changes++;
 	registry->revision = registry->committed;
 	note_too_large(registry);
 	return 0;

@@ -94,6 +94,8 @@ uint64_t registry_revision(const struct registry *registry);
 /* False with words: what is in memory is not what is on disk, and the disk
  * cannot be read. */
 bool registry_is_well(const struct registry *registry, struct err *err);
+/* Of the model; grows with each change of it, also before that is on disk. */
+uint64_t registry_changes(const struct registry *registry);
 int64_t registry_now_s(const struct registry *registry); /* Unix time */
 /* Alerts that nobody is told of, as the configuration has it; NULL: none. */
 const struct drop_rules *registry_drops(const struct registry *registry);

@@ -365,6 +365,39 @@ static void in_order_when_a_value_changes(void **state)
 	assert_true(begins && begins < ends);
 }
 
+static int rename_service(struct registry_edit *edit, struct model_tx *tx,
+                          struct err *err)
+{
+	const struct assignment name = { SERVICE_NAME, { .text = "market" } };
+
+	return model_update(
+		tx,
+		model_next(registry_model(edit->registry), KIND_SERVICE, NULL),
+		&name, 1, err);
+}
+
+/* It bears its new name before documents do. */
+static void under_the_name_of_before(void **state)
+{
+	struct tried renaming = editing(rename_service);
+	struct posted posted = { 0 };
+	struct world world;
+	int r;
+
+	(void)state;
+	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+	assert_true(world_open(&world));
+	submit(world.registry, &renaming);
+	r = registry_alerts_take(world.alerts, slice_from(down), on_kept,
+	                         &posted, NULL);
+	assert_int_equal(r, ALERTS_PENDING);
+	await_edit(&renaming, REGISTRY_DONE);
+	test_loop_until(&loop, &posted.answered);
+	assert_int_equal(registry_alerts_stats(world.alerts).n_unrouted, 0);
+	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
+	world_close(&world);
+}
+
 static void on_replayed(struct registry_replaying *replaying)
 {
 	(void)replaying;
@@ -545,6 +578,7 @@ int main(void)
 		ROW(without_memory),
 		ROW(closing_before_it_is_on_disk),
 		ROW(in_order_when_a_value_changes),
+		ROW(under_the_name_of_before),
 	};
 
 	faults_install();
