@@ -64,9 +64,29 @@ static void put(struct map *map, struct bearer *bearer)
 		mem_free(bearer);
 }
 
+/* Those that are not there any more. */
+static void forget_gone(struct former_names *names, struct map *map)
+{
+	const struct model *model = registry_model(names->registry);
+	struct map old = *map;
+
+	map_init(map, old.seed + 1); /* in another order: no long runs */
+	MAP_FOR_EACH (entry, &old) {
+		struct bearer *bearer = entry->value;
+
+		if (model_find(model, bearer->kind, bearer->id))
+			put(map, bearer);
+		else
+			mem_free(bearer);
+	}
+	map_fini(&old);
+}
+
 static void note_former(struct former_names *names, enum kind kind, uint64_t id,
                         struct slice name)
 {
+	if (names->former.n >= FORMER_NAMES_MAX)
+		forget_gone(names, &names->former);
 	if (names->former.n < FORMER_NAMES_MAX)
 		put(&names->former, bearer_new(kind, id, name.p, name.n, NULL));
 }
@@ -102,6 +122,7 @@ void former_names_look(struct former_names *names)
 {
 	uint64_t changes = registry_changes(names->registry);
 	const struct model *model = registry_model(names->registry);
+	size_t n = 0;
 
 	if (names->changes == changes)
 		return;
@@ -109,7 +130,10 @@ void former_names_look(struct former_names *names)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds_named); i++) {
 		MODEL_FOR_EACH(object, model, kinds_named[i])
 		look_at(names, object);
+		n += model_count(model, kinds_named[i]);
 	}
+	if (names->known.n / 2 > n)
+		forget_gone(names, &names->known);
 }
 
 /* --- from the audit log ------------------------------------------------------------ */

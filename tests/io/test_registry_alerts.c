@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include "io/http_client.h"
 #include "registry/alerts.h"
+#include "registry/former_names.h"
 #include "source/alerts.h"
 
 #define WAIT_MS 20000
@@ -377,14 +378,13 @@ static int rename_service(struct registry_edit *edit, struct model_tx *tx,
 }
 
 /* It bears its new name before documents do. */
-static void under_the_name_of_before(void **state)
+static void take_under_the_name_of_before(void)
 {
 	struct tried renaming = editing(rename_service);
 	struct posted posted = { 0 };
 	struct world world;
 	int r;
 
-	(void)state;
 	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
 	assert_true(world_open(&world));
 	submit(world.registry, &renaming);
@@ -396,6 +396,27 @@ static void under_the_name_of_before(void **state)
 	assert_int_equal(registry_alerts_stats(world.alerts).n_unrouted, 0);
 	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
 	world_close(&world);
+}
+
+static void under_the_name_of_before(void **state)
+{
+	(void)state;
+	take_under_the_name_of_before();
+}
+
+/* So many that nothing else would be remembered. */
+static void the_names_of_who_is_gone(void **state)
+{
+	(void)state;
+	assert_int_equal(FORMER_NAMES_MAX, 10000);
+	run_sql("WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL"
+	        " SELECT i + 1 FROM n WHERE i < 10000)"
+	        " INSERT INTO audit(created_at, actor, op, kind, object_id, "
+	        "title,"
+	        "  old, new) SELECT 1, 'x', 'updated', 'service', 1000 + i,"
+	        "  'new', json_object('name', 'old' || i),"
+	        "  json_object('name', 'new' || i) FROM n");
+	take_under_the_name_of_before();
 }
 
 static void on_replayed(struct registry_replaying *replaying)
@@ -579,6 +600,7 @@ int main(void)
 		ROW(closing_before_it_is_on_disk),
 		ROW(in_order_when_a_value_changes),
 		ROW(under_the_name_of_before),
+		ROW(the_names_of_who_is_gone),
 	};
 
 	faults_install();
