@@ -104,6 +104,13 @@ static int64_t wall_ms(void)
 	return now.tv_sec * 1000 + now.tv_usec / 1000;
 }
 
+/* Nothing begins any more; the configuration may be gone. */
+static bool is_ending(const struct deliveries *deliveries)
+{
+	return deliveries->closing ||
+	       registry_is_stopping(deliveries->registry);
+}
+
 static void on_turn(uv_timer_t *timer);
 
 static void want_turn(struct deliveries *deliveries, uint64_t after_ms)
@@ -545,7 +552,7 @@ static void on_read(struct store_read *read)
 
 	if (!words && read->err.code == 0 && read->n_rows == 0)
 		words = "the alert is not kept any more";
-	if (!deliveries->closing && !words && read->err.code == 0) {
+	if (!is_ending(deliveries) && !words && read->err.code == 0) {
 		send_first(lane, notifier, store_read_value(read, 0, 0).text);
 	} else {
 		try_ended(lane);
@@ -614,6 +621,8 @@ static void on_turn(uv_timer_t *timer)
 	struct list turns;
 	struct list *node;
 
+	if (is_ending(deliveries))
+		return;
 	list_init(&turns);
 	while ((node = list_pop(&deliveries->lanes)))
 		list_append(&turns, node);

@@ -470,6 +470,11 @@ void registry_stop(struct registry *registry)
 	promtool_cancel(registry->promtool);
 }
 
+bool registry_is_stopping(const struct registry *registry)
+{
+	return registry->stopping;
+}
+
 void registry_close(struct registry *registry, void (*closed)(void *context),
                     void *context)
 {

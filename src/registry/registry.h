@@ -56,8 +56,10 @@ struct registry_options {
 int registry_open(const struct registry_options *options,
                   struct registry **registryp, struct err *err) MUST_CHECK;
 /* Edits that wait fail, also for promtool, and those that are submitted from
- * now on; for who must be answered before the close. */
+ * now on; for who must be answered before the close. No delivery begins any
+ * more. */
 void registry_stop(struct registry *registry);
+bool registry_is_stopping(const struct registry *registry);
 /*
  * Edits that were accepted are written, those that wait fail, and so do those
  * that are submitted from now on; @closed once, from the loop.

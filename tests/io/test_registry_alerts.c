@@ -544,6 +544,32 @@ static void closing_before_it_is_on_disk(void **state)
 	                 DELIVERY_WAITING);
 }
 
+/* The configuration that a link of a message is made by may be gone. */
+static void nothing_begins_at_the_end(void **state)
+{
+	struct world world;
+
+	(void)state;
+	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+	run_sql("INSERT INTO alert(id, received_ms, firing, receiver, "
+	        "group_key,"
+	        " n_alerts, told, body, routing)"
+	        " VALUES(1, 0, 1, 'r', 'g', 1, 1, '{\"alerts\":[]}', '{}');"
+	        "INSERT INTO delivery(alert_id, notifier_id, sender, alerts,"
+	        " state, tries, due_ms, created_ms, words)"
+	        " VALUES(1, 1, 'webhook', '', 0, 0, 0, 0, '')");
+	assert_true(world_open(&world));
+	registry_stop(world.registry);
+	test_loop_for(&loop, 200);
+	assert_string_equal(test_peer_received(&peer), "");
+	world_close(&world);
+	assert_int_equal(number_of("SELECT state FROM delivery"),
+	                 DELIVERY_WAITING);
+	assert_true(world_open(&world));
+	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
+	world_close(&world);
+}
+
 static bool live(void)
 {
 	struct world world;
@@ -601,6 +627,7 @@ int main(void)
 		ROW(in_order_when_a_value_changes),
 		ROW(under_the_name_of_before),
 		ROW(the_names_of_who_is_gone),
+		ROW(nothing_begins_at_the_end),
 	};
 
 	faults_install();
