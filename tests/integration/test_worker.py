@@ -166,6 +166,29 @@ def test_bad_rules_are_taken_back(registry, prometheus, worker):
     assert prometheus.rule_names() == ["better"]
 
 
+def test_bad_rules_that_cannot_be_taken_back_at_once(registry, prometheus,
+                                                     worker):
+    registry.put(rules=rules("good"))
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    prometheus.pause()
+    registry.put(rules=BAD_RULES)
+    worker.wait_file(worker.rules, BAD_RULES)
+    os.mkdir(worker.rules + ".tmp")     # the next write fails
+    prometheus.resume()
+    worker.wait(lambda: "rules.yml.tmp" in registry.reports[-1]["error"],
+                "a report of the file")
+    assert worker.read(worker.rules) == BAD_RULES
+    os.rmdir(worker.rules + ".tmp")
+    worker.wait(lambda: "last good rules are loaded" in
+                registry.reports[-1]["error"], "a report of bad rules")
+    assert worker.read(worker.rules) == rules("good")
+    assert prometheus.metric("prometheus_config_last_reload_successful") == 1
+    registry.put(rules=rules("better"))
+    worker.wait(lambda: in_sync(registry), "in sync")
+    assert prometheus.rule_names() == ["better"]
+
+
 def test_first_rules_that_are_bad_leave_none(registry, prometheus, worker):
     registry.put(rules=BAD_RULES)
     worker.start()

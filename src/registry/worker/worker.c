@@ -182,7 +182,7 @@ static void on_settled(void *context, struct fetch *fetch)
 	struct part *part = context;
 	struct worker *worker = part->worker;
 	bool taken_back =
-		fetch->kind == DOCUMENT_RULES && worker->rules.has_bad;
+		fetch->kind == DOCUMENT_RULES && worker->rules.taken_back;
 
 	if (fetch->err.code)
 		log_warn(worker->options.log, "cannot hand over",
