@@ -393,6 +393,40 @@ def test_check_says_what_would_not_work(registry, prometheus, worker):
     assert "wrong /nonexistent" in checked.stdout
 
 
+def refused(worker, *args):
+    done = subprocess.run(worker.argv(*args), text=True, check=False,
+                          capture_output=True, timeout=ONCE_SECONDS)
+    assert done.returncode == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize("shared", ["targets", "urls", "rules", "nodes"])
+def test_a_second_worker_of_the_same_files_is_refused(
+        registry, prometheus, worker, tmp_path, shared):
+    registry.put(nodes='[{"id":3,"ip":"192.0.2.1","port":9100}]')
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    second = Worker(str(tmp_path / "second"), registry.url, prometheus)
+    for kind in {"targets", "urls", "rules", "nodes"} - {shared}:
+        setattr(second, kind, None)
+    for args in ([], ["--once"]):
+        said = refused(second, *args)
+        assert getattr(worker, shared) in said
+        assert "stop that worker" in said
+    worker.process.kill()
+    second.start()
+    try:
+        second.wait(lambda: second.n_said("watching the registry"),
+                    "it has the file now")
+    finally:
+        second.stop()
+
+
+def test_two_options_with_one_file_are_refused(worker):
+    worker.urls = worker.targets
+    assert worker.targets in refused(worker)
+
+
 @pytest.mark.parametrize("argv, words", [
     ([], "--registry URL is missing"),
     (["--registry=http://a:1"], "nothing to write"),
