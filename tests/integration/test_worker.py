@@ -361,6 +361,23 @@ def test_a_hangup_repairs_what_others_did(registry, worker):
     worker.wait_file(worker.targets, targets("127.0.0.1:9"))
 
 
+def test_a_hangup_repairs_the_files_of_nodes(registry, worker):
+    registry.put(nodes='[{"id":3,"ip":"192.0.2.1","port":9100},'
+                       '{"id":4,"ip":"192.0.2.2","port":9100}]')
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    file = worker.nodes + "/3.yml"
+    as_it_should_be = worker.read(file)
+    for name in ("3.yml", "9.yml"):
+        with open(f"{worker.nodes}/{name}", "w", encoding="utf-8") as out:
+            out.write("- targets: [ '192.0.2.9:1' ]\n")
+    os.unlink(worker.nodes + "/4.yml")
+    worker.process.signal(signal.SIGHUP)
+    worker.wait_file(file, as_it_should_be)
+    worker.wait(lambda: sorted(os.listdir(worker.nodes)) ==
+                ["3.yml", "4.yml"], "all others are as they should be")
+
+
 def test_once_ends_when_all_is_there(registry, worker):
     registry.put(targets=targets("127.0.0.1:9"), rules=rules("one"))
     done = subprocess.run(worker.argv("--once"), check=False,
