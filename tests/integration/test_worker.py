@@ -301,20 +301,22 @@ def test_who_eats_streams_is_polled(registry, worker):
     worker.wait_file(worker.targets, targets("127.0.0.1:9"), 5)
 
 
-@pytest.mark.parametrize("status, kind, body", [
-    (200, "text/html", "<html>Sign in, please</html>"),
-    (200, "application/json", '[{"targets":'),
-    (200, "application/json", ""),
-    (500, "application/json", '{"detail":"no memory"}'),
-    (404, "application/json", '{"detail":"no such shard"}'),
+@pytest.mark.parametrize("status, kind, body, words", [
+    (200, "text/html", "<html>Sign in, please</html>", "between us"),
+    (200, "application/json", '[{"targets":', "between us"),
+    (200, "application/json", "", "between us"),
+    (500, "application/json", '{"detail":"no memory"}', "no memory"),
+    (404, "application/json", '{"detail":"no such shard"}', "no such shard"),
 ])
-def test_what_is_no_document_is_no_file(registry, worker, status, kind, body):
+def test_what_is_no_document_is_no_file(registry, worker, status, kind, body,
+                                        words):
     registry.put(targets=targets("127.0.0.1:9"))
     worker.start()
     worker.wait(lambda: in_sync(registry), "in sync")
     registry.refuse["targets"] = (status, kind, body)
     registry.put(targets=targets("127.0.0.1:10"))
     worker.wait(lambda: registry.reports[-1]["error"], "a report")
+    assert words in registry.reports[-1]["error"]
     assert worker.read(worker.targets) == targets("127.0.0.1:9")
     registry.refuse.clear()
     worker.wait_file(worker.targets, targets("127.0.0.1:10"))
@@ -349,6 +351,34 @@ def test_a_token_is_read_each_time(registry, worker, tmp_path):
     worker.wait(lambda: worker.n_said("HTTP status 401"), "refused")
     token.write_text("new\n")
     worker.wait_file(worker.targets, "[]\n", 40)
+
+
+def test_a_token_that_is_revoked_while_it_watches(registry, worker, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old\n")
+    registry.token = "old"
+    worker.flags["token-file"] = str(token)
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    registry.token = "new"
+    registry.put(targets=targets("127.0.0.1:9"))
+    worker.wait(lambda: worker.n_said("cannot hand over", "who are you?",
+                                      "revoked"), "the remedy")
+    assert worker.read(worker.targets) == "[]\n"
+    token.write_text("new\n")
+    worker.wait_file(worker.targets, targets("127.0.0.1:9"), 40)
+
+
+def test_a_prometheus_that_wants_a_password(registry, worker, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    registry.token = "secret"
+    registry.put(rules=rules("one"))
+    # whoever is reloaded does not see the token, and so answers 401
+    worker.flags.update({"token-file": str(token), "prometheus": registry.url})
+    worker.start()
+    worker.wait(lambda: registry.reports and "has no password" in
+                registry.reports[-1]["error"], "a report")
 
 
 def test_a_hangup_repairs_what_others_did(registry, worker):
