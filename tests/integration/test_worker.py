@@ -136,8 +136,8 @@ def test_a_burst_is_few_writes(registry, worker):
     worker.start()
     worker.wait(lambda: in_sync(registry), "in sync")
     registry.fetches.clear()
-    for n in range(1, 101):
-        registry.put(targets=targets(f"127.0.0.1:{n}"))
+    registry.put_all({"targets": targets(f"127.0.0.1:{n}")}
+                     for n in range(1, 101))
     worker.wait(lambda: in_sync(registry), "in sync")
     assert worker.read(worker.targets) == targets("127.0.0.1:100")
     assert len(registry.fetches) <= 3
