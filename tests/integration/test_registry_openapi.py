@@ -252,6 +252,16 @@ def test_answers_are_as_the_document_says(admin, document):
     assert asked > 80
 
 
+def test_documents_come_and_go_as_yaml_and_json(admin, document):
+    paths = document["paths"]
+    known = {"application/yaml", "application/json"}
+    told = paths["/registry/export"]["get"]["responses"]["200"]["content"]
+    taken = paths["/registry/apply"]["post"]["requestBody"]["content"]
+    assert set(told) == set(taken) == known
+    assert {admin.call("GET", f"/registry/export{query}").headers[
+        "Content-Type"] for query in ("", "?format=json")} == known
+
+
 def test_lists_are_populated(admin, document):
     """Else the test before says nothing."""
     for _, path, operation in operations(document):
