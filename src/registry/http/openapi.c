@@ -328,6 +328,16 @@ static void write_success(struct json_writer *json,
 	json_write_object_end(json);
 }
 
+/* What the path or the query names need not be there, nor a page behind the
+ * last; where a shard is one filter of many, none is no failure. */
+static bool may_lack(const struct registry_route *route)
+{
+	return strchr(route->pattern, '{') ||
+	       registry_has_query(route, "page_number") ||
+	       registry_has_query(route, "server") ||
+	       (route->query && strcmp(route->query, "shard") == 0);
+}
+
 static void write_answers(struct json_writer *json,
                           const struct registry_route *route)
 {
@@ -342,7 +352,7 @@ static void write_answers(struct json_writer *json,
 		write_problem(json, "401", "Unauthorized");
 		write_problem(json, "403", "Forbidden");
 	}
-	if (strchr(route->pattern, '{'))
+	if (may_lack(route))
 		write_problem(json, "404", "NotFound");
 	if (edits) {
 		write_problem(json, "422", "BadRules");
