@@ -287,9 +287,11 @@ def pytest_runtest_makereport(item, call):
         return
     for peer in getattr(item, "bouncers", []):
         report.sections.append(("bouncer", peer.log_tail()))
+    shown = []
     for name, peer in getattr(item, "funcargs", {}).items():
-        if hasattr(peer, "log_tail"):
+        if hasattr(peer, "log_tail") and peer not in shown:
             report.sections.append((name, peer.log_tail()))
+            shown.append(peer)
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -244,6 +244,19 @@ def test_the_same_again_is_what_there_is(shop, path, body):
     assert shop.get(V2 + "logs")["count"] == before
 
 
+@pytest.mark.parametrize("path, body, again", [
+    ("servers", {"shard": "Default", "host": "2001:db8::1", "port": 9090},
+     {"shard": "Default", "host": "[2001:DB8::1]", "port": 9090}),
+    ("projects/1/exporters", {"job": "b", "port": 9200},
+     {"job": "b", "port": 9200, "scheme": ""}),
+])
+def test_the_same_written_otherwise(shop, path, body, again):
+    made = shop.make(V2 + path, body)
+    before = shop.get(V2 + "logs")["count"]
+    assert shop.make(V2 + path, again)["id"] == made["id"]
+    assert shop.get(V2 + "logs")["count"] == before
+
+
 @pytest.mark.parametrize("path, body, field, words", [
     ("shards", {}, "name", "required"),
     ("shards", {"name": "Default", "url": "http://other"}, "name", "already"),
