@@ -374,10 +374,10 @@ def test_a_prometheus_that_wants_a_password(registry, worker, tmp_path):
     token.write_text("secret\n")
     registry.token = "secret"
     registry.put(rules=rules("one"))
-    # whoever is reloaded does not see the token, and so answers 401
+    # the token is not for whoever is reloaded, who so answers 401
     worker.flags.update({"token-file": str(token), "prometheus": registry.url})
     worker.start()
-    worker.wait(lambda: registry.reports and "has no password" in
+    worker.wait(lambda: registry.reports and "USER:PASSWORD@HOST" in
                 registry.reports[-1]["error"], "a report")
 
 
@@ -389,6 +389,19 @@ def test_a_hangup_repairs_what_others_did(registry, worker):
         out.write("[]")
     worker.process.signal(signal.SIGHUP)
     worker.wait_file(worker.targets, targets("127.0.0.1:9"))
+
+
+def test_a_hangup_repairs_rules(registry, prometheus, worker):
+    registry.put(rules=rules("one"))
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    worker.wait_file(worker.rules + ".good", rules("one"))
+    for path in (worker.rules, worker.rules + ".good"):
+        os.unlink(path)
+    worker.process.signal(signal.SIGHUP)
+    worker.wait_file(worker.rules, rules("one"))
+    worker.wait_file(worker.rules + ".good", rules("one"))
+    assert prometheus.rule_names() == ["one"]
 
 
 def test_a_hangup_repairs_the_files_of_nodes(registry, worker):
@@ -424,6 +437,15 @@ def test_once_ends_when_all_is_there(registry, worker):
     done = subprocess.run(worker.argv("--once"), check=False,
                           timeout=ONCE_SECONDS)
     assert done.returncode == 3
+
+
+def test_once_that_is_stopped_is_no_success(registry, prometheus, worker):
+    registry.put(rules=rules("one"))
+    prometheus.pause()      # the reload hangs
+    worker.start("--once")
+    worker.wait_file(worker.rules, rules("one"))
+    assert worker.stop() == 1
+    prometheus.resume()
 
 
 def test_check_says_what_would_not_work(registry, prometheus, worker):

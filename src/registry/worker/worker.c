@@ -333,6 +333,7 @@ void worker_again(struct worker *worker)
 		worker->parts[i].fetch.have[0] = '\0';
 	}
 	kept_file_look(&worker->rules.file);
+	kept_file_look(&worker->rules.good_file);
 	node_files_look(&worker->nodes);
 	worker->rules.has_bad = false;
 	watch_again(&worker->watch);
