@@ -496,6 +496,23 @@ def test_two_options_with_one_file_are_refused(worker):
     assert worker.targets in refused(worker)
 
 
+def test_a_password_is_not_shown(registry, prometheus, worker):
+    def said(*args):
+        done = subprocess.run(worker.argv(*args), text=True, check=False,
+                              capture_output=True, timeout=ONCE_SECONDS)
+        assert "sEcret" not in done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    worker.flags["prometheus"] = \
+        f"http://user:sEcret@127.0.0.1:{prometheus.port}"
+    assert "lets itself be reloaded" in said("--check")
+    worker.flags["prometheus"] = \
+        f"http://user:sEcret@127.0.0.1:{free_port()}"
+    assert "cannot be asked" in said("--check")
+    worker.flags["prometheus"] = "http://user:sEcret@127.0.0.1:99999"
+    assert "99999" in said("--once")
+
+
 @pytest.mark.parametrize("argv, words", [
     ([], "--registry URL is missing"),
     (["--registry=http://a:1"], "nothing to write"),

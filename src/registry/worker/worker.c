@@ -351,7 +351,7 @@ static int open_link(struct worker *worker, struct link *link, const char *name,
 	link->name = name;
 	r = url_parse(slice_from(text), port, &link->url, err);
 	if (r < 0)
-		err_wrap(err, "the address of the %s, %.128s", name, text);
+		err_wrap(err, "the address of the %s", name); /* no password */
 	return r;
 }
 
