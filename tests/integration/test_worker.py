@@ -11,10 +11,12 @@ import pytest
 
 from daemons.process import free_port
 from daemons.scripted_registry import ScriptedRegistry
-from daemons.worker import FilePrometheus, Worker, rules, targets
+from daemons.worker import (RELOADED_SECONDS, FilePrometheus, Worker, rules,
+                            targets)
 
 BAD_RULES = rules("broken", expr="sum(")
 ONCE_SECONDS = 60
+POLLED_SECONDS = 20     # less than a poll waits for news
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_all_kinds_are_handed_over(registry, prometheus, worker):
     assert prometheus.rule_names() == ["one"]
     worker.wait(lambda: {"127.0.0.1:9", "192.0.2.1:9100",
                          "[2001:db8::1]:9101"} <= set(prometheus.active()),
-                "targets in Prometheus", 30)
+                "targets in Prometheus")
     registry.put(nodes='[{"id":12,"ip":"2001:db8::1","port":9101}]')
     worker.wait(lambda: os.listdir(worker.nodes) == ["12.yml"],
                 "the file of a node that is gone is gone")
@@ -136,8 +138,8 @@ def test_a_burst_is_few_writes(registry, worker):
     worker.start()
     worker.wait(lambda: in_sync(registry), "in sync")
     registry.fetches.clear()
-    for n in range(1, 101):
-        registry.put(targets=targets(f"127.0.0.1:{n}"))
+    registry.put_all({"targets": targets(f"127.0.0.1:{n}")}
+                     for n in range(1, 101))
     worker.wait(lambda: in_sync(registry), "in sync")
     assert worker.read(worker.targets) == targets("127.0.0.1:100")
     assert len(registry.fetches) <= 3
@@ -203,6 +205,7 @@ def test_good_rules_are_known_after_a_kill(registry, prometheus, worker):
     registry.put(rules=rules("good"))
     worker.start()
     worker.wait(lambda: in_sync(registry), "in sync")
+    worker.wait_file(worker.rules + ".good", rules("good"))
     worker.process.kill()
     with open(worker.rules, "w", encoding="utf-8") as out:
         out.write(BAD_RULES)
@@ -238,10 +241,10 @@ def test_prometheus_is_down_for_a_while(registry, prometheus, worker):
                 "connection refused" in registry.reports[-1]["error"],
                 "a report")
     assert worker.read(worker.rules) == rules("one")
-    assert worker.read(worker.targets) == targets("127.0.0.1:9")
+    worker.wait_file(worker.targets, targets("127.0.0.1:9"))
     assert registry.reports[-1]["loaded"] is None
     prometheus.start()
-    worker.wait(lambda: in_sync(registry), "in sync", 60)
+    worker.wait(lambda: in_sync(registry), "in sync", RELOADED_SECONDS)
 
 
 def test_no_lifecycle_is_said_with_its_remedy(registry, tmp_path):
@@ -273,7 +276,7 @@ def test_a_registry_that_comes_back(registry, worker):
     registry.put(targets=targets("127.0.0.1:9"))
     registry.reports.clear()
     registry.start(port)
-    worker.wait_file(worker.targets, targets("127.0.0.1:9"), 40)
+    worker.wait_file(worker.targets, targets("127.0.0.1:9"))
     worker.wait(lambda: in_sync(registry), "it is told again")
     assert registry.headers[-1]["Last-Event-ID"]
 
@@ -287,7 +290,7 @@ def test_it_resumes_where_it_was(registry, worker):
     registry.fetches.clear()
     registry.reports.clear()
     registry.start(port)
-    worker.wait(lambda: registry.reports, "a report", 40)
+    worker.wait(lambda: registry.reports, "a report")
     assert registry.headers[-1]["Last-Event-ID"] == str(registry.revision)
     assert not registry.fetches
 
@@ -295,10 +298,10 @@ def test_it_resumes_where_it_was(registry, worker):
 def test_who_eats_streams_is_polled(registry, worker):
     registry.eats_streams = True
     worker.start()
-    worker.wait(lambda: in_sync(registry), "in sync", 40)
+    worker.wait(lambda: in_sync(registry), "in sync")
     assert registry.polls >= 1
     registry.put(targets=targets("127.0.0.1:9"))
-    worker.wait_file(worker.targets, targets("127.0.0.1:9"), 5)
+    worker.wait_file(worker.targets, targets("127.0.0.1:9"), POLLED_SECONDS)
 
 
 @pytest.mark.parametrize("status, kind, body, words", [
@@ -339,7 +342,7 @@ def test_a_server_that_is_not_registered(registry, worker):
     worker.start()
     worker.wait(lambda: worker.n_said("register-server"), "the remedy")
     registry.unknown = False
-    worker.wait_file(worker.targets, "[]\n", 40)
+    worker.wait_file(worker.targets, "[]\n")
 
 
 def test_a_token_is_read_each_time(registry, worker, tmp_path):
@@ -350,7 +353,7 @@ def test_a_token_is_read_each_time(registry, worker, tmp_path):
     worker.start()
     worker.wait(lambda: worker.n_said("HTTP status 401"), "refused")
     token.write_text("new\n")
-    worker.wait_file(worker.targets, "[]\n", 40)
+    worker.wait_file(worker.targets, "[]\n")
 
 
 def test_a_token_that_is_revoked_while_it_watches(registry, worker, tmp_path):

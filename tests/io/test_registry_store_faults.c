@@ -281,7 +281,10 @@ static void a_full_disk(void **state)
 	assert_int_equal(mkdir(disk, 0700), 0);
 	if (mount("none", disk, "tmpfs", 0, SMALL_DISK) < 0) {
 		assert_int_equal(rmdir(disk), 0);
-		print_message("skipped: no file system may be mounted\n");
+		print_message(
+			"SKIPPED: no file system may be mounted here (run "
+			"the tests as root, outside of a container or in a "
+			"privileged one)\n");
 		skip();
 	}
 	(void)test_loop_path(&loop, "disk/filler", filler);

@@ -598,6 +598,31 @@ static void test_nodes(void **state)
 	model_free(model);
 }
 
+/* An address is the same however it is written. */
+static void test_addresses(void **state)
+{
+	struct model *model = new_model();
+	const struct assignment gone = { NODE_DELETED, { .number = 1 } };
+	struct model_tx *tx;
+
+	(void)state;
+	apply(model, "nodes: ['2001:DB8::1']\n", whole,
+	      "+ shard Default\n+ node [2001:db8::1]:9100 in Default\n");
+	tx = model_begin(model, KIT_NOW);
+	assert_int_equal(model_update(tx, model_find(model, KIND_NODE, 1),
+	                              &gone, 1, NULL),
+	                 0);
+	model_commit(tx);
+	apply(model, "nodes: ['2001:DB8:0::1']\n", whole, NULL);
+	assert_int_equal(model_count(model, KIND_NODE), 1);
+	assert_false(
+		object_number(model_find(model, KIND_NODE, 1), NODE_DELETED));
+	refuse(model, "nodes:\n- '2001:db8::1'\n- '2001:DB8::1'\n", whole,
+	       "a.yml:3: nodes[1]: node [2001:db8::1]:9100 stands at a.yml:2 "
+	       "already\n");
+	model_free(model);
+}
+
 /* --- what is wrong -------------------------------------------------------- */
 
 static void test_errors(void **state)
@@ -804,6 +829,7 @@ int main(void)
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_two_files),
 		cmocka_unit_test(test_no_memory),

@@ -45,7 +45,6 @@ static const struct {
 	{ "Notifiers", "Who is told of which alerts." },
 	{ "Tokens", "Who may ask for what." },
 	{ "Logs", "Who changed what, and when." },
-	{ "Discovery", "What Prometheus servers fetch by themselves." },
 	{ "Targets", "What Prometheus servers are handed." },
 	{ "Alerts", "What came back from Alertmanager." },
 	{ "Workers", "For those that write files beside a Prometheus." },

@@ -10,6 +10,8 @@ from .process import Process, find_program, wait_until
 from .prometheus import Prometheus
 
 READY_SECONDS = 30
+WAIT_SECONDS = 40       # less than what it does by itself, every 45 s or more
+RELOADED_SECONDS = 80   # its longest pause between two reloads is 30 s
 
 CONFIG = """global:
   scrape_interval: 1s
@@ -121,11 +123,11 @@ class Worker:
         except FileNotFoundError:
             return None
 
-    def wait_file(self, path, text, timeout=20):
+    def wait_file(self, path, text, timeout=WAIT_SECONDS):
         self.wait(lambda: self.read(path) == text, f"{path} is {text!r}",
                   timeout)
 
-    def wait(self, check, what, timeout=20):
+    def wait(self, check, what, timeout=WAIT_SECONDS):
         def checked():
             if not self.process.alive:
                 raise AssertionError("the worker ended\n" + self.said())
