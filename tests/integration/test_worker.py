@@ -377,10 +377,10 @@ def test_a_prometheus_that_wants_a_password(registry, worker, tmp_path):
     token.write_text("secret\n")
     registry.token = "secret"
     registry.put(rules=rules("one"))
-    # whoever is reloaded does not see the token, and so answers 401
+    # the token is not for whoever is reloaded, who so answers 401
     worker.flags.update({"token-file": str(token), "prometheus": registry.url})
     worker.start()
-    worker.wait(lambda: registry.reports and "has no password" in
+    worker.wait(lambda: registry.reports and "USER:PASSWORD@HOST" in
                 registry.reports[-1]["error"], "a report")
 
 
@@ -392,6 +392,19 @@ def test_a_hangup_repairs_what_others_did(registry, worker):
         out.write("[]")
     worker.process.signal(signal.SIGHUP)
     worker.wait_file(worker.targets, targets("127.0.0.1:9"))
+
+
+def test_a_hangup_repairs_rules(registry, prometheus, worker):
+    registry.put(rules=rules("one"))
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    worker.wait_file(worker.rules + ".good", rules("one"))
+    for path in (worker.rules, worker.rules + ".good"):
+        os.unlink(path)
+    worker.process.signal(signal.SIGHUP)
+    worker.wait_file(worker.rules, rules("one"))
+    worker.wait_file(worker.rules + ".good", rules("one"))
+    assert prometheus.rule_names() == ["one"]
 
 
 def test_a_hangup_repairs_the_files_of_nodes(registry, worker):
@@ -427,6 +440,15 @@ def test_once_ends_when_all_is_there(registry, worker):
     done = subprocess.run(worker.argv("--once"), check=False,
                           timeout=ONCE_SECONDS)
     assert done.returncode == 3
+
+
+def test_once_that_is_stopped_is_no_success(registry, prometheus, worker):
+    registry.put(rules=rules("one"))
+    prometheus.pause()      # the reload hangs
+    worker.start("--once")
+    worker.wait_file(worker.rules, rules("one"))
+    assert worker.stop() == 1
+    prometheus.resume()
 
 
 def test_check_says_what_would_not_work(registry, prometheus, worker):
@@ -475,6 +497,23 @@ def test_a_second_worker_of_the_same_files_is_refused(
 def test_two_options_with_one_file_are_refused(worker):
     worker.urls = worker.targets
     assert worker.targets in refused(worker)
+
+
+def test_a_password_is_not_shown(registry, prometheus, worker):
+    def said(*args):
+        done = subprocess.run(worker.argv(*args), text=True, check=False,
+                              capture_output=True, timeout=ONCE_SECONDS)
+        assert "sEcret" not in done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    worker.flags["prometheus"] = \
+        f"http://user:sEcret@127.0.0.1:{prometheus.port}"
+    assert "lets itself be reloaded" in said("--check")
+    worker.flags["prometheus"] = \
+        f"http://user:sEcret@127.0.0.1:{free_port()}"
+    assert "cannot be asked" in said("--check")
+    worker.flags["prometheus"] = "http://user:sEcret@127.0.0.1:99999"
+    assert "99999" in said("--once")
 
 
 @pytest.mark.parametrize("argv, words", [
