@@ -384,7 +384,8 @@ static int run(const struct command_io *io, int argc, char *const *argv)
 	code = complete(io, &own);
 	if (code != EXIT_OK)
 		return code;
-	return own.check ? worker_check(io, &own.options) : run_worker(&own);
+	return own.check ? worker_check(io, &own.options, own.ca_file)
+	                 : run_worker(&own);
 }
 
 const struct command command_worker = {
