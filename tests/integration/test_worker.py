@@ -353,6 +353,10 @@ def test_once_ends_when_all_is_there(registry, worker):
                           timeout=ONCE_SECONDS)
     assert done.returncode == 1
     assert worker.read(worker.rules) == rules("one")
+    registry.unknown = True
+    done = subprocess.run(worker.argv("--once"), check=False,
+                          timeout=ONCE_SECONDS)
+    assert done.returncode == 4
     registry.stop()
     done = subprocess.run(worker.argv("--once"), check=False,
                           timeout=ONCE_SECONDS)
