@@ -58,7 +58,7 @@ static const char help[] =
 	"\n"
 	"Each but --once and --check is also an environment variable:\n"
 	"--token-file is BOUNCER_TOKEN_FILE. At least one of --targets, "
-        "--urls, --rules "
+	"--urls, --rules "
 	"and\n"
 	"--nodes is needed.\n";
 
