@@ -6,7 +6,6 @@ that are made, listed and revoked."""
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,7 +14,7 @@ import pytest
 
 from daemons.bouncer import monitor, program, settings
 from daemons.http import Client
-from daemons.process import Process, wait_until
+from daemons.process import Process, find_program, wait_until
 from daemons.registry import Asker, configuration
 
 # Which tokens a need admits; the others are refused with 403.
@@ -122,6 +121,18 @@ def test_the_control_socket_may_do_all(registry):
     assert reply.status == 201, reply.text
     log = Asker(registry.url).get("/rest/v2/logs")
     assert [row["user"] for row in log["results"]] == ["control socket"]
+
+
+def test_the_log_finds_a_token_by_its_name(registry):
+    Asker(registry.url, "write").make("/rest/v2/shards", {"name": "one"})
+    Asker(registry.url).make("/rest/v2/shards", {"name": "two"})
+    for user, done in (("write", ["Created shard one"]),
+                       ("token%20write", ["Created shard one"]),
+                       ("admin", ["Created shard two"]), ("writ", []),
+                       ("token", []), ("control%20socket", [])):
+        log = Asker(registry.url).get(f"/rest/v2/logs?user={user}")
+        assert [row["log"] for row in log["results"]] == done, user
+        assert log["count"] == len(done), user
 
 
 def test_discovery_may_be_open(bouncer, directory):
@@ -231,10 +242,9 @@ def test_it_needs_neither_file_nor_monitors(directory):
 # --- promtool ---------------------------------------------------------------
 
 
-@pytest.mark.skipif(not shutil.which("promtool"),
-                    reason="there is no promtool; install prometheus")
 def test_rules_that_prometheus_would_not_take(bouncer, directory):
-    one = bouncer(configuration(directory, promtool="promtool"))
+    one = bouncer(configuration(
+        directory, promtool=find_program("promtool", "prometheus")))
     admin = Asker(one.url)
     reply = admin.call("POST", "/rest/v2/sites/1/rules", json.dumps(
         {"name": "broken", "clause": "sum(up"}))

@@ -5,12 +5,12 @@ Prometheus is to read."""
 import http.server
 import json
 import os
-import shutil
 import threading
 
 import pytest
 import yaml
 
+from daemons.process import find_program
 from daemons.registry_cli import RegistryCli
 
 SHOP = """\
@@ -109,9 +109,9 @@ def test_what_is_wrong(cli):
     assert "shop" not in cli.run("export")
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool")
 def test_rules_that_promtool_refuses(bouncer, directory):
-    cli = RegistryCli(bouncer, directory, promtool="promtool")
+    cli = RegistryCli(bouncer, directory,
+                      promtool=find_program("promtool", "prometheus"))
     path = cli.file("a.yml", SHOP.replace("up == 0", "up =="))
     words = cli.refused("registry", "apply", path)
     assert "promtool" in words and "parse error" in words

@@ -13,10 +13,10 @@ from daemons.bouncer import Bouncer, program
 from daemons.http import Client
 from daemons.process import wait_until
 from daemons.registry import Asker, configuration, secret
-from daemons.worker import FilePrometheus, Worker
+from daemons.worker import (RELOADED_SECONDS, WAIT_SECONDS, FilePrometheus,
+                            Worker)
 
 COMMAND_SECONDS = 30
-VISIBLE_SECONDS = 30    # Prometheus takes up to 5 s twice
 
 
 class World:
@@ -89,7 +89,7 @@ class World:
         listed = self.admin.get("/worker/servers")["servers"]
         return next(each for each in listed if each["server"] == name)
 
-    def wait(self, check, what, timeout=20):
+    def wait(self, check, what, timeout=WAIT_SECONDS):
         try:
             return wait_until(check, timeout, what, every=0.02)
         except TimeoutError as late:
@@ -97,10 +97,10 @@ class World:
             raise AssertionError(
                 f"{late}\n{self.bouncer.log_tail()}\n{said}") from None
 
-    def wait_sync(self, *shards):
-        for shard in shards or self.workers:
+    def wait_sync(self, timeout=WAIT_SECONDS):
+        for shard in self.workers:
             self.wait(lambda shard=shard: self.status(shard)["in_sync"],
-                      f"{shard} is in sync")
+                      f"{shard} is in sync", timeout)
 
     def targets(self, shard):
         """The addresses in the file."""
@@ -143,7 +143,7 @@ def test_an_edit_is_visible(world):
     assert world.targets("osaka") == []
     assert world.prometheus["osaka"].rule_names() == ["up_is_zero"]
     world.wait(lambda: world.prometheus["tokyo"].active() == ["127.0.0.1:1"],
-               "the target is scraped", VISIBLE_SECONDS)
+               "the target is scraped")
 
 
 def test_names_and_deletions_arrive(world):
@@ -243,7 +243,7 @@ def test_a_registry_that_was_killed(world):
     world.bouncer.start()
     world.project("app", "tokyo", "b")
     world.wait(lambda: world.targets("tokyo") == ["a:9100", "b:9100"],
-               "it watches again", 40)
+               "it watches again")
     world.wait_sync()
 
 
@@ -256,7 +256,7 @@ def test_prometheus_is_restarted(world):
     world.wait(lambda: world.status("tokyo")["sync"] == "failed",
                "it is told")
     world.prometheus["tokyo"].start()
-    world.wait_sync()
+    world.wait_sync(RELOADED_SECONDS)
     assert world.prometheus["tokyo"].rule_names() == ["one", "two"]
     assert rule
 
@@ -286,8 +286,7 @@ def test_a_worker_that_is_gone_is_told(world):
     assert world.status("tokyo")["connected"]
     world.workers["tokyo"].stop()
     world.project("web", "tokyo", "a")
-    world.wait(lambda: world.status("tokyo")["sync"] == "lost", "it is told",
-               30)
+    world.wait(lambda: world.status("tokyo")["sync"] == "lost", "it is told")
     shown = world.command("servers", code=1)
     assert "is bouncer worker running there?" in shown
     wanted = world.status("tokyo")["wanted_revision"]

@@ -57,6 +57,7 @@ class ScriptedRegistry:
         self._changed = threading.Condition()
         self._server = None
         self._closing = False
+        self._burst = ""        # events that go together
 
     def start(self, port=0):
         self._closing = False
@@ -80,10 +81,21 @@ class ScriptedRegistry:
         return f"http://127.0.0.1:{self.port}"
 
     def put(self, **documents):
+        self.put_all([documents])
+
+    def put_all(self, edits):
+        """Each is told of, all in one piece: however slow we are, whoever
+        watches has no time between them."""
         with self._changed:
-            self.documents.update(documents)
-            self.revision += 1
+            for documents in edits:
+                self.documents.update(documents)
+                self.revision += 1
+                self._burst += self._event()
             self._changed.notify_all()
+
+    def _event(self):
+        return (f"event: documents\nid: {self.revision}\ndata: "
+                f"{json.dumps(self.wanted())}\n\n")
 
     def wanted(self):
         return {"revision": self.revision, "shard": self.shard,
@@ -182,8 +194,8 @@ class ScriptedRegistry:
                     text = None
                     if seen != str(self.revision) and not self._closing:
                         seen = str(self.revision)
-                        text = (f"event: documents\nid: {seen}\ndata: "
-                                f"{json.dumps(self.wanted())}\n\n")
+                        text = self._burst or self._event()
+                        self._burst = ""
                 handler.wfile.write((text or ": still here\n\n").encode())
         except OSError:
             pass

@@ -3,12 +3,15 @@
 
 import json
 import os
+import signal
 
 from .bouncer import program
 from .process import Process, find_program, wait_until
 from .prometheus import Prometheus
 
 READY_SECONDS = 30
+WAIT_SECONDS = 40       # less than what it does by itself, every 45 s or more
+RELOADED_SECONDS = 80   # its longest pause between two reloads is 30 s
 
 CONFIG = """global:
   scrape_interval: 1s
@@ -52,6 +55,13 @@ class FilePrometheus(Prometheus):
              f"--web.listen-address=127.0.0.1:{self.port}", *flags], self.log)
         self._process.wait_ready(lambda: self.client.answers("/-/ready"),
                                  READY_SECONDS)
+
+    def pause(self):
+        """Nothing is answered until resume()."""
+        self._process.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.signal(signal.SIGCONT)
 
     def break_config(self):
         with open(self._config, "a", encoding="utf-8") as config:
@@ -113,11 +123,11 @@ class Worker:
         except FileNotFoundError:
             return None
 
-    def wait_file(self, path, text, timeout=20):
+    def wait_file(self, path, text, timeout=WAIT_SECONDS):
         self.wait(lambda: self.read(path) == text, f"{path} is {text!r}",
                   timeout)
 
-    def wait(self, check, what, timeout=20):
+    def wait(self, check, what, timeout=WAIT_SECONDS):
         def checked():
             if not self.process.alive:
                 raise AssertionError("the worker ended\n" + self.said())
