@@ -13,6 +13,7 @@
 struct check {
 	const struct command_io *io;
 	const struct worker_options *options;
+	const char *ca_file;
 	int code; /* the first that is not EXIT_OK */
 };
 
@@ -90,6 +91,7 @@ static void check_registry(struct check *check)
 	const struct client_options options = {
 		.url = check->options->registry,
 		.token_file = check->options->token_file,
+		.ca_file = check->ca_file,
 	};
 	struct client_call call = { 0 };
 	struct client *client;
@@ -138,7 +140,11 @@ static void judge_prometheus(struct check *check, const char *url,
 static void check_prometheus(struct check *check)
 {
 	const char *url = check->options->prometheus;
-	struct client_options options = { 0 };
+	/* the token of the environment is the registry's */
+	struct client_options options = {
+		.ca_file = check->ca_file,
+		.foreign = true,
+	};
 	struct client_call call = { 0 };
 	struct client *client;
 	struct buf text;
@@ -164,9 +170,13 @@ static void check_prometheus(struct check *check)
 }
 
 int worker_check(const struct command_io *io,
-                 const struct worker_options *options)
+                 const struct worker_options *options, const char *ca_file)
 {
-	struct check check = { .io = io, .options = options };
+	struct check check = {
+		.io = io,
+		.options = options,
+		.ca_file = ca_file,
+	};
 	int code;
 
 	check_file(&check, options->targets, "targets");

@@ -2,15 +2,18 @@
 """The worker beside a real Prometheus, under a registry that is scripted:
 what a real registry would never send is sent here."""
 
+import http.server
 import os
 import signal
 import stat
 import subprocess
+import threading
 
 import pytest
 
 from daemons.process import free_port
 from daemons.scripted_registry import ScriptedRegistry
+from daemons.tls import Authority, Terminator
 from daemons.worker import (RELOADED_SECONDS, FilePrometheus, Worker, rules,
                             targets)
 
@@ -436,6 +439,10 @@ def test_once_ends_when_all_is_there(registry, worker):
                           timeout=ONCE_SECONDS)
     assert done.returncode == 1
     assert worker.read(worker.rules) == rules("one")
+    registry.unknown = True
+    done = subprocess.run(worker.argv("--once"), check=False,
+                          timeout=ONCE_SECONDS)
+    assert done.returncode == 4
     registry.stop()
     done = subprocess.run(worker.argv("--once"), check=False,
                           timeout=ONCE_SECONDS)
@@ -463,6 +470,46 @@ def test_check_says_what_would_not_work(registry, prometheus, worker):
                              capture_output=True, timeout=ONCE_SECONDS)
     assert checked.returncode != 0
     assert "wrong /nonexistent" in checked.stdout
+
+
+def test_check_takes_authorities_and_keeps_the_token(tmp_path, registry,
+                                                     worker):
+    """As the unit does: the token is named by the environment."""
+    registry.token = "secret"
+    (tmp_path / "token").write_text("secret\n", encoding="ascii")
+    authority = Authority(str(tmp_path / "tls"))
+    asked = []
+
+    class Asked(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append((self.path, self.headers.get("Authorization")))
+            body = b'{"data": {"web.enable-lifecycle": "true"}}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Asked) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        terminator = Terminator(registry.port, *authority.issue("server"))
+        worker.flags.update({
+            "registry": terminator.url,
+            "prometheus": f"http://127.0.0.1:{other.server_port}",
+            "ca-file": authority.certificate, "nodes": None})
+        env = {**os.environ, "BOUNCER_TOKEN_FILE": str(tmp_path / "token")}
+        try:
+            checked = subprocess.run(worker.argv("--check"), check=False,
+                                     text=True, capture_output=True, env=env,
+                                     timeout=ONCE_SECONDS)
+        finally:
+            terminator.stop()
+            other.shutdown()
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "shard: tokyo" in checked.stdout
+    assert asked == [("/api/v1/status/flags", None)]
 
 
 def refused(worker, *args):
