@@ -71,22 +71,12 @@ static int copy(struct buf *to, struct slice text)
 	return buf_append(to, text.p, text.n);
 }
 
-static void on_good_written(struct kept_file *file)
-{
-	struct rules *rules = container_of(file, struct rules, good_file);
+static void on_good_written(struct kept_file *file);
 
-	if (file->err.code)
-		log_warn(rules->log, "good rules cannot be kept",
-		         LOG_STR("error", file->err.message));
-}
-
-static void keep_good(struct rules *rules)
+static void write_good(struct rules *rules)
 {
 	struct buf content;
 
-	if (rules->good_file.busy ||
-	    copy(&rules->good, buf_slice(&rules->trying)) < 0)
-		return;
 	buf_init(&content, FETCH_MAX_DOCUMENT);
 	if (copy(&content, buf_slice(&rules->good)) == 0) {
 		if (kept_file_put(&rules->good_file, &content,
@@ -95,6 +85,36 @@ static void keep_good(struct rules *rules)
 	} else {
 		buf_fini(&content);
 	}
+}
+
+static void on_good_written(struct kept_file *file)
+{
+	struct rules *rules = container_of(file, struct rules, good_file);
+	bool newer = rules->good_is_newer;
+
+	if (file->err.code)
+		log_warn(rules->log, "good rules cannot be kept",
+		         LOG_STR("error", file->err.message));
+	rules->good_is_newer = false;
+	if (newer && !file->life->closing)
+		write_good(rules);
+}
+
+static void keep_good(struct rules *rules)
+{
+	struct buf good;
+
+	buf_init(&good, FETCH_MAX_DOCUMENT);
+	if (copy(&good, buf_slice(&rules->trying)) < 0) {
+		buf_fini(&good);
+		return;
+	}
+	buf_fini(&rules->good);
+	rules->good = good;
+	if (rules->good_file.busy)
+		rules->good_is_newer = true;
+	else
+		write_good(rules);
 }
 
 static void are_good(struct rules *rules)
