@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from daemons.http import Client
-from daemons.process import wait_until
+from daemons.process import Unavailable, wait_until
 from daemons.registry import Asker, configuration
 
 NPM_SECONDS = 240
@@ -113,8 +113,9 @@ def operations(document):
 def fixture_node_modules(directory):
     """A private directory with the validators in it."""
     if not shutil.which("npm") or not shutil.which("node"):
-        pytest.skip("npm is not here: apt-get install npm nodejs, so that "
-                    "others' validators look at the OpenAPI document")
+        raise Unavailable("npm is not here: apt-get install npm nodejs, so "
+                          "that others' validators look at the OpenAPI "
+                          "document")
     for attempt in range(INSTALL_ATTEMPTS):
         path = os.path.join(directory, f"validators-{attempt}")
         os.makedirs(path)
@@ -126,9 +127,8 @@ def fixture_node_modules(directory):
         # npm may lose files of a package and not know it
         if result.returncode == 0 and "TAR_ENTRY_ERROR" not in result.stderr:
             return path
-    pytest.skip("npm cannot install the validators of OpenAPI documents: "
-                + result.stderr.strip()[-300:])
-    return None
+    raise Unavailable("npm cannot install the validators of OpenAPI "
+                      f"documents: {result.stderr.strip()[-300:]}")
 
 
 @pytest.fixture(name="file", scope="module")

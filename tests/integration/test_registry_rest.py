@@ -3,11 +3,11 @@
 could only be done in its admin pages."""
 
 import re
-import shutil
 
 import pytest
 
 from daemons.http import Client
+from daemons.process import find_program
 from daemons.registry import Asker, configuration
 
 V2 = "/rest/v2/"
@@ -456,9 +456,8 @@ def test_overrides_follow_names(shop):
     assert [row["log"].split(" ")[0] for row in log] == ["Updated"] * 3
 
 
-@pytest.mark.skipif(not shutil.which("promtool"),
-                    reason="promtool: apt-get install prometheus")
 def test_promtool_is_asked(bouncer, directory):
+    find_program("promtool", "prometheus")
     registry = bouncer(configuration(directory, promtool="promtool"))
     admin = Asker(registry.url)
     good = {"name": "Down", "clause": "up == 0", "duration": "5m"}
