@@ -13,14 +13,12 @@
 #include <sys/stat.h>
 #include "base/text.h"
 #include "io/unix_group.h"
+#include "registry/model/portable.h"
 
 #define SERVER_LINGER_MS   1000
 #define CONTROL_MODE       0660
 #define CONTROL_DIR_MODE   0755
 #define CONTROL_MAX_CLIENT 64
-
-/* What is imported at once may be large. */
-#define DAEMON_REGISTRY_MAX_BODY (UINT64_C(64) << 20) /* PORTABLE_MAX_BYTES */
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -64,12 +62,13 @@ static uint64_t max_body_of_all(const struct config *config)
 	return limit;
 }
 
+/* What is imported into the registry at once may be large. */
 static uint64_t max_body(const struct config *config)
 {
 	uint64_t limit = max_body_of_all(config);
 
 	if (config->registry.enabled)
-		limit = MAX(limit, DAEMON_REGISTRY_MAX_BODY);
+		limit = MAX(limit, PORTABLE_MAX_BYTES);
 	return limit;
 }
 

@@ -7,6 +7,7 @@
 #include "base/number.h"
 
 #define DURATION_MAX_MS 9007199254740992.0 /* 2^53 */
+#define DAY_MS          86400000
 
 static const struct unit {
 	const char *name;
@@ -88,6 +89,32 @@ int duration_parse(struct slice text, uint64_t *msp)
 		return -ERANGE;
 	/* forgive what binary fractions add: 0.1s is 100 ms, not 101 */
 	*msp = (uint64_t)number_ceil(total - 1e-7);
+	return 0;
+}
+
+int duration_parse_days(struct slice text, uint64_t *msp)
+{
+	const char *d = text.n ? memchr(text.p, 'd', text.n) : NULL;
+	size_t n = d ? (size_t)(d - text.p) : 0;
+	uint64_t days;
+	uint64_t ms = 0;
+	int r;
+
+	if (!d)
+		return duration_parse(text, msp);
+	r = number_parse_u64((struct slice){ text.p, n }, &days);
+	if (r < 0)
+		return r;
+	text = slice_skip(text, n + 1);
+	if (text.n && (text.p[0] == '+' || slice_is(text, "0")))
+		return -EINVAL;
+	if (text.n)
+		r = duration_parse(text, &ms);
+	if (r < 0)
+		return r;
+	if (days > (uint64_t)((DURATION_MAX_MS - (double)ms) / DAY_MS))
+		return -ERANGE;
+	*msp = days * DAY_MS + ms;
 	return 0;
 }
 

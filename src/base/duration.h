@@ -16,6 +16,9 @@
  * Returns 0, -EINVAL or -ERANGE (over 2^53 ms); *msp untouched on failure. */
 int duration_parse(struct slice text, uint64_t *msp) MUST_CHECK;
 
+/* The same, and days of 24 hours before it, which Go has not: `90d`, `1d12h`. */
+int duration_parse_days(struct slice text, uint64_t *msp) MUST_CHECK;
+
 /* The text that Go prints, in milliseconds at the finest: `1h30m0s`, without
  * the trailing zero parts: `1h30m`, `90s` is `1m30s`, 0 is `0s`. @out holds
  * DURATION_TEXT_MAX. Returns @out. */

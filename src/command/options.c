@@ -45,7 +45,7 @@ static int parse_time(const char *text, uint64_t *msp)
 	uint64_t seconds;
 
 	if (number_parse_u64(slice_from(text), &seconds) < 0)
-		return duration_parse(slice_from(text), msp);
+		return duration_parse_days(slice_from(text), msp);
 	if (seconds > UINT32_MAX)
 		return -ERANGE;
 	*msp = seconds * 1000;

@@ -75,7 +75,7 @@ int when_parse(struct slice text, int64_t now_ms, int64_t *wall_msp)
 	char copy[WHEN_TEXT_MAX];
 	uint64_t span_ms;
 
-	if (duration_parse(text, &span_ms) == 0) {
+	if (duration_parse_days(text, &span_ms) == 0) {
 		*wall_msp = now_ms - (int64_t)span_ms;
 		return 0;
 	}

@@ -244,6 +244,8 @@ static void on_signal(uv_signal_t *handle, int signum)
 	}
 	if (run->stopping)
 		_exit(EXIT_TROUBLE);
+	if (run->options.once)
+		run->code = EXIT_TROUBLE; /* it was not over */
 	log_info(&run->sink.log, "stopping",
 	         LOG_STR("reason", signum == SIGTERM ? "SIGTERM" : "SIGINT"));
 	stop(run);

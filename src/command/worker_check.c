@@ -31,6 +31,14 @@ static void bad(struct check *check, int code, const char *what,
 		check->code = code;
 }
 
+/* Without user and password. */
+static const char *shown(const char *url)
+{
+	const char *at = strrchr(url, '@');
+
+	return at ? at + 1 : url;
+}
+
 /* --- files ------------------------------------------------------------------- */
 
 static void check_directory(struct check *check, const char *path,
@@ -70,7 +78,8 @@ static void judge_registry(struct check *check, const struct client_call *call)
 	struct err err;
 
 	if (wanted_parse(buf_slice(&call->reply), &wanted, &err) < 0)
-		bad(check, EXIT_TROUBLE, check->options->registry, err.message);
+		bad(check, EXIT_TROUBLE, shown(check->options->registry),
+		    err.message);
 	else
 		good(check, "the registry knows this server, of shard",
 		     wanted.shard);
@@ -88,7 +97,8 @@ static void check_registry(struct check *check)
 	int code = client_open(&client, check->io, &options, CLIENT_CONTROL);
 
 	if (code != EXIT_OK) {
-		bad(check, code, check->options->registry, "cannot be asked");
+		bad(check, code, shown(check->options->registry),
+		    "cannot be asked");
 		return;
 	}
 	buf_init(&path, HTTP_MAX_TARGET);
@@ -100,7 +110,7 @@ static void check_registry(struct check *check)
 	if (code == EXIT_OK)
 		judge_registry(check, &call);
 	else
-		bad(check, code, check->options->registry,
+		bad(check, code, shown(check->options->registry),
 		    "does not hand this server anything");
 	client_call_fini(&call);
 	buf_fini(&path);
@@ -117,9 +127,9 @@ static void judge_prometheus(struct check *check, const char *url,
 		json_as_string(json_get(flags, "web.enable-lifecycle"));
 
 	if (strcmp(value, "true") == 0)
-		good(check, "Prometheus lets itself be reloaded", url);
+		good(check, "Prometheus lets itself be reloaded", shown(url));
 	else
-		bad(check, EXIT_TROUBLE, url,
+		bad(check, EXIT_TROUBLE, shown(url),
 		    "cannot be reloaded: start it with "
 		    "--web.enable-lifecycle");
 }
@@ -149,7 +159,7 @@ static void check_prometheus(struct check *check)
 		(void)client_close(client, code);
 	}
 	if (code != EXIT_OK)
-		bad(check, code, options.url, "cannot be asked");
+		bad(check, code, shown(options.url), "cannot be asked");
 	buf_fini(&text);
 }
 

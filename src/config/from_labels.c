@@ -197,7 +197,7 @@ static bool is_within(const struct word *word, const char *value)
 	if (word->shape == COUNT &&
 	    number_parse_u64(slice_trim(text), &number) < 0)
 		return false;
-	if (word->shape == TIME && duration_parse(text, &number) < 0)
+	if (word->shape == TIME && duration_parse_days(text, &number) < 0)
 		return true;
 	return number >= word->min && number <= word->max;
 }

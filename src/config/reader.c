@@ -72,7 +72,7 @@ bool read_duration(const struct reader *reader, const char *key,
 
 	if (!text)
 		return false;
-	r = duration_parse(slice_from(text), &ms);
+	r = duration_parse_days(slice_from(text), &ms);
 	if (r == -ERANGE)
 		reader_value(reader, key, text,
 		             "is longer than can be counted");

@@ -6,10 +6,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-int lock_file_take(const char *path, int *fdp)
+/* @fd: open, or negative with errno. */
+static int take(int fd, int *fdp)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-	              LOCK_FILE_MODE);
 	int r;
 
 	if (fd < 0)
@@ -21,4 +20,16 @@ int lock_file_take(const char *path, int *fdp)
 	r = -errno;
 	(void)close(fd);
 	return r;
+}
+
+int lock_file_take(const char *path, int *fdp)
+{
+	return take(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	                 LOCK_FILE_MODE),
+	            fdp);
+}
+
+int lock_file_take_directory(const char *path, int *fdp)
+{
+	return take(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fdp);
 }

@@ -11,3 +11,5 @@
 /* 0 with *fdp, which holds the lock until it is closed; -EWOULDBLOCK: somebody
  * else has it; or why one cannot know. */
 int lock_file_take(const char *path, int *fdp) MUST_CHECK;
+/* The same of a directory, which is locked itself: no file is made. */
+int lock_file_take_directory(const char *path, int *fdp) MUST_CHECK;

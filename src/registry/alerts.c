@@ -244,17 +244,22 @@ static int add_deliveries(struct registry_alerts *alerts,
 	return r;
 }
 
-/* How many wait now. */
+/* How many wait now. When we are closing they wait for our next start: who
+ * delivers may be gone before the last write has come back. */
 static uint32_t begin_deliveries(struct registry_alerts *alerts,
                                  struct list *list)
 {
 	struct list *node;
 	uint32_t n = 0;
 
-	while ((node = list_pop(list))) {
-		deliveries_begin(alerts->deliveries,
-		                 container_of(node, struct delivery, node));
-		n++;
+	for (; (node = list_pop(list)); n++) {
+		struct delivery *delivery =
+			container_of(node, struct delivery, node);
+
+		if (alerts->closing)
+			mem_free(delivery);
+		else
+			deliveries_begin(alerts->deliveries, delivery);
 	}
 	return n;
 }

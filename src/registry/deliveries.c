@@ -30,6 +30,14 @@ struct lane {
 	char key[]; /* sender and value, each with its NUL */
 };
 
+/* A notifier for which something waits. All of it waits in one lane, though its
+ * value may have become another since. */
+struct addressee {
+	uint64_t notifier_id;
+	struct lane *lane;
+	uint32_t n_waiting;
+};
+
 /* An end, or a try, that is being written down. */
 struct note {
 	struct store_write write;
@@ -43,8 +51,9 @@ struct deliveries {
 	struct notifier *notifier;
 	struct am_reader *reader;
 	struct rng rng;
-	struct map by_key; /* lanes */
-	struct list lanes; /* who had a turn is last */
+	struct map by_key;     /* lanes */
+	struct map addressees; /* by the notifier's id */
+	struct list lanes;     /* who had a turn is last */
 	uint32_t n_running;
 	uint64_t last_id; /* that was given */
 	struct deliveries_stats stats;
@@ -95,6 +104,13 @@ static int64_t wall_ms(void)
 	return now.tv_sec * 1000 + now.tv_usec / 1000;
 }
 
+/* Nothing begins any more; the configuration may be gone. */
+static bool is_ending(const struct deliveries *deliveries)
+{
+	return deliveries->closing ||
+	       registry_is_stopping(deliveries->registry);
+}
+
 static void on_turn(uv_timer_t *timer);
 
 static void want_turn(struct deliveries *deliveries, uint64_t after_ms)
@@ -116,6 +132,9 @@ static void free_all(struct deliveries *deliveries)
 {
 	LIST_FOR_EACH_SAFE (node, &deliveries->lanes)
 		lane_free(container_of(node, struct lane, node));
+	MAP_FOR_EACH (entry, &deliveries->addressees)
+		mem_free(entry->value);
+	map_fini(&deliveries->addressees);
 	map_fini(&deliveries->by_key);
 	am_reader_free(deliveries->reader);
 	mem_free(deliveries);
@@ -180,21 +199,6 @@ static struct lane *lane_new(struct deliveries *deliveries, const char *sender,
 	return lane;
 }
 
-/* Where it waits already, though its value may have become another since. */
-static struct lane *lane_of_waiting(struct deliveries *deliveries,
-                                    uint64_t notifier_id)
-{
-	LIST_FOR_EACH (node, &deliveries->lanes) {
-		struct lane *lane = container_of(node, struct lane, node);
-
-		if (!list_empty(&lane->items) &&
-		    container_of(lane->items.prev, struct delivery, node)
-		                    ->notifier_id == notifier_id)
-			return lane;
-	}
-	return NULL;
-}
-
 /* Of the notifier as it is now; those that are gone have one for all. */
 static struct lane *lane_by_value(struct deliveries *deliveries,
                                   uint64_t notifier_id)
@@ -220,11 +224,47 @@ static struct lane *lane_by_value(struct deliveries *deliveries,
 	return lane;
 }
 
-static struct lane *lane_of(struct deliveries *deliveries, uint64_t notifier_id)
+static struct slice id_key(const uint64_t *id)
 {
-	struct lane *lane = lane_of_waiting(deliveries, notifier_id);
+	return slice_make((const char *)id, sizeof(*id));
+}
 
-	return lane ? lane : lane_by_value(deliveries, notifier_id);
+static struct addressee *addressee_new(struct deliveries *deliveries,
+                                       uint64_t notifier_id)
+{
+	struct addressee *addressee = mem_calloc(1, sizeof(*addressee));
+
+	if (!addressee)
+		return NULL;
+	addressee->notifier_id = notifier_id;
+	addressee->lane = lane_by_value(deliveries, notifier_id);
+	if (addressee->lane &&
+	    map_set(&deliveries->addressees, id_key(&addressee->notifier_id),
+	            addressee) == 0)
+		return addressee;
+	mem_free(addressee);
+	return NULL;
+}
+
+/* NULL: out of memory. */
+static struct addressee *addressee_of(struct deliveries *deliveries,
+                                      uint64_t notifier_id)
+{
+	struct addressee *addressee =
+		map_get(&deliveries->addressees, id_key(&notifier_id));
+
+	return addressee ? addressee : addressee_new(deliveries, notifier_id);
+}
+
+/* One less waits for it. */
+static void addressee_left(struct deliveries *deliveries,
+                           struct addressee *addressee)
+{
+	if (--addressee->n_waiting > 0)
+		return;
+	(void)map_remove(&deliveries->addressees,
+	                 id_key(&addressee->notifier_id));
+	mem_free(addressee);
 }
 
 static void lane_drop(struct lane *lane)
@@ -321,6 +361,7 @@ static void end_first(struct lane *lane, enum delivery_state state,
 	deliveries->stats.n_ends[state]++;
 	deliveries->stats.n_waiting--;
 	list_unlink(&delivery->node);
+	addressee_left(deliveries, delivery->addressee);
 	mem_free(delivery);
 	want_turn(deliveries, 0);
 }
@@ -511,7 +552,7 @@ static void on_read(struct store_read *read)
 
 	if (!words && read->err.code == 0 && read->n_rows == 0)
 		words = "the alert is not kept any more";
-	if (!deliveries->closing && !words && read->err.code == 0) {
+	if (!is_ending(deliveries) && !words && read->err.code == 0) {
 		send_first(lane, notifier, store_read_value(read, 0, 0).text);
 	} else {
 		try_ended(lane);
@@ -580,6 +621,8 @@ static void on_turn(uv_timer_t *timer)
 	struct list turns;
 	struct list *node;
 
+	if (is_ending(deliveries))
+		return;
 	list_init(&turns);
 	while ((node = list_pop(&deliveries->lanes)))
 		list_append(&turns, node);
@@ -654,15 +697,21 @@ struct delivery *deliveries_add(struct deliveries *deliveries,
 
 void deliveries_begin(struct deliveries *deliveries, struct delivery *delivery)
 {
-	struct lane *lane = lane_of(deliveries, delivery->notifier_id);
-	bool first = lane && list_empty(&lane->items);
 	int64_t rest_ms = delivery->due_wall_ms - wall_ms();
+	struct addressee *addressee = NULL;
+	struct lane *lane;
+	bool first;
 
-	if (!lane || deliveries->closing) {
+	if (!deliveries->closing)
+		addressee = addressee_of(deliveries, delivery->notifier_id);
+	if (!addressee) {
 		mem_free(delivery);
 		return;
 	}
-	delivery->lane = lane;
+	lane = addressee->lane;
+	first = list_empty(&lane->items);
+	delivery->addressee = addressee;
+	addressee->n_waiting++;
 	list_append(&lane->items, &delivery->node);
 	deliveries->stats.n_waiting++;
 	if (first && delivery->n_tries > 0 && lane->n_failures == 0) {
@@ -739,6 +788,7 @@ static struct deliveries *deliveries_new(struct registry *registry,
 	deliveries->log = log;
 	deliveries->rng.state = seed;
 	map_init(&deliveries->by_key, seed);
+	map_init(&deliveries->addressees, seed);
 	list_init(&deliveries->lanes);
 	deliveries->reader = am_reader_new();
 	if (deliveries->reader)

@@ -58,7 +58,7 @@ struct delivery {
 	int64_t due_wall_ms; /* not before that; 0: at once */
 	/* private */
 	struct list node;
-	struct lane *lane;
+	struct addressee *addressee;
 	char alerts[]; /* bits of those that it tells of in hexadecimal; "":
 	                  all */
 };

@@ -163,6 +163,7 @@ static void keep(struct registry_edit *edit, struct model_tx *tx,
 	registry->moved = registry->moved || moves(records, n);
 	documents_touch(registry->documents, records, n);
 	model_commit(tx);
+	registry->n_changes++;
 }
 
 /* --- rules ------------------------------------------------------------------------- */

@@ -19,7 +19,7 @@ struct former_names {
 	struct registry *registry;
 	struct map known;  /* by kind and id: the name as it was seen last */
 	struct map former; /* by kind and name */
-	uint64_t revision; /* that was looked at; UINT64_MAX: none */
+	uint64_t changes;  /* that were looked at; UINT64_MAX: none */
 };
 
 static const enum kind kinds_named[] = { KIND_SERVICE, KIND_PROJECT };
@@ -64,9 +64,29 @@ static void put(struct map *map, struct bearer *bearer)
 		mem_free(bearer);
 }
 
+/* Those that are not there any more. */
+static void forget_gone(struct former_names *names, struct map *map)
+{
+	const struct model *model = registry_model(names->registry);
+	struct map old = *map;
+
+	map_init(map, old.seed + 1); /* in another order: no long runs */
+	MAP_FOR_EACH (entry, &old) {
+		struct bearer *bearer = entry->value;
+
+		if (model_find(model, bearer->kind, bearer->id))
+			put(map, bearer);
+		else
+			mem_free(bearer);
+	}
+	map_fini(&old);
+}
+
 static void note_former(struct former_names *names, enum kind kind, uint64_t id,
                         struct slice name)
 {
+	if (names->former.n >= FORMER_NAMES_MAX)
+		forget_gone(names, &names->former);
 	if (names->former.n < FORMER_NAMES_MAX)
 		put(&names->former, bearer_new(kind, id, name.p, name.n, NULL));
 }
@@ -100,16 +120,20 @@ static void look_at(struct former_names *names, const struct object *object)
 
 void former_names_look(struct former_names *names)
 {
-	uint64_t revision = registry_revision(names->registry);
+	uint64_t changes = registry_changes(names->registry);
 	const struct model *model = registry_model(names->registry);
+	size_t n = 0;
 
-	if (names->revision == revision)
+	if (names->changes == changes)
 		return;
-	names->revision = revision;
+	names->changes = changes;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds_named); i++) {
 		MODEL_FOR_EACH(object, model, kinds_named[i])
 		look_at(names, object);
+		n += model_count(model, kinds_named[i]);
 	}
+	if (names->known.n / 2 > n)
+		forget_gone(names, &names->known);
 }
 
 /* --- from the audit log ------------------------------------------------------------ */
@@ -141,7 +165,7 @@ int former_names_new(struct registry *registry, uint64_t seed,
 	if (!names)
 		return -ENOMEM;
 	names->registry = registry;
-	names->revision = UINT64_MAX;
+	names->changes = UINT64_MAX;
 	map_init(&names->known, seed);
 	map_init(&names->former, seed);
 	r = store_each(registry_store(registry), renames, on_row, names, NULL);

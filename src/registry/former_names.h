@@ -14,7 +14,7 @@
 #include "registry/model/routing.h"
 #include "registry/registry.h"
 
-#define FORMER_NAMES_MAX 10000 /* beyond, the rest of them is not known */
+#define FORMER_NAMES_MAX 10000 /* of who is there; the rest is not known */
 
 struct former_names;
 

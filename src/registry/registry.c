@@ -69,6 +69,11 @@ uint64_t registry_revision(const struct registry *registry)
 	return registry->revision;
 }
 
+uint64_t registry_changes(const struct registry *registry)
+{
+	return registry->n_changes;
+}
+
 struct servers *registry_servers(const struct registry *registry)
 {
 	return registry->servers;
@@ -240,6 +245,7 @@ int registry_read(struct registry *registry, struct err *err)
 	model_free(registry->model);
 	registry->documents = documents;
 	registry->model = model;
+	registry->n_changes++;
 	registry->revision = registry->committed;
 	note_too_large(registry);
 	return 0;
@@ -462,6 +468,11 @@ void registry_stop(struct registry *registry)
 	err_clear(&registry->trouble);
 	edits_fail(registry);
 	promtool_cancel(registry->promtool);
+}
+
+bool registry_is_stopping(const struct registry *registry)
+{
+	return registry->stopping;
 }
 
 void registry_close(struct registry *registry, void (*closed)(void *context),

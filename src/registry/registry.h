@@ -56,8 +56,10 @@ struct registry_options {
 int registry_open(const struct registry_options *options,
                   struct registry **registryp, struct err *err) MUST_CHECK;
 /* Edits that wait fail, also for promtool, and those that are submitted from
- * now on; for who must be answered before the close. */
+ * now on; for who must be answered before the close. No delivery begins any
+ * more. */
 void registry_stop(struct registry *registry);
+bool registry_is_stopping(const struct registry *registry);
 /*
  * Edits that were accepted are written, those that wait fail, and so do those
  * that are submitted from now on; @closed once, from the loop.
@@ -94,6 +96,8 @@ uint64_t registry_revision(const struct registry *registry);
 /* False with words: what is in memory is not what is on disk, and the disk
  * cannot be read. */
 bool registry_is_well(const struct registry *registry, struct err *err);
+/* Of the model; grows with each change of it, also before that is on disk. */
+uint64_t registry_changes(const struct registry *registry);
 int64_t registry_now_s(const struct registry *registry); /* Unix time */
 /* Alerts that nobody is told of, as the configuration has it; NULL: none. */
 const struct drop_rules *registry_drops(const struct registry *registry);

@@ -38,6 +38,7 @@ struct registry {
 	uint32_t n_open;     /* all that are not answered */
 	uint32_t n_checking; /* that promtool has */
 
+	uint64_t n_changes;   /* of the model */
 	uint64_t committed;   /* revision of the last commit */
 	uint64_t revision;    /* … and of what is rendered */
 	uint64_t skipped;     /* what ours is ahead of the store's */

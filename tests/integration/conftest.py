@@ -34,7 +34,7 @@ from daemons.scripted import ScriptedGateway    # noqa: E402
 from daemons.scripted_exporter import ScriptedExporter    # noqa: E402
 from daemons.tls import Authority    # noqa: E402
 
-_missing = {}   # peer: why it cannot run
+_missing = {}   # what is not on this machine: how many tests that skipped
 
 # Asked to end, pytest stops the peers as it does after an interrupt.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -104,8 +104,7 @@ def _start(name, make, start):
         start(peer)
         return peer
     except Unavailable as reason:
-        _missing[name] = str(reason)
-        pytest.skip(f"{name}: {reason}")
+        raise Unavailable(f"{name}: {reason}") from None
     except Exception:
         if hasattr(peer, "stop"):
             peer.stop()
@@ -280,7 +279,7 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if call.excinfo and call.excinfo.errisinstance(Unavailable):
         reason = str(call.excinfo.value)
-        _missing[item.name] = reason
+        _missing[reason] = _missing.get(reason, 0) + 1
         report.outcome = "skipped"
         report.longrepr = (str(item.path), 0, f"Skipped: {reason}")
         return
@@ -288,16 +287,18 @@ def pytest_runtest_makereport(item, call):
         return
     for peer in getattr(item, "bouncers", []):
         report.sections.append(("bouncer", peer.log_tail()))
+    shown = []
     for name, peer in getattr(item, "funcargs", {}).items():
-        if hasattr(peer, "log_tail"):
+        if hasattr(peer, "log_tail") and peer not in shown:
             report.sections.append((name, peer.log_tail()))
+            shown.append(peer)
 
 
 def pytest_terminal_summary(terminalreporter, config):
     kept = getattr(config, "kept_directory", None)
     if kept:
         terminalreporter.write_line(f"logs are kept in {kept}")
-    for name, reason in _missing.items():
-        terminalreporter.section(f"{name} cannot run on this machine",
+    for reason, n_tests in _missing.items():
+        terminalreporter.section(f"{n_tests} tests cannot run on this machine",
                                  sep="!", yellow=True)
         terminalreporter.write_line(reason)

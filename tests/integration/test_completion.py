@@ -3,10 +3,10 @@
 
 import os
 import shlex
-import shutil
 import subprocess
 
 from daemons.bouncer import ROOT, monitor, program, settings
+from daemons.process import find_program
 from daemons.terminal import Terminal
 
 import pytest
@@ -94,12 +94,11 @@ def test_bash_after_dashes():
 
 @pytest.fixture
 def zsh(directory):
-    if not shutil.which("zsh"):
-        pytest.skip("zsh is not installed (apt-get install zsh)")
+    shell_program = find_program("zsh", "zsh")
     terminals = []
 
     def start(env=None):
-        shell = Terminal(["zsh", "-f", "-i"],
+        shell = Terminal([shell_program, "-f", "-i"],
                          env={**(env or {}), "HOME": directory,
                               "PATH": os.path.dirname(program()) + ":" +
                               os.environ["PATH"]}, columns=200)

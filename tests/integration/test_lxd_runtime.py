@@ -178,15 +178,15 @@ def test_projects(lxd, run):
     here, there = lxd.pid("same"), lxd.pid("same", project="other")
     assert run("restart", "same", project="other",
                stop_timeout=STOP_MS).result == "ok"
-    ended = run("exec", "same", ["/bin/sh", "-c", "echo hi; touch /was-here"],
+    ended = run("exec", "same", ["/bin/sh", "-c",
+                                 "echo hi; echo yes >/was-here"],
                 project="other")
     assert (ended.result, ended.output) == ("ok", "hi\n")
     assert lxd.pid("same") == here
     assert lxd.pid("same", project="other") not in (0, there)
     assert lxd.exec_logs("same", project="other") == []
-    files = "/1.0/instances/same/files?path=/was-here"
-    assert lxd.client.call("GET", files).status == 404
-    assert lxd.client.call("GET", files + "&project=other").status == 200
+    assert lxd.read_file("same", "/was-here") == ""
+    assert lxd.read_file("same", "/was-here", project="other") == "yes\n"
     assert run("inspect", "same", project="nowhere").result == "no_target"
 
 

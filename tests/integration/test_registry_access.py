@@ -122,6 +122,18 @@ def test_the_control_socket_may_do_all(registry):
     assert [row["user"] for row in log["results"]] == ["control socket"]
 
 
+def test_the_log_finds_a_token_by_its_name(registry):
+    Asker(registry.url, "write").make("/rest/v2/shards", {"name": "one"})
+    Asker(registry.url).make("/rest/v2/shards", {"name": "two"})
+    for user, done in (("write", ["Created shard one"]),
+                       ("token%20write", ["Created shard one"]),
+                       ("admin", ["Created shard two"]), ("writ", []),
+                       ("token", []), ("control%20socket", [])):
+        log = Asker(registry.url).get(f"/rest/v2/logs?user={user}")
+        assert [row["log"] for row in log["results"]] == done, user
+        assert log["count"] == len(done), user
+
+
 def test_discovery_may_be_open(bouncer, directory):
     one = bouncer(configuration(directory, open_discovery=True))
     for method, path, need in routes(one):
@@ -231,8 +243,8 @@ def test_it_needs_neither_file_nor_monitors(directory):
 
 
 def test_rules_that_prometheus_would_not_take(bouncer, directory):
-    find_program("promtool", "prometheus")
-    one = bouncer(configuration(directory, promtool="promtool"))
+    one = bouncer(configuration(
+        directory, promtool=find_program("promtool", "prometheus")))
     admin = Asker(one.url)
     reply = admin.call("POST", "/rest/v2/sites/1/rules", json.dumps(
         {"name": "broken", "clause": "sum(up"}))

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+from urllib.parse import quote
 
 import pytest
 
@@ -428,10 +429,21 @@ def test_found_by_labels(shop):
     found = shop.alerts('?label=nth="7",service=shop')
     assert [one["labels"]["nth"] for one in found] == ["7"]
     assert shop.alerts("?label=nth=7,service=bank") == []
+    # as they stand, but that a comma needs quotes around it
+    for nth, disk in enumerate(("a,b", '5"')):
+        shop.tell(alert("Full", service="shop", nth=f"disk {nth}", disk=disk))
+    for asked, nths in (('disk="a,b",service=shop', ["disk 0"]),
+                        ('service=shop,disk="a,b"', ["disk 0"]),
+                        ('disk=5",service=shop', ["disk 1"]),
+                        ('disk="a,b",service=bank', []), ('disk="', [])):
+        found = shop.alerts(f"?label={quote(asked)}")
+        assert [one["labels"]["nth"] for one in found] == nths, asked
     assert len(shop.alerts("?since=2020-01-01T00:00:00Z")) == 10
     assert shop.alerts("?until=2020-01-01T00:00:00Z") == []
     assert shop.alerts("?status=resolved") == []
-    for query in ("label=x", "since=yesterday", "status=odd", "told=perhaps"):
+    for query in ("label=x", "label==x", "label=x,y=z", "label=x=y,,z=1",
+                  "label=a=1,b=2,c=3,d=4,e=5", "since=yesterday",
+                  "status=odd", "told=perhaps"):
         assert shop.client.call("GET", f"/registry/alerts?{query}"
                                 ).status == 400
     assert shop.client.call("GET", "/registry/alerts/999").status == 404

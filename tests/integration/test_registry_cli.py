@@ -108,8 +108,8 @@ def test_what_is_wrong(cli):
 
 
 def test_rules_that_promtool_refuses(bouncer, directory):
-    find_program("promtool", "prometheus")
-    cli = RegistryCli(bouncer, directory, promtool="promtool")
+    cli = RegistryCli(bouncer, directory,
+                      promtool=find_program("promtool", "prometheus"))
     path = cli.file("a.yml", SHOP.replace("up == 0", "up =="))
     words = cli.refused("registry", "apply", path)
     assert "promtool" in words and "parse error" in words

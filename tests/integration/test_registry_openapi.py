@@ -7,14 +7,13 @@ import gzip
 import json
 import os
 import re
-import shutil
 import subprocess
 
 import jsonschema
 import pytest
 
 from daemons.http import Client
-from daemons.process import Unavailable, wait_until
+from daemons.process import Unavailable, find_program, wait_until
 from daemons.registry import Asker, configuration
 
 NPM_SECONDS = 240
@@ -95,9 +94,17 @@ def fixture_admin(registry):
     return Asker(registry.url)
 
 
+def once(pairs):
+    """An object none of whose names stands there twice."""
+    found = dict(pairs)
+    assert len(found) == len(pairs), [name for name, _ in pairs]
+    return found
+
+
 @pytest.fixture(name="document", scope="module")
 def fixture_document(admin):
-    return admin.get("/openapi.json")
+    return json.loads(admin.call("GET", "/openapi.json").text,
+                      object_pairs_hook=once)
 
 
 def operations(document):
@@ -112,23 +119,22 @@ def operations(document):
 @pytest.fixture(name="node_modules", scope="module")
 def fixture_node_modules(directory):
     """A private directory with the validators in it."""
-    if not shutil.which("npm") or not shutil.which("node"):
-        raise Unavailable("npm is not here: apt-get install npm nodejs, so "
-                          "that others' validators look at the OpenAPI "
-                          "document")
+    find_program("node", "nodejs")
+    npm = find_program("npm", "npm")
     for attempt in range(INSTALL_ATTEMPTS):
         path = os.path.join(directory, f"validators-{attempt}")
         os.makedirs(path)
         result = subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts",
+            [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts",
              "--prefix", path, *VALIDATORS],
             cwd=path, capture_output=True, text=True, timeout=NPM_SECONDS,
             check=False)
         # npm may lose files of a package and not know it
         if result.returncode == 0 and "TAR_ENTRY_ERROR" not in result.stderr:
             return path
-    raise Unavailable("npm cannot install the validators of OpenAPI "
-                      f"documents: {result.stderr.strip()[-300:]}")
+    raise Unavailable("npm cannot install the validators of OpenAPI documents "
+                      "(is its registry reached?): "
+                      + result.stderr.strip()[-300:])
 
 
 @pytest.fixture(name="file", scope="module")
@@ -184,6 +190,9 @@ def test_all_is_described(document):
                    in operation.get("parameters", ())
                    if parameter["in"] == "path"]
         assert in_path == re.findall(r"{(\w+)}", path), path
+        assert [parameter["name"] for parameter
+                in operation.get("parameters", ())
+                if not parameter.get("description")] == [], (method, path)
 
 
 # --- is it true? -------------------------------------------------------------
@@ -231,8 +240,7 @@ def test_answers_are_as_the_document_says(admin, document):
             continue
         media = reply.headers["Content-Type"].split(";")[0]
         wanted = list(told["content"])
-        if media not in wanted and not (media.endswith("yaml") and
-                                        wanted[0].endswith("yaml")):
+        if media not in wanted:
             problems.append(f"{target}: {media}, not {wanted}")
             continue
         body = reply.json() if media.endswith("json") else reply.text
@@ -242,6 +250,35 @@ def test_answers_are_as_the_document_says(admin, document):
                             f"{list(error.absolute_path)}")
     assert not problems, "\n".join(problems)
     assert asked > 80
+
+
+def test_documents_come_and_go_as_yaml_and_json(admin, document):
+    paths = document["paths"]
+    known = {"application/yaml", "application/json"}
+    told = paths["/registry/export"]["get"]["responses"]["200"]["content"]
+    taken = paths["/registry/apply"]["post"]["requestBody"]["content"]
+    assert set(told) == set(taken) == known
+    assert {admin.call("GET", f"/registry/export{query}").headers[
+        "Content-Type"] for query in ("", "?format=json")} == known
+
+
+def test_what_is_not_there_is_documented(admin, document):
+    """What a query names, and pages behind the last."""
+    asked = 0
+    for method, path, operation in operations(document):
+        names = [parameter["name"] for parameter
+                 in operation.get("parameters", ())
+                 if parameter["in"] == "query"]
+        for name, value in (("page_number", "100000"), ("shard", "nobody"),
+                            ("server", "nobody:1")):
+            if method != "GET" or name not in names:
+                continue
+            target = fill(path, operation).split("?")[0]
+            reply = admin.call("GET", f"{target}?{name}={value}")
+            assert str(reply.status) in operation["responses"], (
+                path, name, reply.text)
+            asked += reply.status == 404
+    assert asked > 20
 
 
 def test_lists_are_populated(admin, document):

@@ -244,6 +244,19 @@ def test_the_same_again_is_what_there_is(shop, path, body):
     assert shop.get(V2 + "logs")["count"] == before
 
 
+@pytest.mark.parametrize("path, body, again", [
+    ("servers", {"shard": "Default", "host": "2001:db8::1", "port": 9090},
+     {"shard": "Default", "host": "[2001:DB8::1]", "port": 9090}),
+    ("projects/1/exporters", {"job": "b", "port": 9200},
+     {"job": "b", "port": 9200, "scheme": ""}),
+])
+def test_the_same_written_otherwise(shop, path, body, again):
+    made = shop.make(V2 + path, body)
+    before = shop.get(V2 + "logs")["count"]
+    assert shop.make(V2 + path, again)["id"] == made["id"]
+    assert shop.get(V2 + "logs")["count"] == before
+
+
 @pytest.mark.parametrize("path, body, field, words", [
     ("shards", {}, "name", "required"),
     ("shards", {"name": "Default", "url": "http://other"}, "name", "already"),
@@ -420,6 +433,13 @@ def test_overrides(shop):
         named = shop.make(f"{V2}services/{service}/rules/override",
                           {"original_rule_id": 1})
         assert named["name"] == ("Down_", "Down__2")[nth - 1]
+    # as Django's slugify() has it, but for '-'
+    for name, slug in (("Web - EU", "web_eu"), ("_a_b-", "a_b"),
+                       ("v1.2 - x", "v12_x")):
+        service = shop.make(V2 + "services", {"name": name})["id"]
+        named = shop.make(f"{V2}services/{service}/rules/override",
+                          {"original_rule_id": 1})
+        assert named["name"] == f"Down_{slug}"
 
 
 def test_a_shard_that_is_not_enabled_takes_nothing_new(shop):
@@ -457,8 +477,8 @@ def test_overrides_follow_names(shop):
 
 
 def test_promtool_is_asked(bouncer, directory):
-    find_program("promtool", "prometheus")
-    registry = bouncer(configuration(directory, promtool="promtool"))
+    registry = bouncer(configuration(
+        directory, promtool=find_program("promtool", "prometheus")))
     admin = Asker(registry.url)
     good = {"name": "Down", "clause": "up == 0", "duration": "5m"}
     rule = admin.make(V2 + "sites/1/rules", good)

@@ -3,7 +3,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +11,7 @@ import time
 import pytest
 
 from daemons.bouncer import ROOT, monitor, settings
+from daemons.process import find_program
 
 WAIT_SECONDS = 20
 WATCHDOG_SECONDS = 1
@@ -180,12 +180,9 @@ def installed_unit(directory, name):
 
 
 def analyze(*args):
-    program = shutil.which("systemd-analyze")
-    if not program:
-        pytest.skip("systemd-analyze is not installed "
-                    "(apt-get install systemd)")
-    return subprocess.run([program, *args], text=True, timeout=60,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.run(
+        [find_program("systemd-analyze", "systemd"), *args], text=True,
+        timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 @pytest.mark.parametrize("name", UNITS)

@@ -168,6 +168,29 @@ def test_bad_rules_are_taken_back(registry, prometheus, worker):
     assert prometheus.rule_names() == ["better"]
 
 
+def test_bad_rules_that_cannot_be_taken_back_at_once(registry, prometheus,
+                                                     worker):
+    registry.put(rules=rules("good"))
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    prometheus.pause()
+    registry.put(rules=BAD_RULES)
+    worker.wait_file(worker.rules, BAD_RULES)
+    os.mkdir(worker.rules + ".tmp")     # the next write fails
+    prometheus.resume()
+    worker.wait(lambda: "rules.yml.tmp" in registry.reports[-1]["error"],
+                "a report of the file")
+    assert worker.read(worker.rules) == BAD_RULES
+    os.rmdir(worker.rules + ".tmp")
+    worker.wait(lambda: "last good rules are loaded" in
+                registry.reports[-1]["error"], "a report of bad rules")
+    assert worker.read(worker.rules) == rules("good")
+    assert prometheus.metric("prometheus_config_last_reload_successful") == 1
+    registry.put(rules=rules("better"))
+    worker.wait(lambda: in_sync(registry), "in sync")
+    assert prometheus.rule_names() == ["better"]
+
+
 def test_first_rules_that_are_bad_leave_none(registry, prometheus, worker):
     registry.put(rules=BAD_RULES)
     worker.start()
@@ -281,20 +304,22 @@ def test_who_eats_streams_is_polled(registry, worker):
     worker.wait_file(worker.targets, targets("127.0.0.1:9"), POLLED_SECONDS)
 
 
-@pytest.mark.parametrize("status, kind, body", [
-    (200, "text/html", "<html>Sign in, please</html>"),
-    (200, "application/json", '[{"targets":'),
-    (200, "application/json", ""),
-    (500, "application/json", '{"detail":"no memory"}'),
-    (404, "application/json", '{"detail":"no such shard"}'),
+@pytest.mark.parametrize("status, kind, body, words", [
+    (200, "text/html", "<html>Sign in, please</html>", "between us"),
+    (200, "application/json", '[{"targets":', "between us"),
+    (200, "application/json", "", "between us"),
+    (500, "application/json", '{"detail":"no memory"}', "no memory"),
+    (404, "application/json", '{"detail":"no such shard"}', "no such shard"),
 ])
-def test_what_is_no_document_is_no_file(registry, worker, status, kind, body):
+def test_what_is_no_document_is_no_file(registry, worker, status, kind, body,
+                                        words):
     registry.put(targets=targets("127.0.0.1:9"))
     worker.start()
     worker.wait(lambda: in_sync(registry), "in sync")
     registry.refuse["targets"] = (status, kind, body)
     registry.put(targets=targets("127.0.0.1:10"))
     worker.wait(lambda: registry.reports[-1]["error"], "a report")
+    assert words in registry.reports[-1]["error"]
     assert worker.read(worker.targets) == targets("127.0.0.1:9")
     registry.refuse.clear()
     worker.wait_file(worker.targets, targets("127.0.0.1:10"))
@@ -331,6 +356,34 @@ def test_a_token_is_read_each_time(registry, worker, tmp_path):
     worker.wait_file(worker.targets, "[]\n")
 
 
+def test_a_token_that_is_revoked_while_it_watches(registry, worker, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old\n")
+    registry.token = "old"
+    worker.flags["token-file"] = str(token)
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    registry.token = "new"
+    registry.put(targets=targets("127.0.0.1:9"))
+    worker.wait(lambda: worker.n_said("cannot hand over", "who are you?",
+                                      "revoked"), "the remedy")
+    assert worker.read(worker.targets) == "[]\n"
+    token.write_text("new\n")
+    worker.wait_file(worker.targets, targets("127.0.0.1:9"), 40)
+
+
+def test_a_prometheus_that_wants_a_password(registry, worker, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    registry.token = "secret"
+    registry.put(rules=rules("one"))
+    # the token is not for whoever is reloaded, who so answers 401
+    worker.flags.update({"token-file": str(token), "prometheus": registry.url})
+    worker.start()
+    worker.wait(lambda: registry.reports and "USER:PASSWORD@HOST" in
+                registry.reports[-1]["error"], "a report")
+
+
 def test_a_hangup_repairs_what_others_did(registry, worker):
     registry.put(targets=targets("127.0.0.1:9"))
     worker.start()
@@ -339,6 +392,36 @@ def test_a_hangup_repairs_what_others_did(registry, worker):
         out.write("[]")
     worker.process.signal(signal.SIGHUP)
     worker.wait_file(worker.targets, targets("127.0.0.1:9"))
+
+
+def test_a_hangup_repairs_rules(registry, prometheus, worker):
+    registry.put(rules=rules("one"))
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    worker.wait_file(worker.rules + ".good", rules("one"))
+    for path in (worker.rules, worker.rules + ".good"):
+        os.unlink(path)
+    worker.process.signal(signal.SIGHUP)
+    worker.wait_file(worker.rules, rules("one"))
+    worker.wait_file(worker.rules + ".good", rules("one"))
+    assert prometheus.rule_names() == ["one"]
+
+
+def test_a_hangup_repairs_the_files_of_nodes(registry, worker):
+    registry.put(nodes='[{"id":3,"ip":"192.0.2.1","port":9100},'
+                       '{"id":4,"ip":"192.0.2.2","port":9100}]')
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    file = worker.nodes + "/3.yml"
+    as_it_should_be = worker.read(file)
+    for name in ("3.yml", "9.yml"):
+        with open(f"{worker.nodes}/{name}", "w", encoding="utf-8") as out:
+            out.write("- targets: [ '192.0.2.9:1' ]\n")
+    os.unlink(worker.nodes + "/4.yml")
+    worker.process.signal(signal.SIGHUP)
+    worker.wait_file(file, as_it_should_be)
+    worker.wait(lambda: sorted(os.listdir(worker.nodes)) ==
+                ["3.yml", "4.yml"], "all others are as they should be")
 
 
 def test_once_ends_when_all_is_there(registry, worker):
@@ -359,6 +442,15 @@ def test_once_ends_when_all_is_there(registry, worker):
     assert done.returncode == 3
 
 
+def test_once_that_is_stopped_is_no_success(registry, prometheus, worker):
+    registry.put(rules=rules("one"))
+    prometheus.pause()      # the reload hangs
+    worker.start("--once")
+    worker.wait_file(worker.rules, rules("one"))
+    assert worker.stop() == 1
+    prometheus.resume()
+
+
 def test_check_says_what_would_not_work(registry, prometheus, worker):
     checked = subprocess.run(worker.argv("--check"), check=False, text=True,
                              capture_output=True, timeout=ONCE_SECONDS)
@@ -371,6 +463,57 @@ def test_check_says_what_would_not_work(registry, prometheus, worker):
                              capture_output=True, timeout=ONCE_SECONDS)
     assert checked.returncode != 0
     assert "wrong /nonexistent" in checked.stdout
+
+
+def refused(worker, *args):
+    done = subprocess.run(worker.argv(*args), text=True, check=False,
+                          capture_output=True, timeout=ONCE_SECONDS)
+    assert done.returncode == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize("shared", ["targets", "urls", "rules", "nodes"])
+def test_a_second_worker_of_the_same_files_is_refused(
+        registry, prometheus, worker, tmp_path, shared):
+    registry.put(nodes='[{"id":3,"ip":"192.0.2.1","port":9100}]')
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    second = Worker(str(tmp_path / "second"), registry.url, prometheus)
+    for kind in {"targets", "urls", "rules", "nodes"} - {shared}:
+        setattr(second, kind, None)
+    for args in ([], ["--once"]):
+        said = refused(second, *args)
+        assert getattr(worker, shared) in said
+        assert "stop that worker" in said
+    worker.process.kill()
+    second.start()
+    try:
+        second.wait(lambda: second.n_said("watching the registry"),
+                    "it has the file now")
+    finally:
+        second.stop()
+
+
+def test_two_options_with_one_file_are_refused(worker):
+    worker.urls = worker.targets
+    assert worker.targets in refused(worker)
+
+
+def test_a_password_is_not_shown(registry, prometheus, worker):
+    def said(*args):
+        done = subprocess.run(worker.argv(*args), text=True, check=False,
+                              capture_output=True, timeout=ONCE_SECONDS)
+        assert "sEcret" not in done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    worker.flags["prometheus"] = \
+        f"http://user:sEcret@127.0.0.1:{prometheus.port}"
+    assert "lets itself be reloaded" in said("--check")
+    worker.flags["prometheus"] = \
+        f"http://user:sEcret@127.0.0.1:{free_port()}"
+    assert "cannot be asked" in said("--check")
+    worker.flags["prometheus"] = "http://user:sEcret@127.0.0.1:99999"
+    assert "99999" in said("--once")
 
 
 @pytest.mark.parametrize("argv, words", [

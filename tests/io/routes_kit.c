@@ -16,6 +16,7 @@ static void on_request(void *context, struct http_exchange *exchange)
 {
 	struct routes *routes = context;
 
+	routes->handed = true;
 	if (!registry_http_handle(routes->http, exchange, true))
 		http_respond_text(exchange, 418, "not the registry's");
 }

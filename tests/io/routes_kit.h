@@ -16,6 +16,7 @@ struct routes {
 	struct http_client *client;
 	struct log log;
 	char url[64];
+	bool handed; /* a request has come to the routes */
 };
 
 struct request {

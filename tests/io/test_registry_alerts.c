@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include "io/http_client.h"
 #include "registry/alerts.h"
+#include "registry/former_names.h"
 #include "source/alerts.h"
 
 #define WAIT_MS 20000
@@ -102,10 +103,9 @@ static void world_close(struct world *world)
 		(void)uv_run(&loop.uv, UV_RUN_ONCE);
 }
 
-static int apply_notifier(struct registry_edit *edit, struct model_tx *tx,
-                          struct err *err)
+static int add_notifier(const char *name, struct model_tx *tx, struct err *err)
 {
-	const struct assignment service = { SERVICE_NAME, { .text = "shop" } };
+	const struct assignment service = { SERVICE_NAME, { .text = name } };
 	struct assignment notifier[] = {
 		{ NOTIFIER_SENDER, { .text = "webhook" } },
 		{ NOTIFIER_VALUE, { .text = peer.url } },
@@ -119,13 +119,35 @@ static int apply_notifier(struct registry_edit *edit, struct model_tx *tx,
 	             : model_create(tx, KIND_NOTIFIER, notifier, 3, &made, err);
 }
 
+static int apply_notifier(struct registry_edit *edit, struct model_tx *tx,
+                          struct err *err)
+{
+	(void)edit;
+	return add_notifier("shop", tx, err);
+}
+
+static int apply_other(struct registry_edit *edit, struct model_tx *tx,
+                       struct err *err)
+{
+	(void)edit;
+	return add_notifier("other", tx, err);
+}
+
+static struct tried editing(int (*apply)(struct registry_edit *edit,
+                                         struct model_tx *tx, struct err *err))
+{
+	struct tried tried = making(KIND_SERVICE, "");
+
+	tried.edit.apply = apply;
+	return tried;
+}
+
 /* The service "shop", whose notifier is the peer. */
 static void make_notifier(void)
 {
 	struct registry *registry = open_registry();
-	struct tried tried = making(KIND_SERVICE, "shop");
+	struct tried tried = editing(apply_notifier);
 
-	tried.edit.apply = apply_notifier;
 	submit(registry, &tried);
 	await_edit(&tried, REGISTRY_DONE);
 	close_registry(registry);
@@ -291,6 +313,113 @@ static void waits_for_our_return(void **state)
 	world_close(&world);
 }
 
+static const char other_down[] =
+	"{\"groupKey\":\"o\",\"commonLabels\":{\"service\":\"other\"},"
+	"\"alerts\":[{\"status\":\"firing\",\"labels\":{\"service\":\"other\","
+	"\"alertname\":\"Down\"},\"startsAt\":\"2026-01-01T00:00:00Z\"}]}";
+
+static int move_notifier(struct registry_edit *edit, struct model_tx *tx,
+                         struct err *err)
+{
+	static char url[200];
+	const struct assignment value = { NOTIFIER_VALUE, { .text = url } };
+
+	(void)snprintf(url, sizeof(url), "%s/elsewhere", peer.url);
+	return model_update(
+		tx,
+		model_next(registry_model(edit->registry), KIND_NOTIFIER, NULL),
+		&value, 1, err);
+}
+
+/* The end does not overtake the beginning, though its notifier has another
+ * value by then, and another's message waits behind the beginning. */
+static void in_order_when_a_value_changes(void **state)
+{
+	static const struct peer_step script[] = { PEER_SAYS(LATER),
+		                                   PEER_SAYS(OK), PEER_SAYS(OK),
+		                                   PEER_SAYS(OK) };
+	struct tried adding = editing(apply_other);
+	struct tried moving = editing(move_notifier);
+	struct world world;
+	const char *begins;
+	const char *ends;
+
+	(void)state;
+	test_peer_script(&peer, script, ARRAY_SIZE(script));
+	assert_true(world_open(&world));
+	submit(world.registry, &adding);
+	await_edit(&adding, REGISTRY_DONE);
+	assert_int_equal(post(&world, down), 0);
+	assert_int_equal(post(&world, other_down), 0);
+	while (registry_alerts_stats(world.alerts).deliveries.n_retries == 0)
+		(void)ended(&world, DELIVERY_SENT, 1, 1);
+	test_peer_forget(&peer);
+	submit(world.registry, &moving);
+	await_edit(&moving, REGISTRY_DONE);
+	assert_int_equal(post(&world, up), 0);
+	assert_true(ended(&world, DELIVERY_SENT, 3, WAIT_MS));
+	world_close(&world);
+	begins = strstr(test_peer_received(&peer), "/elsewhere");
+	ends = strstr(test_peer_received(&peer), "\"status\":\"resolved\"");
+	assert_non_null(begins);
+	assert_non_null(ends);
+	begins = strstr(begins, "\"status\":\"firing\"");
+	assert_true(begins && begins < ends);
+}
+
+static int rename_service(struct registry_edit *edit, struct model_tx *tx,
+                          struct err *err)
+{
+	const struct assignment name = { SERVICE_NAME, { .text = "market" } };
+
+	return model_update(
+		tx,
+		model_next(registry_model(edit->registry), KIND_SERVICE, NULL),
+		&name, 1, err);
+}
+
+/* It bears its new name before documents do. */
+static void take_under_the_name_of_before(void)
+{
+	struct tried renaming = editing(rename_service);
+	struct posted posted = { 0 };
+	struct world world;
+	int r;
+
+	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+	assert_true(world_open(&world));
+	submit(world.registry, &renaming);
+	r = registry_alerts_take(world.alerts, slice_from(down), on_kept,
+	                         &posted, NULL);
+	assert_int_equal(r, ALERTS_PENDING);
+	await_edit(&renaming, REGISTRY_DONE);
+	test_loop_until(&loop, &posted.answered);
+	assert_int_equal(registry_alerts_stats(world.alerts).n_unrouted, 0);
+	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
+	world_close(&world);
+}
+
+static void under_the_name_of_before(void **state)
+{
+	(void)state;
+	take_under_the_name_of_before();
+}
+
+/* So many that nothing else would be remembered. */
+static void the_names_of_who_is_gone(void **state)
+{
+	(void)state;
+	assert_int_equal(FORMER_NAMES_MAX, 10000);
+	run_sql("WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL"
+	        " SELECT i + 1 FROM n WHERE i < 10000)"
+	        " INSERT INTO audit(created_at, actor, op, kind, object_id, "
+	        "title,"
+	        "  old, new) SELECT 1, 'x', 'updated', 'service', 1000 + i,"
+	        "  'new', json_object('name', 'old' || i),"
+	        "  json_object('name', 'new' || i) FROM n");
+	take_under_the_name_of_before();
+}
+
 static void on_replayed(struct registry_replaying *replaying)
 {
 	(void)replaying;
@@ -347,6 +476,101 @@ static void a_full_disk(void **state)
 	assert_int_equal(number_of("SELECT count(*) FROM delivery"), 1);
 }
 
+#define POOL_MOST 64 /* threads that libuv's pool may have */
+
+static uv_work_t held[POOL_MOST];
+static size_t n_held;
+static uv_sem_t go_on;
+
+static void hold(uv_work_t *work)
+{
+	(void)work;
+	uv_sem_wait(&go_on);
+}
+
+static void on_let_go(uv_work_t *work, int status)
+{
+	(void)work;
+	(void)status;
+	n_held--;
+}
+
+/* What comes after it in libuv's pool waits. */
+static void hold_pool(void)
+{
+	assert_int_equal(uv_sem_init(&go_on, 0), 0);
+	for (; n_held < ARRAY_SIZE(held); n_held++)
+		assert_int_equal(
+			uv_queue_work(&loop.uv, &held[n_held], hold, on_let_go),
+			0);
+}
+
+static void let_pool_go(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+		uv_sem_post(&go_on);
+	while (n_held > 0)
+		(void)uv_run(&loop.uv, UV_RUN_ONCE);
+	uv_sem_destroy(&go_on);
+}
+
+/* Who delivers is gone when what was taken last is on disk. */
+static void closing_before_it_is_on_disk(void **state)
+{
+	struct posted posted = { 0 };
+	struct world world;
+	bool closed = false;
+	unsigned n;
+	int r;
+
+	(void)state;
+	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+	assert_true(world_open(&world));
+	hold_pool();
+	r = registry_alerts_take(world.alerts, slice_from(down), on_kept,
+	                         &posted, NULL);
+	assert_int_equal(r, ALERTS_PENDING);
+	n = n_handles();
+	registry_alerts_close(world.alerts, on_closed, &closed);
+	world.alerts = NULL;
+	while (n_handles() > n - 3) /* its timer, and two of the deliveries */
+		(void)uv_run(&loop.uv, UV_RUN_NOWAIT);
+	assert_false(posted.answered);
+	let_pool_go();
+	test_loop_until(&loop, &closed);
+	assert_true(posted.answered);
+	assert_int_equal(posted.code, 0);
+	world_close(&world);
+	assert_int_equal(number_of("SELECT state FROM delivery"),
+	                 DELIVERY_WAITING);
+}
+
+/* The configuration that a link of a message is made by may be gone. */
+static void nothing_begins_at_the_end(void **state)
+{
+	struct world world;
+
+	(void)state;
+	test_peer_script(&peer, always_ok, ARRAY_SIZE(always_ok));
+	run_sql("INSERT INTO alert(id, received_ms, firing, receiver, "
+	        "group_key,"
+	        " n_alerts, told, body, routing)"
+	        " VALUES(1, 0, 1, 'r', 'g', 1, 1, '{\"alerts\":[]}', '{}');"
+	        "INSERT INTO delivery(alert_id, notifier_id, sender, alerts,"
+	        " state, tries, due_ms, created_ms, words)"
+	        " VALUES(1, 1, 'webhook', '', 0, 0, 0, 0, '')");
+	assert_true(world_open(&world));
+	registry_stop(world.registry);
+	test_loop_for(&loop, 200);
+	assert_string_equal(test_peer_received(&peer), "");
+	world_close(&world);
+	assert_int_equal(number_of("SELECT state FROM delivery"),
+	                 DELIVERY_WAITING);
+	assert_true(world_open(&world));
+	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
+	world_close(&world);
+}
+
 static bool live(void)
 {
 	struct world world;
@@ -393,10 +617,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, finish)
-		ROW(is_kept_and_delivered), ROW(the_same_is_known),
-		ROW(nonsense_is_refused),   ROW(waits_for_our_return),
-		ROW(refused_is_dead),       ROW(a_full_disk),
+		ROW(is_kept_and_delivered),
+		ROW(the_same_is_known),
+		ROW(nonsense_is_refused),
+		ROW(waits_for_our_return),
+		ROW(refused_is_dead),
+		ROW(a_full_disk),
 		ROW(without_memory),
+		ROW(closing_before_it_is_on_disk),
+		ROW(in_order_when_a_value_changes),
+		ROW(under_the_name_of_before),
+		ROW(the_names_of_who_is_gone),
+		ROW(nothing_begins_at_the_end),
 	};
 
 	faults_install();

@@ -3,10 +3,12 @@
  * memory is out. */
 #include "routes_kit.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "support/faults.h"
 
-#define NOT_OURS 418 /* what the daemon would answer itself */
+#define DOCUMENT_MAX 65536
+#define NOT_OURS     418 /* what the daemon would answer itself */
 
 static void open_routes(struct routes *routes)
 {
@@ -90,9 +92,85 @@ static void test_an_edit_is_answered_when_it_is_kept(void **state)
 	routes_close(&routes);
 }
 
+/* --- the close ----------------------------------------------------------------- */
+
 static void on_closed(void *context)
 {
 	*(bool *)context = true;
+}
+
+struct applying {
+	struct http_call call;
+	bool done;
+};
+
+static void on_applied(struct http_call *call)
+{
+	container_of(call, struct applying, call)->done = true;
+}
+
+/* Large enough that it is still being read when others come to their turn. */
+static void write_document(struct buf *out, const char *name)
+{
+	buf_init(out, DOCUMENT_MAX);
+	(void)buf_printf(out, "services: [{name: %s}", name);
+	for (unsigned i = 0; i < 200; i++)
+		(void)buf_printf(out, ", {name: %s-%u}", name, i);
+	(void)buf_puts(out, "]");
+	assert_int_equal(out->failed, 0);
+}
+
+/* The routes close @n_turns of the loop after a document was handed to them.
+ * The status. */
+static unsigned close_amid(unsigned n_turns)
+{
+	struct applying applying = {
+		.call = { .method = "POST",
+		          .target = slice_from("/registry/apply"),
+		          .max_body = DOCUMENT_MAX },
+	};
+	struct routes routes;
+	struct buf document;
+	bool closed = false;
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "shop-%u", n_turns);
+	write_document(&document, name);
+	applying.call.body = buf_slice(&document);
+	open_routes(&routes);
+	assert_int_equal(
+		url_parse(slice_from(routes.url), 80, &applying.call.url, NULL),
+		0);
+	assert_int_equal(
+		http_client_call(routes.client, &applying.call, on_applied), 0);
+	while (!routes.handed && !applying.done)
+		(void)uv_run(&loop.uv, UV_RUN_ONCE);
+	for (unsigned i = 0; i < n_turns && !applying.done; i++)
+		(void)uv_run(&loop.uv, UV_RUN_NOWAIT);
+	registry_http_close(routes.http, on_closed, &closed);
+	test_loop_until(&loop, &closed);
+	test_loop_until(&loop, &applying.done);
+	assert_int_equal(applying.call.err.code, 0);
+	/* kept is what was answered so, and nothing else */
+	assert_true(has(routes.registry, KIND_SERVICE, name) ==
+	            (applying.call.status == 200));
+	routes.http = NULL;
+	routes_close(&routes);
+	buf_fini(&document);
+	return applying.call.status;
+}
+
+static void test_a_close_while_a_document_is_applied(void **state)
+{
+	unsigned status = close_amid(0);
+
+	(void)state;
+	assert_int_equal(status, 503);
+	for (unsigned n_turns = 1; n_turns < 65536; n_turns *= 2) {
+		status = close_amid(n_turns);
+		if (status != 200 && status != 503)
+			fail_msg("after %u turns: %u", n_turns, status);
+	}
 }
 
 /* --- want of memory ----------------------------------------------------------- */
@@ -127,6 +205,9 @@ int main(void)
 		                                hub_set_up, hub_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_an_edit_is_answered_when_it_is_kept, hub_set_up,
+			hub_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_close_while_a_document_is_applied, hub_set_up,
 			hub_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_routes_that_cannot_be_planted, hub_set_up,

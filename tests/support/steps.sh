@@ -51,7 +51,7 @@ debootstrap=debootstrap systemd-analyze=systemd systemd-nspawn=systemd-container
 PEERS="prometheus-pushgateway=prometheus-pushgateway prometheus=prometheus \
 prometheus-alertmanager=prometheus-alertmanager \
 dockerd=docker.io podman=podman lxd=lxd docker-compose=docker-compose \
-prometheus-node-exporter=prometheus-node-exporter zsh=zsh"
+prometheus-node-exporter=prometheus-node-exporter zsh=zsh node=nodejs npm=npm"
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_ASIDE=$POLICY.before-bouncer
@@ -254,6 +254,7 @@ tally_begin()
     else
         tally_is_ours=yes
         TALLY=$(mktemp)
+        : >"$TALLY.failed"
         export TALLY
     fi
     # what stands there already is the result of others
@@ -271,14 +272,16 @@ tally()
 # case explains.
 tally_results()
 {
-    counts=$(python3 "$ROOT/tests/support/count.py" "$3") || counts="0 1 0"
+    results=$(python3 "$ROOT/tests/support/count.py" "$3") || results="0 1 0"
+    counts=$(printf '%s\n' "$results" | head -n 1)
+    printf '%s\n' "$results" | sed -n "2,\$s|^|FAILED: |p" >>"$TALLY.failed"
     [ "$2" -eq 0 ] ||
         counts=$(echo "$counts" | awk '{ print $1, $2 ? $2 : 1, $3 }')
     # shellcheck disable=SC2086 # three numbers
     tally "$1" $counts
 }
 
-# Prints what was counted. Fails if anything failed or nothing ran.
+# Prints what failed and what was counted. Fails if anything failed or nothing ran.
 tally_end()
 {
     if [ -z "$tally_is_ours" ]; then
@@ -287,6 +290,7 @@ tally_end()
         return
     fi
     printf '\n'
+    cat "$TALLY.failed"
     awk '{
             line = sprintf("%6d passed %4d failed %4d skipped", $1, $2, $3)
             passed += $1; failed += $2; skipped += $3
@@ -301,6 +305,6 @@ tally_end()
                 passed, failed, skipped
             exit !(failed == 0 && passed > 0)
         }' "$TALLY" && tally_status=0 || tally_status=1
-    rm -f "$TALLY"
+    rm -f "$TALLY" "$TALLY.failed"
     return "$tally_status"
 }

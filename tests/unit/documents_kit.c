@@ -20,10 +20,16 @@ void kit_delete(struct model_tx *tx, struct object *object)
 
 void kit_world_init(struct kit_world *world)
 {
-	const struct documents_options options = { "global", "" };
-
 	*world = (struct kit_world){ .model = model_new(7) };
 	assert_non_null(world->model);
+	kit_restart(world);
+}
+
+void kit_restart(struct kit_world *world)
+{
+	const struct documents_options options = { "global", "" };
+
+	documents_free(world->documents);
 	world->documents = documents_new(world->model, &options);
 	assert_non_null(world->documents);
 }

@@ -20,6 +20,8 @@ struct kit_world {
 };
 
 void kit_world_init(struct kit_world *world);
+/* Of the documents there is nothing yet. */
+void kit_restart(struct kit_world *world);
 void kit_world_fini(struct kit_world *world);
 /* A transaction; its end touches the documents and renders them. */
 struct model_tx *kit_begin(struct kit_world *world);

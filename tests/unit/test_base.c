@@ -60,6 +60,42 @@ static void test_duration_parse(void **state)
 	}
 }
 
+static void test_duration_parse_days(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		uint64_t ms;
+	} rows[] = {
+		{ "90d", 0, 7776000000 },
+		{ "1d12h", 0, 129600000 },
+		{ "0d", 0, 0 },
+		{ "1h30m", 0, 5400000 },
+		{ "104249991d", 0, 9007199222400000 },
+		{ "104249991d8h59m0.992s", 0, 9007199254740992 },
+		{ "104249991d8h59m0.993s", -ERANGE, 0 },
+		{ "104249992d", -ERANGE, 0 },
+		{ "99999999999999999999d", -ERANGE, 0 },
+		{ "d", -EINVAL, 0 },
+		{ "", -EINVAL, 0 },
+		{ "1.5d", -EINVAL, 0 },
+		{ "-1d", -EINVAL, 0 },
+		{ "1h1d", -EINVAL, 0 },
+		{ "1d1d", -EINVAL, 0 },
+		{ "1d0", -EINVAL, 0 },
+		{ "1d+1h", -EINVAL, 0 },
+		{ "1d5", -EINVAL, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t ms = 12345;
+		int r = duration_parse_days(slice_from(rows[i].text), &ms);
+
+		if (r != rows[i].result || ms != (r ? 12345 : rows[i].ms))
+			fail_msg("%s: %d, %" PRIu64 " ms", rows[i].text, r, ms);
+	}
+}
+
 static void test_duration_format(void **state)
 {
 	static const struct {
@@ -385,6 +421,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_duration_parse),
+		cmocka_unit_test(test_duration_parse_days),
 		cmocka_unit_test(test_duration_format),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_number_whole),

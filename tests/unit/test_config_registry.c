@@ -49,7 +49,7 @@ static void test_values(void **state)
 		"  site: planet\n"
 		"  external_url: https://registry.example.com/a//\n"
 		"  open_discovery: true\n"
-		"  keep_alerts: 1h\n"
+		"  keep_alerts: 60d\n"
 		"  max_alerts: 5\n"
 		"  keep_audit: 2h\n"
 		"  drop_alerts:\n"
@@ -66,7 +66,7 @@ static void test_values(void **state)
 	assert_string_equal(registry->external_url,
 	                    "https://registry.example.com/a");
 	assert_true(registry->open_discovery);
-	assert_int_equal(registry->keep_alerts_ms, 3600000);
+	assert_int_equal(registry->keep_alerts_ms, 60 * 86400000LL);
 	assert_int_equal(registry->max_alerts, 5);
 	assert_int_equal(registry->keep_audit_ms, 7200000);
 	assert_int_equal(registry->n_drop_alerts, 2);

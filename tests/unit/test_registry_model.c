@@ -173,6 +173,32 @@ static void test_unique(void **state)
 	kit_check(model);
 }
 
+/* Empty text of a field that has a fallback is as if it were not given. */
+static void test_empty_is_fallback(void **state)
+{
+	struct object *farm = model_find(model, KIND_FARM, 1);
+	struct object *filter;
+	struct err err;
+
+	kit_make(tx, KIND_NOTIFIER,
+	         "{\"sender\": \"slack\", \"value\": \"http://v\"}");
+	filter = kit_make(tx, KIND_FILTER,
+	                  "{\"notifier\": 1, \"name\": \"a\","
+	                  " \"operator\": \"\", \"value\": \"v\"}");
+	assert_string_equal(object_text(filter, FILTER_OPERATOR), "=");
+	assert_int_equal(kit_update(tx, filter, "{\"operator\": \"=~\"}", &err),
+	                 0);
+	assert_int_equal(kit_update(tx, filter, "{\"operator\": \"\"}", &err),
+	                 0);
+	assert_string_equal(object_text(filter, FILTER_OPERATOR), "=");
+	kit_refused(tx, KIND_FILTER,
+	            "{\"notifier\": 1, \"name\": \"a\", \"value\": \"v\"}",
+	            -EEXIST, "filter a=v");
+	assert_int_equal(kit_update(tx, farm, "{\"source\": \"\"}", &err), 0);
+	assert_string_equal(object_text(farm, FARM_SOURCE), "promgen");
+	kit_check(model);
+}
+
 static struct object *token(const char *name, char digit, int *rcp)
 {
 	struct object *object = NULL;
@@ -682,6 +708,7 @@ int main(void)
 		TEST(test_objects),
 		TEST(test_find_key),
 		TEST(test_unique),
+		TEST(test_empty_is_fallback),
 		TEST(test_two_keys),
 		TEST(test_node_comes_back),
 		TEST(test_rule_owner),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/mem.h"
+#include "proto/json.h"
 #include "registry/model/plan.h"
 #include "registry/model/portable.h"
 #include "support/faults.h"
@@ -34,7 +35,37 @@ static char *export_text(const struct model *model, bool secrets, bool json)
 	return text;
 }
 
-/* The plan's text, or the words of what is wrong; mem_free(). */
+static void write_plan(const struct record *records, size_t n, struct buf *out)
+{
+	struct json_writer json;
+
+	json_write_init(&json, out);
+	json_write_object(&json);
+	plan_write_json(records, n, &json);
+	json_write_object_end(&json);
+}
+
+/* A line for each change. */
+static void put_plan(const struct record *records, size_t n, struct buf *out)
+{
+	const struct json_t *changes;
+	struct json_t *root;
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	write_plan(records, n, &text);
+	assert_int_equal(json_parse(buf_slice(&text), &root, NULL), 0);
+	changes = json_get(root, "changes");
+	assert_int_equal(json_count(changes), n);
+	for (size_t i = 0; i < n; i++)
+		(void)buf_printf(out, "%s\n",
+		                 json_as_string(json_get(json_item(changes, i),
+		                                         "text")));
+	json_free(root);
+	buf_fini(&text);
+}
+
+/* The plan's lines, or the words of what is wrong; mem_free(). */
 static int try_apply(struct model *model, const char *text,
                      struct plan_options options, char **wordsp)
 {
@@ -58,7 +89,7 @@ static int try_apply(struct model *model, const char *text,
 		} else {
 			const struct record *records = model_records(tx, &n);
 
-			plan_write_text(records, n, &words);
+			put_plan(records, n, &words);
 			model_commit(tx);
 		}
 	}
@@ -598,6 +629,31 @@ static void test_nodes(void **state)
 	model_free(model);
 }
 
+/* An address is the same however it is written. */
+static void test_addresses(void **state)
+{
+	struct model *model = new_model();
+	const struct assignment gone = { NODE_DELETED, { .number = 1 } };
+	struct model_tx *tx;
+
+	(void)state;
+	apply(model, "nodes: ['2001:DB8::1']\n", whole,
+	      "+ shard Default\n+ node [2001:db8::1]:9100 in Default\n");
+	tx = model_begin(model, KIT_NOW);
+	assert_int_equal(model_update(tx, model_find(model, KIND_NODE, 1),
+	                              &gone, 1, NULL),
+	                 0);
+	model_commit(tx);
+	apply(model, "nodes: ['2001:DB8:0::1']\n", whole, NULL);
+	assert_int_equal(model_count(model, KIND_NODE), 1);
+	assert_false(
+		object_number(model_find(model, KIND_NODE, 1), NODE_DELETED));
+	refuse(model, "nodes:\n- '2001:db8::1'\n- '2001:DB8::1'\n", whole,
+	       "a.yml:3: nodes[1]: node [2001:db8::1]:9100 stands at a.yml:2 "
+	       "already\n");
+	model_free(model);
+}
+
 /* --- what is wrong -------------------------------------------------------- */
 
 static void test_errors(void **state)
@@ -718,7 +774,7 @@ static void scenario(const char *text)
 			const struct record *records = model_records(tx, &n);
 
 			buf_reset(&words);
-			plan_write_text(records, n, &words);
+			write_plan(records, n, &words);
 			model_commit(tx);
 		} else {
 			assert_int_equal(r, -ENOMEM);
@@ -804,6 +860,7 @@ int main(void)
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_two_files),
 		cmocka_unit_test(test_no_memory),

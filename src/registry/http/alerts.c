@@ -36,12 +36,7 @@ static struct pending *pending_new(const struct registry_call *call)
 
 	if (!pending)
 		return NULL;
-	pending->call = (struct registry_call){
-		.http = call->http,
-		.registry = call->registry,
-		.exchange = call->exchange,
-		.route = call->route,
-	};
+	pending->call = call_kept(call);
 	buf_init(&pending->body, FULL_MAX);
 	list_append(&call->http->pending, &pending->node);
 	return pending;
@@ -59,11 +54,10 @@ static void pending_end(struct pending *pending)
 
 static void pending_refuse(struct pending *pending, int code, const char *words)
 {
-	call_refuse(&pending->call,
-	            code == -ENOENT   ? 404
-	            : code == -ENOMEM ? 500
-	                              : 503,
-	            "%s", words);
+	if (code == -ENOENT)
+		call_refuse(&pending->call, 404, "%s", words);
+	else
+		call_fail(&pending->call, code, words);
 	pending_end(pending);
 }
 
@@ -299,32 +293,59 @@ static bool query(struct filter *filter, const char *name, char *out,
 	       call_query(filter->call, name, out, size, &filter->answered);
 }
 
-/* "service=shop,severity=critical"; a value may stand in double quotes. */
+/* Behind a value in double quotes, which ends with one that a comma or nothing
+ * follows; 0: it is in none. */
+static size_t quoted_length(struct slice text)
+{
+	if (text.n == 0 || text.p[0] != '"')
+		return 0;
+	for (size_t i = 1; i < text.n; i++) {
+		if (text.p[i] == '"' &&
+		    (i + 1 == text.n || text.p[i + 1] == ','))
+			return i + 1;
+	}
+	return 0;
+}
+
+/* False: it is not NAME=VALUE. */
+static bool next_label(struct slice *rest, struct slice *name,
+                       struct slice *value)
+{
+	struct slice from = *rest;
+	size_t quoted;
+
+	if (!slice_next(rest, '=', name) || name->n == 0 || name->n == from.n ||
+	    memchr(name->p, ',', name->n))
+		return false;
+	quoted = quoted_length(*rest);
+	*value = slice_make(rest->p, 0);
+	if (quoted) {
+		*value = slice_make(rest->p + 1, quoted - 2);
+		*rest = slice_skip(*rest, quoted + (quoted < rest->n));
+	} else {
+		(void)slice_next(rest, ',', value);
+	}
+	return true;
+}
+
+/* "service=shop,severity=critical"; a value may stand in double quotes, as one
+ * with a comma must. */
 static void filter_labels(struct filter *filter)
 {
 	struct slice rest;
-	struct slice pair;
-	size_t n = 0;
+	struct slice name;
+	struct slice value;
 
 	if (!query(filter, "label", filter->text, sizeof(filter->text)))
 		return;
 	rest = slice_from(filter->text);
-	while (!filter->answered && slice_next(&rest, ',', &pair)) {
-		const char *end = memchr(pair.p, '=', pair.n);
-		struct slice name;
-		struct slice value;
-
-		if (!end || end == pair.p || ++n > LABELS_MAX) {
+	for (size_t n = 0; rest.n; n++) {
+		if (n == LABELS_MAX || !next_label(&rest, &name, &value)) {
 			(void)refuse_filter(filter, "label",
 			                    "must be NAME=VALUE, or up to "
 			                    "four of them with commas");
 			return;
 		}
-		name = slice_make(pair.p, (size_t)(end - pair.p));
-		value = slice_skip(pair, name.n + 1);
-		if (value.n > 1 && value.p[0] == '"' &&
-		    value.p[value.n - 1] == '"')
-			value = slice_make(value.p + 1, value.n - 2);
 		add_label(filter, name, value);
 	}
 }

@@ -83,6 +83,11 @@ void call_refuse_field(struct registry_call *call, uint16_t status,
 	call_answer(call, status, &body);
 }
 
+void call_fail(struct registry_call *call, int code, const char *words)
+{
+	call_refuse(call, code == -ENOMEM ? 500 : 503, "%s", words);
+}
+
 void call_answer(struct registry_call *call, uint16_t status, struct buf *body)
 {
 	if (status == 204) {
@@ -198,15 +203,37 @@ bool call_query(struct registry_call *call, const char *name, char *out,
 	return false;
 }
 
+bool call_flag(struct registry_call *call, const char *name, bool *flagp)
+{
+	char text[NUMBER_MAX];
+	bool bad;
+
+	if (!call_query(call, name, text, sizeof(text), &bad))
+		return !bad;
+	if (number_parse_bool(slice_from(text), flagp) == 0)
+		return true;
+	call_refuse_field(call, 400, name, "must be true or false");
+	return false;
+}
+
+struct registry_call call_kept(const struct registry_call *call)
+{
+	return (struct registry_call){
+		.http = call->http,
+		.registry = call->registry,
+		.exchange = call->exchange,
+		.route = call->route,
+		.control = call->control,
+	};
+}
+
 /* --- edits ---------------------------------------------------------------- */
 
 struct pending {
 	struct registry_edit edit;
 	struct call_edit call;
-	struct registry_http *http;
+	struct registry_call kept; /* what is answered */
 	struct list node;
-	struct http_exchange *exchange;
-	const struct registry_route *route;
 	struct buf body;
 	char actor[REGISTRY_ACTOR_MAX];
 	char text[]; /* of the params */
@@ -319,7 +346,7 @@ static int on_apply(struct registry_edit *edit, struct model_tx *tx,
 static void answer_done(struct registry_call *call, struct pending *pending)
 {
 	uint16_t status = pending->call.status ? pending->call.status
-	                                       : pending->route->status;
+	                                       : call->route->status;
 
 	if (pending->edit.dry_run)
 		status = 200;
@@ -381,7 +408,6 @@ static void answer_rules(struct registry_call *call,
 static void answer(struct registry_call *call, struct pending *pending)
 {
 	uint16_t exists = pending->call.exists_status;
-	int code = pending->edit.err.code;
 
 	switch (pending->edit.outcome) {
 	case REGISTRY_DONE:
@@ -408,8 +434,8 @@ static void answer(struct registry_call *call, struct pending *pending)
 		return;
 	case REGISTRY_FAILED:
 	default:
-		call_refuse(call, code == -ENOMEM ? 500 : 503, "%s",
-		            pending->edit.err.message);
+		call_fail(call, pending->edit.err.code,
+		          pending->edit.err.message);
 	}
 }
 
@@ -426,15 +452,9 @@ static void pending_free(struct pending *pending)
 static void on_done(struct registry_edit *edit)
 {
 	struct pending *pending = container_of(edit, struct pending, edit);
-	struct registry_http *http = pending->http;
-	struct registry_call call = {
-		.http = http,
-		.registry = http->registry,
-		.exchange = pending->exchange,
-		.route = pending->route,
-	};
+	struct registry_http *http = pending->kept.http;
 
-	answer(&call, pending);
+	answer(&pending->kept, pending);
 	pending_free(pending);
 	registry_http_maybe_closed(http);
 }
@@ -459,26 +479,10 @@ static struct pending *pending_new(const struct registry_call *call,
 			call->params[i] ? text_put(&at, call->params[i]) : NULL;
 	memcpy(pending->actor, call->actor,
 	       strnlen(call->actor, sizeof(pending->actor) - 1));
-	pending->http = call->http;
-	pending->exchange = call->exchange;
-	pending->route = call->route;
+	pending->kept = call_kept(call);
 	list_init(&pending->node);
 	buf_init(&pending->body, REGISTRY_ANSWER_MAX);
 	return pending;
-}
-
-/* False: answered. */
-static bool read_dry_run(struct registry_call *call, bool *dry_runp)
-{
-	char text[NUMBER_MAX];
-	bool bad;
-
-	if (!call_query(call, "dry_run", text, sizeof(text), &bad))
-		return !bad;
-	if (number_parse_bool(slice_from(text), dry_runp) == 0)
-		return true;
-	call_refuse_field(call, 400, "dry_run", "must be true or false");
-	return false;
 }
 
 static void drop(const struct call_edit *edit)
@@ -495,7 +499,7 @@ void call_edit(struct registry_call *call, const struct call_edit *edit)
 	struct pending *pending;
 	bool dry_run = edit->dry_run;
 
-	if (!read_dry_run(call, &dry_run)) {
+	if (!call_flag(call, "dry_run", &dry_run)) {
 		drop(edit);
 		return;
 	}

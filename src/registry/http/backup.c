@@ -66,8 +66,7 @@ static void on_copied(struct store_copy *copy)
 		                    "application/vnd.sqlite3", NULL, produce,
 		                    backup);
 	} else {
-		call_refuse(&backup->call, r == -ENOMEM ? 500 : 503, "%s",
-		            copy->err.message);
+		call_fail(&backup->call, r, copy->err.message);
 		backup_free(backup);
 	}
 	registry_http_maybe_closed(http);
@@ -85,12 +84,7 @@ static void send_backup(struct registry_call *call)
 		return;
 	}
 	backup->fd = -1;
-	backup->call = (struct registry_call){
-		.http = call->http,
-		.registry = call->registry,
-		.exchange = call->exchange,
-		.route = call->route,
-	};
+	backup->call = call_kept(call);
 	n = snprintf(backup->path, sizeof(backup->path), "%s.copy",
 	             registry_config(call->registry)->path);
 	r = n > 0 && (size_t)n < sizeof(backup->path)
@@ -98,7 +92,7 @@ static void send_backup(struct registry_call *call)
 	                         &backup->copy, on_copied, &err)
 	            : err_set_code(&err, -ENAMETOOLONG, "registry.path");
 	if (r < 0) {
-		call_refuse(call, 503, "%s", err.message);
+		call_fail(call, r, err.message);
 		backup_free(backup);
 		return;
 	}

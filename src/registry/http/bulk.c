@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include "base/mem.h"
-#include "base/number.h"
 #include "registry/model/import_promgen.h"
 #include "registry/model/import_prommgr.h"
 #include "registry/model/plan.h"
@@ -212,8 +211,6 @@ static bool bulk_is_read(struct bulk *bulk)
 static void on_worked(uv_work_t *work, int status)
 {
 	struct bulk *bulk = container_of(work, struct bulk, work);
-	struct registry_http_part *part = &bulk->part;
-	struct registry_http_part copy;
 	struct call_edit edit = { .apply = on_apply,
 		                  .write = on_write,
 		                  .release = on_release,
@@ -223,34 +220,16 @@ static void on_worked(uv_work_t *work, int status)
 
 	bulk->closing = bulk->closing || status < 0;
 	if (!bulk_is_read(bulk)) {
-		registry_http_part_closed(part);
+		registry_http_part_closed(&bulk->part);
 		bulk_free(bulk);
 		return;
 	}
-	/* the edit may be over, and the memory gone, when the part is */
-	copy = *part;
-	list_unlink(&part->node);
-	list_init(&copy.node);
+	/* nothing is closing; from here on the edit is what is waited for */
+	registry_http_part_closed(&bulk->part);
 	call_edit(&bulk->call, &edit);
-	registry_http_part_closed(&copy);
 }
 
 /* --- the beginning -------------------------------------------------------- */
-
-/* A flag of the query; false: it has been answered. */
-static bool read_flag(struct registry_call *call, const char *name, bool *flagp)
-{
-	char text[WORD_MAX];
-	bool bad;
-
-	*flagp = false;
-	if (!call_query(call, name, text, sizeof(text), &bad))
-		return !bad;
-	if (number_parse_bool(slice_from(text), flagp) == 0)
-		return true;
-	call_refuse_field(call, 400, name, "must be true or false");
-	return false;
-}
 
 static bool says_json(const struct registry_call *call)
 {
@@ -272,12 +251,11 @@ static struct bulk *bulk_new(struct registry_call *call, enum bulk_form form)
 	}
 	buf_init(&bulk->words, WORDS_MAX);
 	bulk->form = form;
-	bulk->call = *call;
+	bulk->call = call_kept(call);
 	bulk->is_json = says_json(call);
 	bulk->options.partial = form != BULK_DOCUMENT;
 	(void)snprintf(bulk->actor, sizeof(bulk->actor), "%s", call->actor);
 	bulk->call.actor = bulk->actor;
-	memset(bulk->call.params, 0, sizeof(bulk->call.params));
 	(void)call_query(call, "shard", bulk->shard, sizeof(bulk->shard), &bad);
 	if (!bad)
 		return bulk;
@@ -308,11 +286,11 @@ static void bulk_start(struct bulk *bulk)
 
 static void apply(struct registry_call *call)
 {
-	struct plan_options options;
+	struct plan_options options = { 0 };
 	struct bulk *bulk;
 
-	if (!read_flag(call, "prune", &options.prune) ||
-	    !read_flag(call, "partial", &options.partial))
+	if (!call_flag(call, "prune", &options.prune) ||
+	    !call_flag(call, "partial", &options.partial))
 		return;
 	if (options.prune && options.partial) {
 		call_refuse_field(call, 400, "prune",
@@ -392,11 +370,11 @@ static void export(struct registry_call *call)
 {
 	char format[WORD_MAX] = "yaml";
 	char actor[REGISTRY_ACTOR_MAX];
-	bool secrets;
+	bool secrets = false;
 	bool bad;
 
 	(void)call_query(call, "format", format, sizeof(format), &bad);
-	if (bad || !read_flag(call, "secrets", &secrets))
+	if (bad || !call_flag(call, "secrets", &secrets))
 		return;
 	if (strcmp(format, "yaml") != 0 && strcmp(format, "json") != 0) {
 		call_refuse_field(call, 400, "format", "must be yaml or json");

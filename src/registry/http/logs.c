@@ -72,12 +72,20 @@ static bool take(struct registry_call *call, struct filter *filter,
 	       call_query(call, name, filter->texts[nth], FILTER_MAX, badp);
 }
 
+/* Whole, as a row has it; or the name of a token alone, as it says of itself at
+ * /rest/v2/users/me. */
 static void filter_user(struct registry_call *call, struct filter *filter,
                         bool *badp)
 {
-	if (take(call, filter, "user", 0, badp))
-		add_equal(filter, "actor", "=",
-		          STORE_STR(slice_from(filter->texts[0])));
+	char condition[128];
+
+	if (!take(call, filter, "user", 0, badp))
+		return;
+	filter->values[filter->n++] = STORE_STR(slice_from(filter->texts[0]));
+	(void)snprintf(condition, sizeof(condition),
+	               "actor IN (?%zu, 'token ' || ?%zu)", filter->n,
+	               filter->n);
+	add_condition(filter, condition);
 }
 
 static void filter_kind(struct registry_call *call, struct filter *filter,

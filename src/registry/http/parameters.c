@@ -28,7 +28,6 @@ static const struct registry_param params[] = {
 	{ "name", STRING, "A part of the name." },
 	{ "shard", STRING, "The name of a shard." },
 	{ "source", STRING, "Where hosts come from." },
-	/* of discovery */
 	/* of the first API */
 	{ "service", STRING, "A part of the service's name." },
 	{ "service_id", POSITIVE, "The id of a service." },
@@ -48,10 +47,19 @@ static const struct registry_param params[] = {
 	  "told at once." },
 	{ "address", STRING, "HOST:PORT, HOST, or the URL that is probed." },
 	/* of all at once */
+	{ "prune", BOOLEAN,
+	  "Delete what the document leaves out of the sections that it has." },
+	{ "partial", BOOLEAN, "Fields that are not given stay as they are." },
+	{ "format", "{\"type\":\"string\",\"enum\":[\"yaml\",\"json\"]}",
+	  "How it is written." },
+	{ "secrets", BOOLEAN, "With secrets; needs the scope admin." },
+	{ "from", "{\"type\":\"string\",\"enum\":[\"promgen\",\"prommgr\"]}",
+	  "Who exported it; nothing: Promgen or we, as is seen from it." },
 	/* of alerts */
 	{ "label", STRING,
 	  "Labels that one of its alerts has: `NAME=VALUE`, several with "
-	  "commas between them." },
+	  "commas between them; a value that has one stands in double "
+	  "quotes." },
 	{ "since", STRING, "A time in RFC 3339, or Unix seconds: not before." },
 	{ "until", STRING, "Likewise: before." },
 	{ "status", "{\"type\":\"string\",\"enum\":[\"firing\",\"resolved\"]}",
@@ -66,7 +74,9 @@ static const struct registry_param params[] = {
 	  "What became of it." },
 	{ "alert", POSITIVE, "The id of an alert." },
 	/* of the log: a tag and a name, where the name is not enough */
-	{ "Logs.user", STRING, "Who did it: `token NAME`, `control socket`." },
+	{ "Logs.user", STRING,
+	  "Who did it: the name of a token, with or without `token ` before "
+	  "it; or `control socket`." },
 	{ "Logs.content_type", STRING, "A kind of objects: `exporter`." },
 	{ "Logs.object_id", POSITIVE, "The id of an object of that kind." },
 	{ "Logs.service", STRING,
@@ -76,7 +86,9 @@ static const struct registry_param params[] = {
 	{ "notifier", POSITIVE, "The id of a notifier." },
 };
 
+/* In a path, whatever the same word means in a query. */
 static const struct registry_param id_param = { "id", POSITIVE, "Its id." };
+static const struct registry_param name_param = { "name", STRING, "Its name." };
 
 static const struct registry_param *find_param(struct slice name)
 {
@@ -213,8 +225,10 @@ void registry_path_each(const struct registry_route *route,
 		is_id = slice_is(name, "id") ||
 		        (name.n > 3 &&
 		         memcmp(name.p + name.n - 3, "_id", 3) == 0);
-		tell(is_id ? &id_param : find_param(name), name, found,
-		     context);
+		tell(is_id                    ? &id_param
+		     : slice_is(name, "name") ? &name_param
+		                              : find_param(name),
+		     name, found, context);
 	}
 }
 

@@ -15,7 +15,6 @@
 #define MAX_PARAMS       3
 #define HEADER_MAX       256
 
-/* Each stands between two lines of its own, so that one more is no conflict. */
 const struct registry_routes *const registry_tables[] = {
 	/* discovery */
 	&registry_routes_sd,

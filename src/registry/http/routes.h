@@ -122,6 +122,17 @@ struct object *call_object(struct registry_call *call, enum kind kind,
 bool call_query(struct registry_call *call, const char *name, char *out,
                 size_t size, bool *badp);
 
+/* A flag of the query; what is absent leaves *@flagp as it is. False: it has
+ * been answered 400. */
+bool call_flag(struct registry_call *call, const char *name,
+               bool *flagp) MUST_CHECK;
+
+/* What of a call may be kept until it is answered: without its params and its
+ * actor, which are borrowed. */
+struct registry_call call_kept(const struct registry_call *call);
+/* We could not do it: 500 of -ENOMEM, else 503. */
+void call_fail(struct registry_call *call, int code, const char *words);
+
 /*
  * call_edit() - an edit whose end answers the call
  * @apply: as of struct registry_edit; @state is what was given, and released by

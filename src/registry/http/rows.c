@@ -31,7 +31,7 @@ static void rows_end(struct rows *rows)
 
 static void refuse(struct rows *rows, int code, const char *words)
 {
-	call_refuse(&rows->call, code == -ENOMEM ? 500 : 503, "%s", words);
+	call_fail(&rows->call, code, words);
 	rows_end(rows);
 }
 
@@ -91,12 +91,7 @@ static struct rows *rows_new(const struct registry_call *call,
 	}
 	memcpy(rows->count, count, n_count);
 	memcpy(rows->sql, sql, n_sql);
-	rows->call = (struct registry_call){
-		.http = call->http,
-		.registry = call->registry,
-		.exchange = call->exchange,
-		.route = call->route,
-	};
+	rows->call = call_kept(call);
 	list_append(&call->http->pending, &rows->node);
 	return rows;
 }

@@ -69,7 +69,6 @@ const struct registry_schema registry_schemas[] = {
 	  "\"kind\":" STRING ",\"id\":" INTEGER ",\"title\":" STRING ","
 	  "\"old\":" NULL_OBJECT ",\"new\":" NULL_OBJECT "}}}}}" },
 	{ "Text", NULL, STRING },
-	{ "Any", NULL, "{\"description\":\"Any JSON.\"}" },
 	/* the second API */
 	{ "HostList", NULL,
 	  OBJECT_OF("\"hosts\"",
@@ -123,11 +122,8 @@ const struct registry_schema registry_schemas[] = {
 	{ "NodeAddress", NULL,
 	  OBJECT_OF("\"id\",\"ip\",\"port\"",
 	            "\"id\":" INTEGER ",\"ip\":" STRING ",\"port\":" INTEGER) },
-	{ "RuleDownload", "application/x-yaml", STRING },
 	{ "RuleFile", "application/yaml", STRING },
-	{ "RuleDownload", "application/x-yaml", STRING },
 	/* the first API */
-	{ "Targets", NULL, ARRAY(TO("TargetGroup")) },
 	{ "RulesYaml", "application/x-yaml", STRING },
 	{ "V1Shard", NULL,
 	  OBJECT_OF("\"html\",\"name\",\"url\",\"proxy\",\"enabled\","
@@ -225,10 +221,9 @@ const struct registry_schema registry_schemas[] = {
 	            ",\"n_found\":" INTEGER ",\"near\":" TEXTS
 	            ",\"found\":" ARRAY(TO("TargetFound"))) },
 	/* all at once */
-	{ "Document", NULL,
+	{ "Document", "application/yaml,application/json",
 	  "{\"type\":\"object\",\"description\":\"All objects, named "
-	  "and nested; `bouncer registry export` writes one. YAML is taken, "
-	  "too.\"}" },
+	  "and nested; `bouncer registry export` writes one.\"}" },
 	{ "Import", NULL,
 	  "{\"type\":[\"object\",\"array\"],\"description\":\"What the "
 	  "other registry answers.\"}" },

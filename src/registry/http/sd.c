@@ -88,25 +88,24 @@ void call_document(struct registry_call *call, struct document *document,
 {
 	const struct http_message *message = call->exchange->message;
 	bool gzip = document->gzip.n < document->text.n && takes_gzip(message);
+	bool known = has_already(message, document->etag);
 	char headers[HEADERS_MAX];
 
 	/* compressed it is another representation, of which no byte ranges
-	 * could be told apart: its tag is a weak one */
+	 * could be told apart: its tag is a weak one. What a 304 is to say:
+	 * RFC 9110, 15.4.5 */
 	(void)snprintf(headers, sizeof(headers),
 	               "ETag: %s%s\r\nVary: Accept-Encoding\r\n"
 	               "Cache-Control: no-cache\r\n%s%s",
 	               gzip ? "W/" : "", document->etag,
-	               gzip ? "Content-Encoding: gzip\r\n" : "", more);
-	if (has_already(message, document->etag)) {
-		(void)snprintf(headers, sizeof(headers),
-		               "ETag: %s%s\r\nVary: Accept-Encoding\r\n",
-		               gzip ? "W/" : "", document->etag);
+	               gzip && !known ? "Content-Encoding: gzip\r\n" : "",
+	               known ? "" : more);
+	if (known)
 		http_respond(call->exchange, 304, NULL, headers, NULL);
-		return;
-	}
-	http_respond_shared(call->exchange, 200, content_type, headers,
-	                    gzip ? document->gzip : document->text, on_sent,
-	                    document_ref(document));
+	else
+		http_respond_shared(call->exchange, 200, content_type, headers,
+		                    gzip ? document->gzip : document->text,
+		                    on_sent, document_ref(document));
 }
 
 /* Of the shard that the path names, or the query; else of all. */
@@ -210,7 +209,7 @@ static const struct registry_route rows[] = {
 	    "The URLs of all shards, as Promgen has them", "shard",
 	    "TargetGroup[]"),
 	ROW("/api/v1/rules", answer_rules_file,
-	    "The rules of all shards, as a file", "shard", "RuleDownload"),
+	    "The rules of all shards, as a file", "shard", "RulesYaml"),
 };
 
 const struct registry_routes registry_routes_sd = {

@@ -315,7 +315,7 @@ static void document_all(struct registry_call *call)
 	             "The URLs of all shards", "TargetGroup[]",                \
 	             .query = "shard"),                                        \
 		READ(area "/all/rules", document_all, "Rules",                 \
-	             "The rules of all shards, as YAML", "RuleFile",           \
+	             "The rules of all shards, as YAML", "RulesYaml",          \
 	             .query = "shard"),                                        \
 		EDITED(area "/shard", "{name}", "Shards", "shard", "V1Shard",  \
 	               "name"),                                                \
@@ -349,7 +349,7 @@ static void document_all(struct registry_call *call)
 		READ(path "/rules", function, group,                       \
 	             "The rules of a " word ", disabled ones as well, as " \
 	             "YAML",                                               \
-	             "RuleFile")
+	             "RulesYaml")
 
 static const struct registry_route rows[] = {
 	ALL_OF("/rest"),

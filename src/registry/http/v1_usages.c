@@ -23,7 +23,7 @@ struct usages {
 struct usage {
 	struct list node;
 	struct usages *usages;
-	struct registry_call call; /* only what call_refuse() needs */
+	struct registry_call call;
 	struct http_call http;
 	struct http_header header;
 	struct buf target;
@@ -101,8 +101,6 @@ static void on_done(struct http_call *http)
 	else
 		http_respond(usage->call.exchange, 200, "application/json",
 		             NULL, &usage->body);
-	if (!http->err.code && http->status == 200)
-		usage->body = (struct buf){ 0 };
 	usage_free(usage);
 	maybe_closed(usages);
 }
@@ -150,7 +148,7 @@ static void ask(struct registry_call *call, const struct object *shard,
 		return;
 	}
 	usage->usages = usages;
-	usage->call = *call;
+	usage->call = call_kept(call);
 	buf_init(&usage->target, 4096);
 	buf_init(&usage->body, USAGES_MAX_BODY);
 	list_append(&usages->calls, &usage->node);

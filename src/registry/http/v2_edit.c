@@ -156,9 +156,11 @@ static int pick(const struct json_t *body, const struct json_t *current,
 		    (now && same_json(now, member.value)))
 			continue;
 		buf_init(&value, BODY_MAX);
-		text.failed = json_print(member.value, &value);
+		r = json_print(member.value, &value);
 		json_write_key(&json, member.name);
 		json_write_raw(&json, buf_slice(&value));
+		if (r < 0)
+			text.failed = r;
 		buf_fini(&value);
 	}
 	json_write_object_end(&json);
@@ -214,48 +216,6 @@ static int wrong_value(struct call_edit *edit, const struct model_tx *tx,
 	return r;
 }
 
-/* What a field is that nobody sets. */
-static union value fallback_of(const struct field *field)
-{
-	struct slice text = slice_from(field->fallback);
-	union value value = { 0 };
-	bool flag = false;
-
-	if (field->type == FIELD_TEXT)
-		value.text = text.p;
-	else if (field->type == FIELD_FLAG &&
-	         number_parse_bool(text, &flag) == 0)
-		value.number = flag;
-	else if (field->type == FIELD_NUMBER &&
-	         number_parse_i64(text, &value.number) < 0)
-		value.number = 0;
-	return value;
-}
-
-static bool same_value(const struct object *object,
-                       const struct assignment *assignment)
-{
-	unsigned field = assignment->field;
-	union value value = assignment->value;
-
-	switch (kinds[object_kind(object)].fields[field].type) {
-	case FIELD_TEXT:
-		return strcmp(object_text(object, field),
-		              value.text ? value.text : "") == 0;
-	case FIELD_REF:
-		return object_ref(object, field) == value.object;
-	case FIELD_LABELS:
-	case FIELD_PARAMS:
-		return label_set_equal(object_labels(object, field),
-		                       value.labels);
-	case FIELD_NUMBER:
-	case FIELD_FLAG:
-	case FIELD_TIME:
-	default:
-		return object_number(object, field) == value.number;
-	}
-}
-
 static bool is_assigned(const struct assignments *assignments, unsigned field)
 {
 	for (size_t i = 0; i < assignments->n; i++) {
@@ -290,17 +250,16 @@ static struct object *find_same(const struct model *model, enum kind kind,
 	for (unsigned k = 0; info->keys[0][k] >= 0; k++) {
 		unsigned field = (unsigned)info->keys[0][k];
 
-		key[k] = fallback_of(&info->fields[field]);
+		key[k] = field_fallback(&info->fields[field]);
 		for (size_t i = 0; i < assignments->n; i++) {
 			if (assignments->items[i].field == field)
 				key[k] = assignments->items[i].value;
 		}
-		if (info->fields[field].type == FIELD_TEXT && !key[k].text)
-			key[k].text = "";
 	}
 	object = model_find_key(model, kind, 0, key);
 	for (size_t i = 0; object && i < assignments->n; i++) {
-		if (!same_value(object, &assignments->items[i]))
+		if (!object_has(object, assignments->items[i].field,
+		                assignments->items[i].value))
 			object = NULL;
 	}
 	return object;
@@ -400,7 +359,7 @@ static int fill(struct call_edit *edit, enum kind kind,
 			edit->field = field->name;
 			return err_set(err, -EINVAL, "is required");
 		}
-		assign(assignments, i, fallback_of(field));
+		assign(assignments, i, field_fallback(field));
 	}
 	return 0;
 }

@@ -83,19 +83,30 @@ static struct object *find_override(const struct object *original,
 	return NULL;
 }
 
-/* As Django makes a slug, with '_' for '-': it goes into a metric's name. */
+/* As Django makes a slug, with '_' for '-', for it goes into a metric's name: of
+ * blanks and '-' side by side one is left, and at the ends none, nor a '_'. */
 static void put_slug(struct buf *out, const char *name)
 {
+	size_t start = out->n;
+	bool joins = false;
+
 	for (; *name; name++) {
 		char c = *name;
 
 		if (c >= 'A' && c <= 'Z')
 			c = (char)(c - 'A' + 'a');
-		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+		if (c == '-' || c == ' ')
+			joins = true;
+		else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+		         (c == '_' && out->n > start)) {
+			if (joins && out->n > start)
+				(void)buf_putc(out, '_');
+			joins = false;
 			(void)buf_putc(out, c);
-		else if (c == '_' || c == '-' || c == ' ')
-			(void)buf_putc(out, '_');
+		}
 	}
+	while (out->n > start && out->p[out->n - 1] == '_')
+		out->p[--out->n] = '\0';
 }
 
 /* ORIGINAL_SLUG; two owners may have one slug: ORIGINAL_SLUG_2. */

@@ -316,6 +316,11 @@ bool host_canonical(struct slice text, char *out)
 	return true;
 }
 
+bool field_is_host(const struct field *field)
+{
+	return field->check == check_host || field->check == check_ip;
+}
+
 int check_host(struct slice text, struct err *err)
 {
 	char address[INET6_ADDRSTRLEN];

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/slice.h"
+#include "registry/model/kind.h"
 #include "registry/model/label_set.h"
 
 #define CHECK_HOST_MAX 253 /* bytes of a name in DNS, RFC 1035 */
@@ -37,6 +38,9 @@ int duration_of_prometheus(struct slice text, uint64_t *msp) MUST_CHECK;
  * inet_ntop() does; what is none is copied. @out holds CHECK_HOST_MAX + 1.
  * False: it does not fit, so that it is no host either. */
 bool host_canonical(struct slice text, char *out);
+
+/* Its text is kept so. */
+bool field_is_host(const struct field *field);
 
 /* Labels that we set ourselves cannot be given. */
 int check_target_labels(const struct label_set *set, struct err *err);

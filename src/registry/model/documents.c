@@ -41,7 +41,7 @@ struct documents *documents_new(const struct model *model,
 	if (!documents)
 		return NULL;
 	documents->model = model;
-	documents->stale_all = true;
+	documents->stale_structure = true;
 	buf_init(&documents->text, FRAGMENT_MAX);
 	map_init(&documents->units, 0);
 	map_init(&documents->names, 0);

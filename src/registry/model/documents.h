@@ -54,11 +54,9 @@ struct documents *documents_new(const struct model *model,
 	MUST_CHECK;
 void documents_free(struct documents *documents);
 
-/* What a transaction did is to be rendered; before it ends. Cannot fail: if
- * memory is out, everything is to be rendered. */
+/* What a transaction did is to be rendered; before it ends. */
 void documents_touch(struct documents *documents, const struct record *records,
                      size_t n);
-void documents_touch_all(struct documents *documents);
 
 /* @shard NULL: of all shards together. Called for each that became different;
  * of a shard that is gone with @document NULL. */

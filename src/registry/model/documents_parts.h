@@ -59,7 +59,6 @@ struct slot {
 struct documents {
 	const struct model *model;
 	struct documents_options options;
-	bool stale_all;
 	bool stale_structure;
 	struct map units;    /* by key */
 	struct slot **slots; /* that of all together first */

@@ -316,12 +316,6 @@ static int prepare(struct documents *documents, uint64_t revision,
 {
 	int r = 0;
 
-	if (documents->stale_all) {
-		MAP_FOR_EACH (entry, &documents->units)
-			((struct unit *)entry->value)->stale = ALL_KINDS;
-		documents->stale_structure = true;
-		documents->stale_all = false;
-	}
 	if (!documents->deflater)
 		documents->deflater = deflater_new();
 	if (!documents->deflater)

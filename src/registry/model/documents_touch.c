@@ -266,8 +266,3 @@ void documents_touch(struct documents *documents, const struct record *records,
 	documents_concerned(documents->model, records, n, mark_stale,
 	                    documents);
 }
-
-void documents_touch_all(struct documents *documents)
-{
-	documents->stale_all = true;
-}

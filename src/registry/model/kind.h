@@ -180,8 +180,8 @@ struct field {
 	unsigned flags;
 	enum kind to;         /* of FIELD_REF: what it refers to */
 	bool cascade;         /* … and goes with; else it becomes NULL */
-	const char *fallback; /* as text: the value of one that is not given;
-	                         NULL: empty, 0, absent */
+	const char *fallback; /* as text: the value of one that is not given,
+	                         or of an empty text; NULL: empty, 0, absent */
 	/* Is the text fit? -EINVAL with words that say what is expected. NULL:
 	 * any, up to FIELD_MAX_TEXT bytes of UTF-8 without control characters. */
 	int (*check)(struct slice text, struct err *err);

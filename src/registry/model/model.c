@@ -20,11 +20,6 @@ bool field_is_number(const struct field *field)
 	       field->type == FIELD_TIME;
 }
 
-bool field_is_host(const struct field *field)
-{
-	return field->check == check_host || field->check == check_ip;
-}
-
 void shapes_init(void)
 {
 	memset(shapes, 0, sizeof(shapes));
@@ -221,6 +216,15 @@ const struct label_set *object_labels(const struct object *object,
 	return object->values[field].labels;
 }
 
+bool object_has(const struct object *object, unsigned nth, union value value)
+{
+	const struct field *field = &kinds[object->kind].fields[nth];
+	char host[CHECK_HOST_MAX + 1];
+
+	return value_equal(field->type, value_settled(field, value, host),
+	                   object->values[nth]);
+}
+
 const union value *object_values(const struct object *object)
 {
 	return object->values;
@@ -242,11 +246,8 @@ struct object *model_find_key(const struct model *model, enum kind kind,
 	for (unsigned i = 0; key[i] >= 0; i++) {
 		const struct field *field = &kinds[kind].fields[key[i]];
 
-		all[key[i]] = values[i];
 		/* an address is found however it is written */
-		if (field_is_host(field) &&
-		    host_canonical(slice_from(values[i].text), host))
-			all[key[i]].text = host;
+		all[key[i]] = value_settled(field, values[i], host);
 	}
 	return key_find(model, kind, nth, all);
 }

@@ -32,6 +32,9 @@ union value {
 	const struct label_set *labels;
 };
 
+/* What a field is that nobody sets; text is never NULL. */
+union value field_fallback(const struct field *field);
+
 /* --- looking -------------------------------------------------------------- */
 
 struct model *model_new(uint64_t seed) MUST_CHECK;
@@ -44,6 +47,8 @@ int64_t object_number(const struct object *object, unsigned field);
 struct object *object_ref(const struct object *object, unsigned field);
 const struct label_set *object_labels(const struct object *object,
                                       unsigned field);
+/* Does the value stand in that field, however it is written? */
+bool object_has(const struct object *object, unsigned field, union value value);
 /* All values, as many as its kind has fields; borrowed. */
 const union value *object_values(const struct object *object);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "core/pattern.h"
 #include "registry/model/check.h"
 #include "registry/model/model_private.h"
@@ -23,14 +24,47 @@ bool value_equal(enum field_type type, union value a, union value b)
 	return a.number == b.number;
 }
 
+union value field_fallback(const struct field *field)
+{
+	struct slice text = slice_from(field->fallback);
+	union value value = { 0 };
+	bool flag = false;
+	int rc = 0;
+
+	if (field->type == FIELD_TEXT)
+		value.text = text.p;
+	else if (field->type == FIELD_FLAG && text.n)
+		rc = number_parse_bool(text, &flag);
+	else if (text.n)
+		rc = number_parse_i64(text, &value.number);
+	if (field->type == FIELD_FLAG)
+		value.number = flag;
+	assert(rc == 0);
+	(void)rc;
+	return value;
+}
+
+union value value_settled(const struct field *field, union value value,
+                          char *host)
+{
+	if (field->type != FIELD_TEXT)
+		return value;
+	if (!value.text || !value.text[0])
+		return field_fallback(field);
+	if (field_is_host(field) &&
+	    host_canonical(slice_from(value.text), host))
+		value.text = host;
+	return value;
+}
+
 int value_copy(const struct field *field, union value *value)
 {
 	if (field->type == FIELD_TEXT) {
-		if (!value->text || !value->text[0])
-			return value->text = "", 0;
-		if (field->fallback &&
-		    strcmp(value->text, field->fallback) == 0)
-			return value->text = field->fallback, 0;
+		const char *fallback = text_or_empty(field->fallback);
+
+		if (!value->text || !value->text[0] ||
+		    strcmp(value->text, fallback) == 0)
+			return value->text = fallback, 0;
 		value->text = mem_strdup(value->text);
 		return value->text ? 0 : -ENOMEM;
 	}
@@ -56,23 +90,8 @@ void value_free(const struct field *field, union value value)
 void draft_new(struct draft *draft, enum kind kind)
 {
 	*draft = (struct draft){ .kind = kind };
-	for (unsigned i = 0; i < kinds[kind].n_fields; i++) {
-		const struct field *field = &kinds[kind].fields[i];
-		struct slice text = slice_from(field->fallback);
-		bool flag = false;
-		int rc = 0;
-
-		if (field->type == FIELD_TEXT)
-			draft->values[i].text = text.p;
-		else if (field->type == FIELD_FLAG && text.n)
-			rc = number_parse_bool(text, &flag);
-		else if (text.n)
-			rc = number_parse_i64(text, &draft->values[i].number);
-		if (field->type == FIELD_FLAG)
-			draft->values[i].number = flag;
-		assert(rc == 0);
-		(void)rc;
-	}
+	for (unsigned i = 0; i < kinds[kind].n_fields; i++)
+		draft->values[i] = field_fallback(&kinds[kind].fields[i]);
 }
 
 void draft_of(struct draft *draft, const struct object *object)
@@ -164,11 +183,7 @@ int draft_set(struct draft *draft, const struct object *object, unsigned nth,
 
 	if (rc < 0)
 		return rc;
-	if (field->type == FIELD_TEXT && !value.text)
-		value.text = "";
-	if (field_is_host(field) &&
-	    host_canonical(slice_from(value.text), host))
-		value.text = host;
+	value = value_settled(field, value, host);
 	if (object && value_equal(field->type, value, object->values[nth])) {
 		value = object->values[nth];
 	} else if (object && (field->flags & FIELD_FIXED)) {

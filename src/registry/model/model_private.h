@@ -144,12 +144,14 @@ void draft_drop(struct draft *draft); /* frees the copies */
 /* --- values --------------------------------------------------------------- */
 
 bool value_equal(enum field_type type, union value a, union value b);
+/* As objects keep it: of empty text the fallback, of a host the one way to
+ * write it, in @host (CHECK_HOST_MAX + 1) or borrowed. */
+union value value_settled(const struct field *field, union value value,
+                          char *host);
 /* A copy as objects keep them. 0 or -ENOMEM. */
 int value_copy(const struct field *field, union value *value) MUST_CHECK;
 void value_free(const struct field *field, union value value);
 bool field_is_ref(const struct field *field);
-/* Its text is kept in the one way to write it. */
-bool field_is_host(const struct field *field);
 bool field_is_number(const struct field *field);
 
 /* --- objects -------------------------------------------------------------- */

@@ -217,7 +217,7 @@ static int assign_absent(struct plan *plan, struct step *step, unsigned field)
 {
 	const struct field *info = &kinds[step->item->kind].fields[field];
 	enum kind kind = step->item->kind;
-	union value value = portable_fallback(kind, field);
+	union value value = field_fallback(info);
 
 	if (info->flags & FIELD_READ_ONLY)
 		return 0;

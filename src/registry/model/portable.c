@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "base/mem.h"
-#include "base/number.h"
 #include "base/text.h"
+#include "registry/model/check.h"
 
 #define KEY_MAX 16384 /* bytes of all that makes an item unique */
 
@@ -152,51 +152,27 @@ int portable_short(enum kind kind)
 
 /* --- values --------------------------------------------------------------- */
 
-union value portable_fallback(enum kind kind, unsigned field)
+static const struct field *field_of(const struct portable_item *item,
+                                    unsigned field)
 {
-	const struct field *info = &kinds[kind].fields[field];
-	union value value = { 0 };
-	int64_t number = 0;
-	bool flag = false;
-
-	switch (info->type) {
-	case FIELD_TEXT:
-		value.text = info->fallback ? info->fallback : "";
-		break;
-	case FIELD_FLAG:
-		if (info->fallback &&
-		    number_parse_bool(slice_from(info->fallback), &flag) == 0)
-			value.number = flag;
-		break;
-	case FIELD_NUMBER:
-	case FIELD_TIME:
-		if (info->fallback &&
-		    number_parse_i64(slice_from(info->fallback), &number) == 0)
-			value.number = number;
-		break;
-	case FIELD_REF:
-	case FIELD_LABELS:
-	case FIELD_PARAMS:
-	default:
-		break;
-	}
-	return value;
+	return &kinds[item->kind].fields[field];
 }
 
 const char *portable_item_text(const struct portable_item *item, unsigned field)
 {
-	const char *text = item->given & 1u << field
-	                           ? item->values[field].text
-	                           : portable_fallback(item->kind, field).text;
+	const char *text =
+		item->given & 1u << field ? item->values[field].text : NULL;
 
-	return text ? text : "";
+	if (!text || !text[0]) /* of a ref there is no fallback */
+		text = field_fallback(field_of(item, field)).text;
+	return text_or_empty(text);
 }
 
 int64_t portable_item_number(const struct portable_item *item, unsigned field)
 {
 	return item->given & 1u << field
 	               ? item->values[field].number
-	               : portable_fallback(item->kind, field).number;
+	               : field_fallback(field_of(item, field)).number;
 }
 
 void portable_address(struct buf *out, const char *host, int64_t port)
@@ -290,7 +266,7 @@ const char *portable_item_title(const struct portable_item *item, char *out)
 	for (unsigned i = 0; i < kinds[item->kind].n_fields; i++)
 		values[i] = item->given & 1u << i
 		                    ? item->values[i]
-		                    : portable_fallback(item->kind, i);
+		                    : field_fallback(field_of(item, i));
 	return portable_title(item->kind, values, out);
 }
 
@@ -346,8 +322,12 @@ struct portable_item *portable_item(struct portable *portable,
 int portable_text(struct portable *portable, struct portable_item *item,
                   unsigned field, struct slice text)
 {
-	char *copy = arena_copy(&portable->memory, text);
+	char host[CHECK_HOST_MAX + 1];
+	char *copy;
 
+	if (field_is_host(field_of(item, field)) && host_canonical(text, host))
+		text = slice_from(host);
+	copy = arena_copy(&portable->memory, text);
 	if (!copy)
 		return -ENOMEM;
 	item->values[field].text = copy;

@@ -87,7 +87,7 @@ void portable_fini(struct portable *portable);
 struct portable_item *portable_item(struct portable *portable,
                                     struct portable_item *owner,
                                     enum kind kind) MUST_CHECK;
-/* Copies. -ENOMEM. */
+/* Copies; an address in the one way to write it. -ENOMEM. */
 int portable_text(struct portable *portable, struct portable_item *item,
                   unsigned field, struct slice text) MUST_CHECK;
 void portable_number(struct portable_item *item, unsigned field,
@@ -112,12 +112,10 @@ struct portable_item *portable_join(struct portable *portable,
 
 /* --- looking -------------------------------------------------------------- */
 
-/* What is given, else the fallback of its kind, else "", 0. */
+/* What is given and not empty, else the fallback of its kind, else "", 0. */
 const char *portable_item_text(const struct portable_item *item,
                                unsigned field);
 int64_t portable_item_number(const struct portable_item *item, unsigned field);
-/* The fallback itself. */
-union value portable_fallback(enum kind kind, unsigned field);
 
 /* "exporter node:9100"; into @out. */
 #define PORTABLE_TITLE_MAX 160

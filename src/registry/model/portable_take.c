@@ -141,7 +141,7 @@ static void take_field(struct taking *taking, struct portable_item *item,
                        const struct object *object, unsigned field)
 {
 	const struct field *info = &kinds[item->kind].fields[field];
-	union value fallback = portable_fallback(item->kind, field);
+	union value fallback = field_fallback(info);
 	union value value = object_values(object)[field];
 	bool key = field == 0 || info->flags & FIELD_REQUIRED;
 	bool given = false;

@@ -121,7 +121,6 @@ static void on_done(struct link_call *call)
 	struct fetch *fetch = container_of(call, struct fetch, call);
 	struct buf body = call->answer;
 
-	call->answer = (struct buf){ 0 };
 	if (call->link->life->closing) {
 		fetch->busy = false;
 	} else if (!call->err.code && call->status == STATUS_OK) {

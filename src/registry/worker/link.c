@@ -174,7 +174,9 @@ void link_explain(const struct link_call *call, struct err *err)
 		return;
 	}
 	if (call->status == STATUS_UNAUTHORIZED)
-		remedy = "; is there a --token-file?";
+		remedy = link->token_file ? "; was the token revoked, or has "
+		                            "it expired?"
+		                          : "; is there a --token-file?";
 	buf_init(&words, ERR_MESSAGE_SIZE);
 	append_refusal(call, &words);
 	(void)err_set(err, -EPROTO, "%s %s: HTTP status %d %s%s%s", link->name,

@@ -123,6 +123,16 @@ int node_files_open(struct node_files *nodes, struct err *err)
 	return r;
 }
 
+void node_files_look(struct node_files *nodes)
+{
+	if (!nodes->directory || nodes->busy)
+		return;
+	table_fini(&nodes->there);
+	buf_fini(&nodes->path);
+	if (node_files_open(nodes, NULL) < 0)
+		table_fini(&nodes->there); /* all are written */
+}
+
 /* --- what is wanted ------------------------------------------------------------------ */
 
 static int read_node(struct node_table *table, const struct json_t *item,
@@ -179,13 +189,11 @@ static void finish(struct node_files *nodes)
 	struct err err = nodes->err;
 
 	nodes->busy = false;
-	table_fini(&nodes->there);
 	if (err.code) {
 		table_fini(&nodes->wanted);
-		buf_fini(&nodes->path);
-		if (node_files_open(nodes, &nodes->err) < 0)
-			table_fini(&nodes->there);
+		node_files_look(nodes);
 	} else {
+		table_fini(&nodes->there);
 		nodes->there = nodes->wanted;
 		nodes->wanted = (struct node_table){ 0 };
 	}

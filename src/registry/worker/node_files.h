@@ -57,6 +57,8 @@ struct node_files {
 
 /* Looks at what is there; blocks. */
 int node_files_open(struct node_files *nodes, struct err *err) MUST_CHECK;
+/* Somebody may have changed it; blocks. Nothing happens if it is not open. */
+void node_files_look(struct node_files *nodes);
 /* @text: the document "nodes". Done comes once, from the loop or from inside;
  * one at a time. */
 void node_files_put(struct node_files *nodes, struct slice text);

@@ -7,6 +7,7 @@
 enum {
 	STATUS_OK = 200,
 	STATUS_LAST_OK = 299,
+	STATUS_UNAUTHORIZED = 401,
 	STATUS_FORBIDDEN = 403,
 	STATUS_NOT_FOUND = 404,
 	STATUS_ERROR = 500,
@@ -87,6 +88,8 @@ static void on_looked(struct link_call *call)
 	            exposition_finish(&reload->text) == 0;
 
 	exposition_fini(&reload->text);
+	if (!good && reload->looking_only)
+		link_explain(call, &reload->err);
 	buf_fini(&call->answer);
 	if (good) {
 		conclude(reload);
@@ -95,8 +98,6 @@ static void on_looked(struct link_call *call)
 	/* that it shows no metrics is its right */
 	reload->loaded = LOADED_UNKNOWN;
 	reload->success_s = 0;
-	if (reload->looking_only)
-		link_explain(call, &reload->err);
 	complete(reload, reload->looking_only ? RELOAD_FAILED : RELOAD_DONE);
 }
 
@@ -132,7 +133,12 @@ static void explain(struct reload *reload)
 	link_explain(call, &reload->err);
 	if (call->err.code)
 		return;
-	if (call->status == STATUS_FORBIDDEN)
+	if (call->status == STATUS_UNAUTHORIZED)
+		(void)err_set(&reload->err, -EPERM,
+		              "Prometheus wants a user and a password: let "
+		              "BOUNCER_PROMETHEUS be "
+		              "http://USER:PASSWORD@HOST:PORT");
+	else if (call->status == STATUS_FORBIDDEN)
 		(void)err_set(&reload->err, -EPERM,
 		              "Prometheus does not let itself be reloaded: "
 		              "start it with --web.enable-lifecycle");

@@ -73,6 +73,23 @@ static int copy(struct buf *to, struct slice text)
 
 static void on_good_written(struct kept_file *file);
 
+/* As kept_file_put(). */
+static int put_copy(struct rules *rules, enum rules_state state,
+                    const struct buf *from)
+{
+	struct buf content;
+	int r;
+
+	rules->state = state;
+	buf_init(&content, FETCH_MAX_DOCUMENT);
+	r = copy(&content, buf_slice(from));
+	if (r == 0)
+		return kept_file_put(&rules->file, &content, on_written);
+	buf_fini(&content);
+	return err_set_code(&rules->file.err, r, "cannot write \"%s\"",
+	                    rules->file.path);
+}
+
 static void write_good(struct rules *rules)
 {
 	struct buf content;
@@ -104,6 +121,9 @@ static void keep_good(struct rules *rules)
 {
 	struct buf good;
 
+	/* what could not be written was not what was loaded */
+	if (!rules->file.known)
+		return;
 	buf_init(&good, FETCH_MAX_DOCUMENT);
 	if (copy(&good, buf_slice(&rules->trying)) < 0) {
 		buf_fini(&good);
@@ -152,35 +172,43 @@ static void reload_now(struct rules *rules, enum rules_state state)
 
 static void back_is_written(struct rules *rules)
 {
+	rules->taken_back = true;
 	reload_now(rules, RULES_RELOADING_BACK);
+}
+
+/* The bad ones are still there: the next reload brings us here again. */
+static void cannot_go_back(struct rules *rules)
+{
+	struct err err = rules->file.err;
+
+	rules->due = true;
+	log_warn(rules->log, "refused rules cannot be taken back",
+	         LOG_STR("error", err.message));
+	end(rules, &err);
+}
+
+static void write_back(struct rules *rules)
+{
+	int r = put_copy(rules, RULES_WRITING_BACK, &rules->good);
+
+	if (r > 0)
+		back_is_written(rules);
+	else if (r < 0)
+		cannot_go_back(rules);
 }
 
 static void go_back(struct rules *rules)
 {
-	struct err err = rules->reload.err;
-	struct buf content;
-	int r;
-
-	sha256(buf_slice(&rules->trying), rules->bad);
-	rules->has_bad = true;
-	rules->err = err;
+	if (rules->file.known) { /* else it was the one before that is there */
+		sha256(buf_slice(&rules->trying), rules->bad);
+		rules->has_bad = true;
+	}
+	rules->err = rules->reload.err;
 	if (!rules->once)
 		life_timer_start(&rules->retry, rules->retry_ms
 		                                        ? rules->retry_ms
 		                                        : RULES_RETRY_MS);
-	buf_init(&content, FETCH_MAX_DOCUMENT);
-	rules->state = RULES_WRITING_BACK;
-	r = copy(&content, buf_slice(&rules->good));
-	if (r < 0) {
-		buf_fini(&content);
-		end(rules, NULL);
-		return;
-	}
-	r = kept_file_put(&rules->file, &content, on_written);
-	if (r > 0)
-		back_is_written(rules);
-	else if (r < 0)
-		end(rules, &rules->file.err);
+	write_back(rules);
 }
 
 static void went_back(struct rules *rules)
@@ -273,8 +301,8 @@ void rules_look(struct rules *rules)
 	if (rules->state != RULES_IDLE || reload_is_busy(&rules->reload))
 		return;
 	if (rules->due)
-		reload_now(rules, rules->has_bad ? RULES_RELOADING_BACK
-		                                 : RULES_RELOADING);
+		reload_now(rules, rules->taken_back ? RULES_RELOADING_BACK
+		                                    : RULES_RELOADING);
 	else if (reload_look(&rules->reload, on_looked) < 0)
 		watch_later(rules);
 }
@@ -288,15 +316,21 @@ static void on_written(struct kept_file *file)
 
 	if (file->life->closing)
 		return;
+	if (err.code && rules->state == RULES_WRITING_BACK) {
+		cannot_go_back(rules);
+		return;
+	}
 	if (err.code) {
 		end(rules, &err);
 		return;
 	}
 	log_info(rules->log, "written", LOG_STR("file", file->path));
-	if (rules->state == RULES_WRITING_BACK)
+	if (rules->state == RULES_WRITING_BACK) {
 		back_is_written(rules);
-	else
-		reload_now(rules, RULES_RELOADING);
+		return;
+	}
+	rules->taken_back = false;
+	reload_now(rules, RULES_RELOADING);
 }
 
 static bool is_bad(const struct rules *rules, struct slice content)
@@ -311,6 +345,7 @@ static bool is_bad(const struct rules *rules, struct slice content)
 /* It is there: was it loaded, too? Nobody knows at the start. */
 static void is_there(struct rules *rules)
 {
+	rules->taken_back = false;
 	rules->state = RULES_LOOKING;
 	if (reload_look(&rules->reload, on_looked_first) < 0)
 		reload_now(rules, RULES_RELOADING);
@@ -318,22 +353,16 @@ static void is_there(struct rules *rules)
 
 static void put_now(struct rules *rules)
 {
-	struct buf content;
 	int r;
 
 	if (is_bad(rules, buf_slice(&rules->trying))) {
-		end(rules, NULL);
+		if (rules->taken_back)
+			end(rules, NULL);
+		else
+			write_back(rules); /* which failed the last time */
 		return;
 	}
-	buf_init(&content, FETCH_MAX_DOCUMENT);
-	rules->state = RULES_WRITING;
-	r = copy(&content, buf_slice(&rules->trying));
-	if (r < 0) {
-		buf_fini(&content);
-		(void)err_set_code(&rules->file.err, r, "rules");
-	} else {
-		r = kept_file_put(&rules->file, &content, on_written);
-	}
+	r = put_copy(rules, RULES_WRITING, &rules->trying);
 	if (r > 0)
 		is_there(rules);
 	else if (r < 0)

@@ -53,8 +53,9 @@ struct rules {
 	/* to be read */
 	enum rules_state state;
 	enum reload_loaded loaded;
-	struct err err; /* why Prometheus does not have them; code 0: it has */
-	bool due;       /* a reload is to be tried again */
+	struct err err;  /* why Prometheus does not have them; code 0: it has */
+	bool due;        /* a reload is to be tried again */
+	bool taken_back; /* the good ones are in the file, not those that came */
 	uint64_t n_reloads;
 
 	/* private below */

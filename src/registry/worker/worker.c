@@ -2,10 +2,14 @@
 #include "registry/worker/worker.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/json_writer.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "io/lock_file.h"
 #include "registry/worker/fetch.h"
 #include "registry/worker/node_files.h"
 #include "registry/worker/report.h"
@@ -19,6 +23,7 @@
 struct part {
 	struct worker *worker;
 	bool used;
+	int lock_fd; /* nobody else writes there; -1: not locked */
 	struct fetch fetch;
 	struct kept_file file; /* of targets and of URLs */
 	/* of what is on disk; of rules that were taken back the good ones' */
@@ -182,7 +187,7 @@ static void on_settled(void *context, struct fetch *fetch)
 	struct part *part = context;
 	struct worker *worker = part->worker;
 	bool taken_back =
-		fetch->kind == DOCUMENT_RULES && worker->rules.has_bad;
+		fetch->kind == DOCUMENT_RULES && worker->rules.taken_back;
 
 	if (fetch->err.code)
 		log_warn(worker->options.log, "cannot hand over",
@@ -328,6 +333,8 @@ void worker_again(struct worker *worker)
 		worker->parts[i].fetch.have[0] = '\0';
 	}
 	kept_file_look(&worker->rules.file);
+	kept_file_look(&worker->rules.good_file);
+	node_files_look(&worker->nodes);
 	worker->rules.has_bad = false;
 	watch_again(&worker->watch);
 }
@@ -344,7 +351,7 @@ static int open_link(struct worker *worker, struct link *link, const char *name,
 	link->name = name;
 	r = url_parse(slice_from(text), port, &link->url, err);
 	if (r < 0)
-		err_wrap(err, "the address of the %s, %.128s", name, text);
+		err_wrap(err, "the address of the %s", name); /* no password */
 	return r;
 }
 
@@ -402,6 +409,41 @@ static int open_nodes(struct worker *worker, struct err *err)
 	return node_files_open(nodes, err);
 }
 
+/* PATH.lock, or the directory. */
+static int take_lock(struct part *part, enum document_kind kind,
+                     const char *path)
+{
+	char name[PATH_MAX];
+	int n;
+
+	if (kind == DOCUMENT_NODES)
+		return lock_file_take_directory(path, &part->lock_fd);
+	n = snprintf(name, sizeof(name), "%s.lock", path);
+	if (n < 0 || (size_t)n >= sizeof(name))
+		return -ENAMETOOLONG;
+	return lock_file_take(name, &part->lock_fd);
+}
+
+/* Two that write one file would undo each other's work; where there are no
+ * locks we go without. */
+static int lock_part(struct part *part, enum document_kind kind,
+                     const char *path, struct err *err)
+{
+	int r = take_lock(part, kind, path);
+
+	if (r == -EWOULDBLOCK)
+		return err_set(err, -EBUSY,
+		               "\"%s\" is another worker's, or that of "
+		               "another option: stop that worker, or let "
+		               "this one write elsewhere",
+		               path);
+	if (r < 0)
+		log_warn(part->worker->options.log,
+		         "cannot be locked against a second worker",
+		         LOG_STR("path", path), LOG_STR("error", err_text(r)));
+	return 0;
+}
+
 static int open_part(struct worker *worker, enum document_kind kind,
                      const char *path, struct err *err)
 {
@@ -420,7 +462,9 @@ static int open_part(struct worker *worker, enum document_kind kind,
 	fetch->context = part;
 	if (!path)
 		return 0;
-	r = fetch_open(fetch, worker->options.loop);
+	r = lock_part(part, kind, path, err);
+	if (r == 0)
+		r = fetch_open(fetch, worker->options.loop);
 	if (r < 0)
 		return r;
 	if (kind == DOCUMENT_RULES) {
@@ -493,8 +537,11 @@ static void on_ended(void *context)
 	report_fini(&worker->report);
 	rules_fini(&worker->rules);
 	node_files_fini(&worker->nodes);
-	for (size_t i = 0; i < N_DOCUMENT_KINDS; i++)
+	for (size_t i = 0; i < N_DOCUMENT_KINDS; i++) {
 		kept_file_fini(&worker->parts[i].file);
+		if (worker->parts[i].lock_fd >= 0)
+			(void)close(worker->parts[i].lock_fd);
+	}
 	mem_free(worker->prometheus_text);
 	mem_free(worker);
 	closed(closed_context);
@@ -533,6 +580,8 @@ int worker_open(const struct worker_options *options, struct worker **workerp,
 		return -ENOMEM;
 	worker->options = *options;
 	worker->rng.state = options->seed;
+	for (size_t i = 0; i < N_DOCUMENT_KINDS; i++)
+		worker->parts[i].lock_fd = -1;
 	worker->life.ended = on_ended;
 	worker->life.context = worker;
 	r = life_timer_open(&worker->last, options->loop, &worker->life,

@@ -8,7 +8,9 @@
  * What is wanted is heard of at once; a burst of edits becomes one write for
  * each kind. Files are never removed because something is missing: only what
  * the registry has as a whole document takes their place. Nothing but what is
- * named in the options is touched.
+ * named in the options is touched, and what is beside it: PATH.tmp while it is
+ * written, the last good rules in PATH.good, and PATH.lock, which keeps a second
+ * worker from the same path (of nodes the directory is locked itself).
  */
 #pragma once
 
@@ -51,7 +53,7 @@ struct worker_options {
 };
 
 /* Looks at the files that are there, which blocks, and begins. 0, or negative:
- * -ENOMEM, others with words. If *workerp is set, which it was not before, it
+ * -ENOMEM, others with words (-EBUSY: another worker has one of them). If *workerp is set, which it was not before, it
  * is to be closed, also then. */
 int worker_open(const struct worker_options *options, struct worker **workerp,
                 struct err *err) MUST_CHECK;

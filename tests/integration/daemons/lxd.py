@@ -2,6 +2,7 @@
 """A real LXD below one directory, spoken to over its API."""
 
 import os
+import signal
 
 from .http import Client, Refused
 from .machine import Here
@@ -12,6 +13,8 @@ from .rootfs import lxd_image
 READY_SECONDS = 60
 OPERATION_SECONDS = 60
 REMOVED_SECONDS = 60
+INIT_SECONDS = 30
+FILES_SECONDS = 30
 IMAGE_ALIAS = "bb"
 
 # LXD shuts an instance down with SIGPWR, which busybox does not know: such an
@@ -114,7 +117,22 @@ class Lxd:
             "source": {"type": "image", "alias": IMAGE_ALIAS}}, project)
         self._instances.append((name, project))
         self.change_state(name, "start", project=project)
+        wait_until(lambda: self._init_listens(name, project), INIT_SECONDS,
+                   f"the init of {name} hears signals")
         return name
+
+    def _init_listens(self, name, project):
+        """A signal that comes before is lost. The image's init lets its
+        handler of SIGTSTP come after it has blocked what it waits for."""
+        try:
+            with open(f"/proc/{self.pid(name, project)}/status",
+                      encoding="utf-8") as status:
+                fields = dict(line.rstrip("\n").split(":\t", 1)
+                              for line in status)
+        except FileNotFoundError:
+            return False
+        return (fields["Name"] == "init" and
+                int(fields["SigCgt"], 16) >> (signal.SIGTSTP - 1) & 1 == 1)
 
     def change_state(self, name, action, force=False, project=None):
         self.api("PUT", f"/instances/{name}/state",
@@ -133,7 +151,15 @@ class Lxd:
     def read_file(self, name, path, project=None):
         """"" if there is no such file."""
         query = f"?path={path}" + (f"&project={project}" if project else "")
-        reply = self.client.call("GET", f"/1.0/instances/{name}/files{query}")
+
+        def answer():
+            """500 is of a file server that LXD was just ending."""
+            reply = self.client.call(
+                "GET", f"/1.0/instances/{name}/files{query}")
+            return reply if reply.status in (200, 404) else None
+
+        reply = wait_until(answer, FILES_SECONDS, f"{path} of {name}",
+                           every=0.5)
         return reply.text if reply.status == 200 else ""
 
     def exec_logs(self, name, project=None):

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 
 from .bouncer import program
 from .process import Process, find_program, wait_until
@@ -54,6 +55,13 @@ class FilePrometheus(Prometheus):
              f"--web.listen-address=127.0.0.1:{self.port}", *flags], self.log)
         self._process.wait_ready(lambda: self.client.answers("/-/ready"),
                                  READY_SECONDS)
+
+    def pause(self):
+        """Nothing is answered until resume()."""
+        self._process.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.signal(signal.SIGCONT)
 
     def break_config(self):
         with open(self._config, "a", encoding="utf-8") as config:
