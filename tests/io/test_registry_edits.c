@@ -560,7 +560,10 @@ static struct registry *try_to_open(void)
 
 	if (registry_open(&options, &registry, &err) < 0) {
 		assert_true(err.message[0] != '\0');
+		if (registry)
+			close_registry(registry);
 		assert_int_equal(uv_run(&loop.uv, UV_RUN_DEFAULT), 0);
+		return NULL;
 	}
 	return registry;
 }
