@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from daemons.bouncer import Bouncer, program
+from daemons.bouncer import Bouncer, monitor, program, settings
 from daemons.http import Client
 from daemons.process import wait_until
 from daemons.registry import Asker, configuration, secret
@@ -367,6 +367,20 @@ def test_who_watches_needs_a_token_and_a_server(world):
     world.admin.make("/rest/v2/servers", {"shard": "tokyo", "host": "p1",
                                           "port": 9091})
     assert "several" in reader.call("GET", path + "p1").json()["detail"]
+
+
+def test_a_watch_ends_with_the_registry(world):
+    """A reload switches it off; the daemon stays."""
+    world.admin.make("/rest/v2/shards", {"name": "tokyo"})
+    world.admin.make("/rest/v2/servers", {"shard": "tokyo", "host": "p1",
+                                          "port": 9090})
+    rest = world.admin.client.begin("/worker/watch?server=p1:9090",
+                                    world.admin.headers)
+    world.bouncer.reload(settings(monitor("a", type="docker",
+                                          container_name="c",
+                                          restart_type="container")))
+    assert "event: documents" in rest().text    # whole, not cut short
+    assert world.bouncer.alive
 
 
 def test_both_ends_stop_while_it_is_quiet(world):

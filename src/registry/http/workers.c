@@ -362,7 +362,7 @@ static void part_close(struct registry_http_part *part)
 		if (watcher->polls)
 			end_poll(watcher, 503);
 		else
-			http_wake(watcher->exchange);
+			http_end(watcher->exchange);
 	}
 	uv_close((uv_handle_t *)&workers->timer, on_timer_closed);
 }
