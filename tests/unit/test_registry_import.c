@@ -556,6 +556,12 @@ static void test_prommgr(void **state)
 	                    "this is no list of servers; prommgr answers with "
 	                    "it at /api/servers");
 	buf_fini(&result.notes);
+	run_import(&result, model,
+	           "[{\"server_ip\":\"192.0.2.2\",\"server_port\":\"9200\"}]",
+	           NULL, true);
+	assert_int_equal(result.r, -EINVAL);
+	assert_non_null(strstr(result.err.message, "65535"));
+	buf_fini(&result.notes);
 	model_free(model);
 }
 
@@ -608,11 +614,106 @@ static void test_errors(void **state)
 		  "(column 1)" },
 		{ "{\"v2\":{\"exporters\":[{\"project_id\":1}]}}",
 		  "exporter 1: its project is not among the projects" },
+		{ "{\"v2\":{\"rules\":[{\"content_type\":\"site\","
+		  "\"name\":\"Down\",\"labels\":{\"n\":1}}]}}",
+		  "rule 1: its label n is no text" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		refuse(rows[i].text, rows[i].words);
+}
+
+/* Too much of one thing is told of that thing. */
+static void test_too_many_labels(void **state)
+{
+	struct buf rule, values, address;
+	struct result result;
+	struct model *model;
+
+	(void)state;
+	buf_init(&rule, TEXT_MAX);
+	buf_init(&values, TEXT_MAX);
+	buf_init(&address, TEXT_MAX);
+	(void)buf_puts(&rule, "{\"v2\":{\"rules\":[{\"content_type\":\"site\","
+	                      "\"name\":\"Down\",\"clause\":\"up == 0\","
+	                      "\"labels\":{\"l0\":\"\"");
+	for (int i = 1; i <= 64; i++)
+		(void)buf_printf(&rule, ",\"l%d\":\"\"", i);
+	(void)buf_puts(&rule, "}}]}}");
+	refuse(buf_text(&rule), "rule 1: has more than 64 labels");
+
+	for (int i = 0; i <= 64; i++)
+		(void)buf_printf(&values,
+		                 "%s{\"labels\":{" OWNED
+		                 ",\"__param_m\":\"%d\",\"param_m\":\"%d\"},"
+		                 "\"targets\":[\"web-1:1\"]}",
+		                 i ? "," : "[", i, i);
+	(void)buf_puts(&values, "]");
+	refuse(buf_text(&values),
+	       "group 65: has more than 64 values of parameters");
+
+	buf_reset(&values);
+	(void)buf_printf(&values,
+	                 GROUP(OWNED ",\"a\":\"%070000d\"", "\"web-1:1\""), 1);
+	refuse(buf_text(&values),
+	       "exporter dd:1: has more than 64 labels or 65536 bytes");
+
+	(void)buf_printf(&address, "[{\"server_ip\":\"%020000d\"}]", 1);
+	model = model_new(1);
+	run_import(&result, model, buf_text(&address), NULL, true);
+	assert_int_equal(result.r, -E2BIG);
+	assert_string_equal(result.err.message, "it describes too much");
+	buf_fini(&result.notes);
+	model_free(model);
+
+	buf_fini(&rule);
+	buf_fini(&values);
+	buf_fini(&address);
+}
+
+static void *count_bytes(void *context, void *pointer, size_t size)
+{
+	size_t *np = context;
+
+	*np += size;
+	if (size > 0)
+		return realloc(pointer, size);
+	free(pointer);
+	return NULL;
+}
+
+/* Allocated for one group of targets whose ports alternate. */
+static size_t bytes_of(unsigned n_targets)
+{
+	struct portable portable;
+	struct err err = { 0 };
+	size_t n_bytes = 0;
+	struct buf text, notes;
+
+	buf_init(&text, TEXT_MAX);
+	buf_init(&notes, TEXT_MAX);
+	(void)buf_puts(&text, "[{\"labels\":{" OWNED "},\"targets\":[\"h:1\"");
+	for (unsigned i = 1; i < n_targets; i++)
+		(void)buf_printf(&text, ",\"h:%u\"", i % 2 + 1);
+	(void)buf_puts(&text, "]}]");
+	assert_int_equal(text.failed, 0);
+
+	mem_set_allocator(count_bytes, &n_bytes);
+	assert_int_equal(portable_init(&portable), 0);
+	if (import_promgen(&portable, buf_slice(&text), NULL, &notes, &err) < 0)
+		fail_msg("%s", err.message);
+	portable_fini(&portable);
+	faults_install_mem();
+	buf_fini(&text);
+	buf_fini(&notes);
+	return n_bytes;
+}
+
+static void test_memory_is_as_the_text(void **state)
+{
+	(void)state;
+	assert_in_range(bytes_of(8000), 1, 3 * bytes_of(4000));
 }
 
 static void test_no_memory(void **state)
@@ -656,6 +757,8 @@ int main(void)
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_prommgr),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_too_many_labels),
+		cmocka_unit_test(test_memory_is_as_the_text),
 		cmocka_unit_test(test_no_memory),
 	};
 

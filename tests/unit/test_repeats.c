@@ -150,6 +150,22 @@ static void test_bounded(void **state)
 	assert_int_equal(comes(text, START), REPEATS_KNOWN);
 }
 
+/* What is kept of a group is small, whatever it is called. */
+static void test_long_key(void **state)
+{
+	static char text[50100];
+	struct repeats_print print;
+
+	(void)state;
+	(void)snprintf(text, sizeof(text),
+	               "{\"groupKey\":\"%050000d\",\"alerts\":[]}", 1);
+	assert_int_equal(print_of(text, &print), 0);
+	assert_int_equal(print.key.n, SHA256_SIZE);
+	repeats_print_fini(&print);
+	assert_int_equal(comes(text, START), REPEATS_NEW);
+	assert_int_equal(comes(text, START), REPEATS_KNOWN);
+}
+
 static int note(const struct am_message *message)
 {
 	struct repeats_print print;
@@ -194,6 +210,7 @@ int main(void)
 		TEST(test_without_a_key),
 		TEST(test_could_not_be_kept),
 		TEST(test_bounded),
+		TEST(test_long_key),
 		TEST(test_allocation_faults),
 	};
 

@@ -9,6 +9,7 @@
 
 #define MAX_LABELS 64 /* of a group */
 #define MAX_PATH   4096
+#define HOSTS_MIN  4 /* of a group that there is room for at first */
 
 /* What stands in the labels of a group. */
 struct group {
@@ -26,12 +27,12 @@ struct labels {
 	size_t n;
 };
 
-/* The hosts of one group of an exporter. */
+/* Hosts of one group of an exporter; of many there are several. */
 struct hosts {
 	struct hosts *next;
-	struct labels labels;
-	struct portable_item **items;
-	size_t n;
+	struct labels labels; /* of the group */
+	size_t n, cap;
+	struct portable_item *items[];
 };
 
 struct import_exporter {
@@ -213,9 +214,18 @@ static bool labels_same(const struct labels *a, const struct label *labels,
 static int labels_join(struct import *import, struct labels *a,
                        const struct label *labels, size_t n)
 {
-	struct label *items =
-		arena_calloc(&import->memory, a->n + n + 1, sizeof(*items));
+	struct label *items;
+	size_t n_new = 0;
 
+	for (size_t i = 0; i < n; i++)
+		n_new += !labels_have(a, &labels[i]);
+	if (n_new == 0)
+		return 0;
+	if (a->n + n_new > LABEL_SET_MAX)
+		return err_set(import->err, -EINVAL,
+		               "has more than %d values of parameters",
+		               LABEL_SET_MAX);
+	items = arena_calloc(&import->memory, a->n + n_new, sizeof(*items));
 	if (!items)
 		return -ENOMEM;
 	memcpy(items, a->items, a->n * sizeof(*items));
@@ -322,26 +332,30 @@ static int find_exporter(struct import *import, struct portable_item *project,
 	return r;
 }
 
-/* The hosts of this group, of that exporter. */
-static struct hosts *hosts_of(struct import *import,
-                              struct import_exporter *exporter,
-                              const struct group *group, size_t n)
+/* @labels: those of its group, the one copy of them */
+static int add_host(struct import *import, struct import_exporter *exporter,
+                    const struct labels *labels, struct portable_item *item)
 {
-	struct hosts *hosts = arena_alloc(&import->memory, sizeof(*hosts));
+	struct hosts *hosts = exporter->last;
+	bool same = hosts && hosts->labels.items == labels->items;
+	size_t cap = same ? 2 * hosts->cap : HOSTS_MIN;
 
-	if (!hosts || labels_copy(import, &hosts->labels, group->extra,
-	                          group->n_extra) < 0)
-		return NULL;
-	hosts->items = arena_calloc(&import->memory, n,
-	                            sizeof(struct portable_item *));
-	if (!hosts->items)
-		return NULL;
-	if (exporter->last)
-		exporter->last->next = hosts;
-	else
-		exporter->first = hosts;
-	exporter->last = hosts;
-	return hosts;
+	if (!same || hosts->n == hosts->cap) {
+		hosts = arena_alloc(&import->memory,
+		                    sizeof(*hosts) +
+		                            cap * sizeof(hosts->items[0]));
+		if (!hosts)
+			return -ENOMEM;
+		hosts->labels = *labels;
+		hosts->cap = cap;
+		if (exporter->last)
+			exporter->last->next = hosts;
+		else
+			exporter->first = hosts;
+		exporter->last = hosts;
+	}
+	hosts->items[hosts->n++] = item;
+	return 0;
 }
 
 /* --- targets -------------------------------------------------------------- */
@@ -381,12 +395,11 @@ static int read_targets(struct import *import, const struct json_t *targets,
                         struct portable_item *farm)
 {
 	struct import_exporter *exporter = NULL;
-	struct hosts *hosts = NULL;
+	struct labels labels;
 	int64_t last = -1;
-	size_t n = json_count(targets);
-	int r = 0;
+	int r = labels_copy(import, &labels, group->extra, group->n_extra);
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
+	for (size_t i = 0; r == 0 && i < json_count(targets); i++) {
 		struct portable_item *item = NULL;
 		struct slice host;
 		int64_t port = 0;
@@ -398,18 +411,12 @@ static int read_targets(struct import *import, const struct json_t *targets,
 			                 host, &item);
 		if (r < 0 || import->only_hosts)
 			continue;
-		if (port != last) {
+		if (port != last)
 			r = find_exporter(import, project, group, port,
 			                  &exporter);
-			hosts = r == 0 ? hosts_of(import, exporter, group,
-			                          n - i)
-			               : NULL;
-			last = port;
-		}
-		if (r == 0 && !hosts)
-			r = -ENOMEM;
+		last = port;
 		if (r == 0)
-			hosts->items[hosts->n++] = item;
+			r = add_host(import, exporter, &labels, item);
 	}
 	return r;
 }
@@ -462,8 +469,8 @@ static int read_urls(struct import *import, const struct json_t *targets,
 		                   group->shard, &project);
 	/* a URL has no labels of its own: they are its project's */
 	if (r == 0 && !(project->given & 1u << PROJECT_LABELS))
-		r = portable_labels(import->portable, project, PROJECT_LABELS,
-		                    group->extra, group->n_extra, import->err);
+		r = import_labels(import, project, PROJECT_LABELS, group->extra,
+		                  group->n_extra);
 	for (size_t i = 0; r == 0 && i < json_count(targets); i++)
 		r = import_url(import, project,
 		               json_as_text(json_item(targets, i)),
@@ -595,12 +602,11 @@ static int exporter_labels(struct import *import,
 		}
 	}
 	if (r == 0)
-		r = portable_labels(import->portable, exporter->item,
-		                    EXPORTER_LABELS, common, n, import->err);
+		r = import_labels(import, exporter->item, EXPORTER_LABELS,
+		                  common, n);
 	if (r == 0)
-		r = portable_labels(import->portable, exporter->item,
-		                    EXPORTER_PARAMS, exporter->params.items,
-		                    exporter->params.n, import->err);
+		r = import_labels(import, exporter->item, EXPORTER_PARAMS,
+		                  exporter->params.items, exporter->params.n);
 	return r;
 }
 
@@ -616,9 +622,8 @@ static int assign_labels(struct import *import)
 		struct import_host *host = entry->value;
 
 		if (r == 0)
-			r = portable_labels(import->portable, host->item,
-			                    HOST_LABELS, host->items, host->n,
-			                    import->err);
+			r = import_labels(import, host->item, HOST_LABELS,
+			                  host->items, host->n);
 	}
 	return r;
 }

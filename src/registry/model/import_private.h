@@ -37,6 +37,11 @@ int import_farm(struct import *import, struct portable_item *project,
 int import_url(struct import *import, struct portable_item *project,
                struct slice url, struct slice module) MUST_CHECK;
 
+/* As portable_labels(); too many are an error that names the item. */
+int import_labels(struct import *import, struct portable_item *item,
+                  unsigned field, const struct label *labels,
+                  size_t n) MUST_CHECK;
+
 /* A list of groups: targets, or URLs. */
 int import_groups(struct import *import,
                   const struct json_t *groups) MUST_CHECK;

@@ -96,6 +96,19 @@ int import_url(struct import *import, struct portable_item *project,
 	return r;
 }
 
+int import_labels(struct import *import, struct portable_item *item,
+                  unsigned field, const struct label *labels, size_t n)
+{
+	char title[PORTABLE_TITLE_MAX];
+	int r = portable_labels(import->portable, item, field, labels, n,
+	                        import->err);
+
+	if (r != -E2BIG)
+		return r;
+	err_wrap(import->err, "%s", portable_item_title(item, title));
+	return -EINVAL;
+}
+
 /* --- the document --------------------------------------------------------- */
 
 static int read_dump(struct import *import, const struct json_t *root)

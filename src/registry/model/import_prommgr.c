@@ -10,7 +10,7 @@ static int add_node(struct portable *portable, const struct json_t *server,
 {
 	struct slice ip = json_as_text(json_get(server, "server_ip"));
 	struct slice comment = json_as_text(json_get(server, "comment"));
-	int64_t port = json_as_int(json_get(server, "server_port"), 9100);
+	const struct json_t *port = json_get(server, "server_port");
 	struct portable_item *node, *other;
 	int r;
 
@@ -22,7 +22,8 @@ static int add_node(struct portable *portable, const struct json_t *server,
 	if (!node)
 		return -ENOMEM;
 	r = portable_text(portable, node, NODE_IP, ip);
-	portable_number(node, NODE_PORT, port);
+	if (!json_is_missing(port)) /* what is none is refused as 0 is */
+		portable_number(node, NODE_PORT, json_as_int(port, 0));
 	if (r == 0 && comment.p)
 		r = portable_text(portable, node, NODE_COMMENT, comment);
 	if (r == 0 && shard)
@@ -58,6 +59,8 @@ int import_prommgr(struct portable *portable, struct slice text,
 		if (r == -EINVAL)
 			err_wrap(err, "server %zu", i + 1);
 	}
+	if (r == -E2BIG)
+		(void)err_set(err, r, "it describes too much");
 	json_free(root);
 	return r;
 }

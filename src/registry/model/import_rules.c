@@ -176,12 +176,11 @@ static int read_rule(struct import *import, const struct yaml_node *rule,
 	portable_number(item, RULE_RECORDING, recording);
 	r = set_texts(import, item, rule, interval);
 	if (r == 0)
-		r = portable_labels(import->portable, item, RULE_LABELS,
-		                    labels.items, labels.n, import->err);
+		r = import_labels(import, item, RULE_LABELS, labels.items,
+		                  labels.n);
 	if (r == 0)
-		r = portable_labels(import->portable, item, RULE_ANNOTATIONS,
-		                    annotations.items, annotations.n,
-		                    import->err);
+		r = import_labels(import, item, RULE_ANNOTATIONS,
+		                  annotations.items, annotations.n);
 	if (r == 0)
 		r = portable_add(import->portable, item, &other);
 	if (r == -EEXIST)

@@ -292,18 +292,25 @@ static int set_labels(struct v2 *v2, struct portable_item *item, unsigned field,
 	struct json_member member = { 0 };
 	size_t n = 0;
 
-	while (json_next_member(labels, &member) && n < MAX_LABELS) {
+	while (json_next_member(labels, &member)) {
 		struct slice name = slice_from(member.name);
+		struct slice value = json_as_text(member.value);
 
 		if (field == RULE_LABELS &&
 		    (slice_is(name, "service") || slice_is(name, "project")))
 			continue;
 		if (field == RULE_ANNOTATIONS && slice_is(name, "rule"))
 			continue;
-		items[n++] = (struct label){ name, json_as_text(member.value) };
+		if (n == MAX_LABELS)
+			return err_set(v2->import->err, -EINVAL,
+			               "has more than %d labels", MAX_LABELS);
+		if (!value.p)
+			return err_set(v2->import->err, -EINVAL,
+			               "its label %.64s is no text",
+			               member.name);
+		items[n++] = (struct label){ name, value };
 	}
-	return portable_labels(v2->import->portable, item, field, items, n,
-	                       v2->import->err);
+	return import_labels(v2->import, item, field, items, n);
 }
 
 /* The name of the rule that this one overrides. */

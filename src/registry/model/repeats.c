@@ -14,7 +14,7 @@ struct group {
 	uint8_t digest[SHA256_SIZE];
 	bool writing; /* it is not on disk yet */
 	size_t n_key;
-	char key[]; /* receiver and key of the group */
+	char key[]; /* as in struct repeats_print */
 };
 
 void repeats_init(struct repeats *repeats, uint64_t seed)
@@ -73,6 +73,16 @@ static int digest_of(const struct am_message *message, struct slice key,
 	return r;
 }
 
+/* Keys are as long as senders like; many are kept. */
+static int shorten(struct buf *key)
+{
+	uint8_t digest[SHA256_SIZE];
+
+	sha256(buf_slice(key), digest);
+	buf_reset(key);
+	return buf_append(key, digest, sizeof(digest));
+}
+
 int repeats_print_make(struct repeats_print *print,
                        const struct am_message *message)
 {
@@ -81,6 +91,8 @@ int repeats_print_make(struct repeats_print *print,
 	buf_init(&print->key, MAX_WORDS);
 	put_key(&print->key, message);
 	r = print->key.failed;
+	if (r == 0)
+		r = shorten(&print->key);
 	if (r == 0)
 		r = digest_of(message, buf_slice(&print->key), print->digest);
 	return r == 0 ? 0 : -ENOMEM;

@@ -28,7 +28,7 @@ struct repeats {
 
 /* What a message is known by. */
 struct repeats_print {
-	struct buf key; /* of its group */
+	struct buf key; /* a digest of its group's */
 	uint8_t digest[SHA256_SIZE];
 };
 
