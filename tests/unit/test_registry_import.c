@@ -523,6 +523,32 @@ static void test_dump(void **state)
 	model_free(model);
 }
 
+/* By name, and in any order. */
+static void test_references(void **state)
+{
+	static const char text[] =
+		"{\"v2\":{\"services\":[{\"id\":3,\"name\":\"shop\"}],"
+		"\"projects\":[{\"name\":\"web\",\"service\":\"shop\","
+		"\"shard\":{\"name\":\"tokyo\"}}],\"exporters\":[{\"project\":"
+		"\"web\",\"job\":\"node\",\"port\":9100},{\"project\":{"
+		"\"name\":\"web\"},\"job\":\"app\",\"port\":80}],\"rules\":[{"
+		"\"id\":2,\"name\":\"Here\",\"clause\":\"up == 0\","
+		"\"content_type\":\"service\",\"object_id\":3,\"parent\":1},{"
+		"\"id\":1,\"name\":\"Down\",\"clause\":"
+		"\"up{<exclude>} == 0\",\"content_type\":\"site\"}]}}";
+	struct model *model = model_new(1);
+	char *out;
+
+	(void)state;
+	import(model, text, "");
+	out = export_text(model);
+	assert_non_null(strstr(out, "job: app\n            port: 80\n"));
+	assert_non_null(strstr(out, "job: node\n            port: 9100\n"));
+	assert_non_null(strstr(out, "parent: Down\n"));
+	mem_free(out);
+	model_free(model);
+}
+
 static void test_prommgr(void **state)
 {
 	static const char servers[] =
@@ -617,6 +643,12 @@ static void test_errors(void **state)
 		{ "{\"v2\":{\"rules\":[{\"content_type\":\"site\","
 		  "\"name\":\"Down\",\"labels\":{\"n\":1}}]}}",
 		  "rule 1: its label n is no text" },
+		{ "{\"v2\":{\"services\":{\"count\":1,\"results\":["
+		  "{\"name\":\"shop\"}]}}}",
+		  "\"services\" must be a list, of what all pages have as "
+		  "their results" },
+		{ "{\"targets\":{\"targets\":[]}}",
+		  "targets: must be a list of groups" },
 	};
 
 	(void)state;
@@ -755,6 +787,7 @@ int main(void)
 		cmocka_unit_test(test_shard),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_dump),
+		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_prommgr),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_too_many_labels),

@@ -126,12 +126,12 @@ static int read_dump(struct import *import, const struct json_t *root)
 	if (v2)
 		r = import_v2(import, v2);
 	import->only_hosts = json_count(json_get(v2, "exporters")) > 0;
-	if (r == 0 && targets) {
+	if (r == 0 && !json_is_missing(targets)) {
 		r = import_groups(import, targets);
 		if (r == -EINVAL)
 			err_wrap(import->err, "targets");
 	}
-	if (r == 0 && urls) {
+	if (r == 0 && !json_is_missing(urls)) {
 		r = import_groups(import, urls);
 		if (r == -EINVAL)
 			err_wrap(import->err, "urls");
