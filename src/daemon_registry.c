@@ -105,12 +105,6 @@ static void page(void *context, struct buf *out)
 		registry_figures_page(part->registry, out);
 }
 
-/* What is closed before anybody knew of it. */
-static void on_nothing(void *context)
-{
-	(void)context;
-}
-
 /* --- following the configuration ---------------------------------------------- */
 
 static int open_alerts(struct daemon *daemon, struct err *err)
@@ -146,18 +140,13 @@ static int open_registry(struct daemon *daemon,
 
 	if (r < 0) {
 		err_wrap(err, "registry");
-		return r;
+	} else {
+		part->http = registry_http_new(part->registry);
+		r = part->http ? open_alerts(daemon, err)
+		               : err_set(err, UV_ENOMEM, "out of memory");
 	}
-	part->http = registry_http_new(part->registry);
-	r = part->http ? open_alerts(daemon, err)
-	               : err_set(err, UV_ENOMEM, "out of memory");
-	if (r == 0)
-		return 0;
-	if (part->http)
-		registry_http_close(part->http, on_nothing, NULL);
-	part->http = NULL;
-	registry_close(part->registry, NULL, NULL);
-	part->registry = NULL;
+	if (r < 0)
+		daemon_registry_close(daemon);
 	return r;
 }
 
@@ -263,9 +252,13 @@ static void on_http_closed(void *context)
 
 	daemon->registry.http = NULL;
 	registry_set_alerts(registry, NULL);
-	registry_alerts_close(alerts, on_alerts_closed, daemon);
+	if (alerts)
+		registry_alerts_close(alerts, on_alerts_closed, daemon);
+	else
+		on_alerts_closed(daemon);
 }
 
+/* Also what was opened in part. */
 void daemon_registry_close(struct daemon *daemon)
 {
 	struct daemon_registry *part = &daemon->registry;
@@ -276,5 +269,8 @@ void daemon_registry_close(struct daemon *daemon)
 	part->closing = true;
 	/* nobody who is waited for waits for promtool */
 	registry_stop(part->registry);
-	registry_http_close(part->http, on_http_closed, daemon);
+	if (part->http)
+		registry_http_close(part->http, on_http_closed, daemon);
+	else
+		on_http_closed(daemon);
 }

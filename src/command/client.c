@@ -167,6 +167,7 @@ static void client_free(struct client *client)
 int client_open(struct client **clientp, const struct command_io *io,
                 const struct client_options *options, enum client_kind kind)
 {
+	const struct tls_options tls = { .ca = options->ca_file };
 	struct client *client = mem_calloc(1, sizeof(*client));
 	struct err err;
 	int r;
@@ -187,6 +188,8 @@ int client_open(struct client **clientp, const struct command_io *io,
 		r = read_authorization(client, options, &err);
 	if (r == 0)
 		r = client_begin(client);
+	if (r == 0 && http_client_set_tls(client->http, &tls) < 0)
+		return client_close(client, command_no_memory(io));
 	if (r == 0) {
 		*clientp = client;
 		return 0;

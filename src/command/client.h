@@ -35,6 +35,7 @@ struct client_options {
 	const char *url;
 	const char *token_file;
 	const char *user_file;
+	const char *ca_file; /* of https, in place of the system's */
 	uint64_t timeout_ms;
 	bool json;
 	/* Another's server, that only the options name: nothing of the

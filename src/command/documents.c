@@ -231,37 +231,19 @@ static int run_urls(const struct command_io *io, int argc, char *const *argv)
 	return run(&command_urls, "urls", io, argc, argv);
 }
 
-#define ARGUMENTS "[--shard NAME] [--mode MODE] [--reload [URL]] [FILE]"
+#define DOCUMENT_COMMAND(what, words)                                        \
+	{                                                                    \
+		.name = #what, .alias = "export-" #what,                     \
+		.group = COMMAND_REGISTRY,                                   \
+		.arguments = "[--shard NAME] [--mode MODE] "                 \
+			     "[--reload [URL]] [FILE]",                      \
+		.summary = words, .help = help, .more = client_control_help, \
+		.run = run_##what,                                           \
+	}
 
-const struct command command_targets = {
-	.name = "targets",
-	.alias = "export-targets",
-	.group = COMMAND_REGISTRY,
-	.arguments = ARGUMENTS,
-	.summary = "the targets, as a file for file_sd",
-	.help = help,
-	.more = client_control_help,
-	.run = run_targets,
-};
-
-const struct command command_rules = {
-	.name = "rules",
-	.alias = "export-rules",
-	.group = COMMAND_REGISTRY,
-	.arguments = ARGUMENTS,
-	.summary = "the rules, as a rule file",
-	.help = help,
-	.more = client_control_help,
-	.run = run_rules,
-};
-
-const struct command command_urls = {
-	.name = "urls",
-	.alias = "export-urls",
-	.group = COMMAND_REGISTRY,
-	.arguments = ARGUMENTS,
-	.summary = "what the blackbox exporter probes",
-	.help = help,
-	.more = client_control_help,
-	.run = run_urls,
-};
+const struct command command_targets =
+	DOCUMENT_COMMAND(targets, "the targets, as a file for file_sd");
+const struct command command_rules =
+	DOCUMENT_COMMAND(rules, "the rules, as a rule file");
+const struct command command_urls =
+	DOCUMENT_COMMAND(urls, "what the blackbox exporter probes");

@@ -49,15 +49,16 @@ static const char help[] =
 	"  --mode MODE          permissions of files, octal; default 644\n"
 	"  -Q, --queues NAME    the same as --server NAME, as Promgen's "
 	"worker\n"
-	"                       has it; of several the first that is a "
-	"server's\n"
+	"                       has it; of several the first that is not\n"
+	"                       Celery's own\n"
 	"  --once               hand over what is wanted now, and end\n"
 	"  --check              write nothing, say what would not work\n"
 	"  --log-level LEVEL    debug, info, warn or error\n"
 	"  --log-format FORMAT  logfmt, json or plain\n"
 	"\n"
-	"Each but the last four is also an environment variable: --token-file\n"
-	"is BOUNCER_TOKEN_FILE. At least one of --targets, --urls, --rules "
+	"Each but --once and --check is also an environment variable:\n"
+	"--token-file is BOUNCER_TOKEN_FILE. At least one of --targets, "
+	"--urls, --rules "
 	"and\n"
 	"--nodes is needed.\n";
 
@@ -244,6 +245,8 @@ static void on_signal(uv_signal_t *handle, int signum)
 	}
 	if (run->stopping)
 		_exit(EXIT_TROUBLE);
+	if (run->options.once)
+		run->code = EXIT_TROUBLE; /* it was not over */
 	log_info(&run->sink.log, "stopping",
 	         LOG_STR("reason", signum == SIGTERM ? "SIGTERM" : "SIGINT"));
 	stop(run);
@@ -278,8 +281,11 @@ static void on_finished(void *context, const struct err *err)
 	struct worker_status status;
 
 	worker_status(run->worker, &status);
-	if (err->code)
-		run->code = status.connected ? EXIT_TROUBLE : EXIT_UNREACHABLE;
+	if (err->code && status.connected)
+		run->code = EXIT_TROUBLE;
+	else if (err->code)
+		run->code =
+			err->code == -EPERM ? EXIT_REFUSED : EXIT_UNREACHABLE;
 	stop(run);
 }
 
@@ -384,7 +390,8 @@ static int run(const struct command_io *io, int argc, char *const *argv)
 	code = complete(io, &own);
 	if (code != EXIT_OK)
 		return code;
-	return own.check ? worker_check(io, &own.options) : run_worker(&own);
+	return own.check ? worker_check(io, &own.options, own.ca_file)
+	                 : run_worker(&own);
 }
 
 const struct command command_worker = {

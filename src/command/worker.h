@@ -6,6 +6,6 @@
 #include "registry/worker/worker.h"
 
 /* `bouncer worker --check`: can it do what it is told to? Says so line by line;
- * returns what to exit with. */
+ * returns what to exit with. @ca_file: of https, may be NULL. */
 int worker_check(const struct command_io *io,
-                 const struct worker_options *options);
+                 const struct worker_options *options, const char *ca_file);

@@ -13,6 +13,7 @@
 struct check {
 	const struct command_io *io;
 	const struct worker_options *options;
+	const char *ca_file;
 	int code; /* the first that is not EXIT_OK */
 };
 
@@ -29,6 +30,14 @@ static void bad(struct check *check, int code, const char *what,
 	(void)fprintf(check->io->out, "wrong %s: %s\n", what, why);
 	if (check->code == EXIT_OK)
 		check->code = code;
+}
+
+/* Without user and password. */
+static const char *shown(const char *url)
+{
+	const char *at = strrchr(url, '@');
+
+	return at ? at + 1 : url;
 }
 
 /* --- files ------------------------------------------------------------------- */
@@ -70,7 +79,8 @@ static void judge_registry(struct check *check, const struct client_call *call)
 	struct err err;
 
 	if (wanted_parse(buf_slice(&call->reply), &wanted, &err) < 0)
-		bad(check, EXIT_TROUBLE, check->options->registry, err.message);
+		bad(check, EXIT_TROUBLE, shown(check->options->registry),
+		    err.message);
 	else
 		good(check, "the registry knows this server, of shard",
 		     wanted.shard);
@@ -81,6 +91,7 @@ static void check_registry(struct check *check)
 	const struct client_options options = {
 		.url = check->options->registry,
 		.token_file = check->options->token_file,
+		.ca_file = check->ca_file,
 	};
 	struct client_call call = { 0 };
 	struct client *client;
@@ -88,7 +99,8 @@ static void check_registry(struct check *check)
 	int code = client_open(&client, check->io, &options, CLIENT_CONTROL);
 
 	if (code != EXIT_OK) {
-		bad(check, code, check->options->registry, "cannot be asked");
+		bad(check, code, shown(check->options->registry),
+		    "cannot be asked");
 		return;
 	}
 	buf_init(&path, HTTP_MAX_TARGET);
@@ -100,7 +112,7 @@ static void check_registry(struct check *check)
 	if (code == EXIT_OK)
 		judge_registry(check, &call);
 	else
-		bad(check, code, check->options->registry,
+		bad(check, code, shown(check->options->registry),
 		    "does not hand this server anything");
 	client_call_fini(&call);
 	buf_fini(&path);
@@ -117,9 +129,9 @@ static void judge_prometheus(struct check *check, const char *url,
 		json_as_string(json_get(flags, "web.enable-lifecycle"));
 
 	if (strcmp(value, "true") == 0)
-		good(check, "Prometheus lets itself be reloaded", url);
+		good(check, "Prometheus lets itself be reloaded", shown(url));
 	else
-		bad(check, EXIT_TROUBLE, url,
+		bad(check, EXIT_TROUBLE, shown(url),
 		    "cannot be reloaded: start it with "
 		    "--web.enable-lifecycle");
 }
@@ -128,7 +140,11 @@ static void judge_prometheus(struct check *check, const char *url,
 static void check_prometheus(struct check *check)
 {
 	const char *url = check->options->prometheus;
-	struct client_options options = { 0 };
+	/* the token of the environment is the registry's */
+	struct client_options options = {
+		.ca_file = check->ca_file,
+		.foreign = true,
+	};
 	struct client_call call = { 0 };
 	struct client *client;
 	struct buf text;
@@ -149,14 +165,18 @@ static void check_prometheus(struct check *check)
 		(void)client_close(client, code);
 	}
 	if (code != EXIT_OK)
-		bad(check, code, options.url, "cannot be asked");
+		bad(check, code, shown(options.url), "cannot be asked");
 	buf_fini(&text);
 }
 
 int worker_check(const struct command_io *io,
-                 const struct worker_options *options)
+                 const struct worker_options *options, const char *ca_file)
 {
-	struct check check = { .io = io, .options = options };
+	struct check check = {
+		.io = io,
+		.options = options,
+		.ca_file = ca_file,
+	};
 	int code;
 
 	check_file(&check, options->targets, "targets");

@@ -27,6 +27,8 @@ struct registry_alerts {
 	struct repeats repeats;
 	uint64_t last_id;
 	struct registry_alerts_stats stats;
+	struct list replaying; /* what is dead, until it waits again */
+	uint32_t n_revived;    /* deliveries of those */
 
 	uv_timer_t prune;
 	struct store_write pruning;
@@ -480,6 +482,10 @@ static void replaying_done(struct registry_replaying *replaying)
 {
 	struct registry_alerts *alerts = replaying->alerts;
 
+	list_unlink(&replaying->node);
+	if (replaying->what == REPLAY_DEAD)
+		alerts->n_revived -= replaying->n;
+	replaying->n = 0;
 	if (replaying->err.code == 0)
 		replaying->n = begin_deliveries(alerts, &replaying->deliveries);
 	else
@@ -501,10 +507,18 @@ static const char revive[] =
 	"UPDATE delivery SET state = 0, tries = 0, due_ms = 0,"
 	" ended_ms = NULL, words = '' WHERE id = ?1";
 
+static bool is_full(const struct registry_alerts *alerts)
+{
+	return deliveries_stats(alerts->deliveries).n_waiting +
+	               alerts->n_revived >=
+	       DELIVERIES_MAX;
+}
+
 static int revive_all(struct registry_replaying *replaying,
                       struct store_batch *batch)
 {
 	const struct store_read *read = &replaying->read;
+	struct registry_alerts *alerts = replaying->alerts;
 
 	for (size_t i = 0; i < read->n_rows; i++) {
 		struct store_value id = store_read_value(read, i, 1);
@@ -512,6 +526,8 @@ static int revive_all(struct registry_replaying *replaying,
 
 		if (id.type == STORE_NULL)
 			continue;
+		if (is_full(alerts))
+			return -ENOBUFS;
 		delivery = delivery_new(
 			replaying->alert_id,
 			(uint64_t)store_read_value(read, i, 2).integer,
@@ -520,6 +536,8 @@ static int revive_all(struct registry_replaying *replaying,
 			return -ENOMEM;
 		delivery->id = (uint64_t)id.integer;
 		list_append(&replaying->deliveries, &delivery->node);
+		replaying->n++;
+		alerts->n_revived++;
 		store_batch_add(batch, revive, &id, 1);
 	}
 	return 0;
@@ -568,7 +586,10 @@ static int write_replay(struct registry_replaying *replaying, struct err *err)
 	                ? revive_all(replaying, batch)
 	                : route_again(replaying, batch);
 
-	if (r < 0)
+	if (r == -ENOBUFS)
+		(void)err_set(err, r,
+		              "too many deliveries wait; try again later");
+	else if (r < 0)
 		(void)err_set_code(err, r, "cannot deliver it again");
 	else
 		r = store_write(registry_store(replaying->alerts->registry),
@@ -593,6 +614,22 @@ static void on_replay_read(struct store_read *read)
 		replaying_done(replaying);
 }
 
+/* Both would find the same delivery dead, and it would be made twice. */
+static bool is_replayed(const struct registry_alerts *alerts,
+                        const struct registry_replaying *replaying)
+{
+	LIST_FOR_EACH (node, &alerts->replaying) {
+		const struct registry_replaying *other =
+			container_of(node, struct registry_replaying, node);
+
+		if (other->alert_id == replaying->alert_id &&
+		    (other->delivery_id == 0 || replaying->delivery_id == 0 ||
+		     other->delivery_id == replaying->delivery_id))
+			return true;
+	}
+	return false;
+}
+
 int registry_alerts_replay(struct registry_alerts *alerts,
                            struct registry_replaying *replaying,
                            struct err *err)
@@ -603,10 +640,14 @@ int registry_alerts_replay(struct registry_alerts *alerts,
 	};
 	int r;
 
+	if (replaying->what == REPLAY_DEAD && is_replayed(alerts, replaying))
+		return err_set(err, -EBUSY,
+		               "it is just being made to be delivered again");
 	replaying->alerts = alerts;
 	replaying->n = 0;
 	err_clear(&replaying->err);
 	list_init(&replaying->deliveries);
+	list_init(&replaying->node);
 	if (replaying->what == REPLAY_DEAD)
 		r = store_read(registry_store(alerts->registry),
 		               "SELECT NULL, d.id, d.notifier_id, d.alerts"
@@ -621,6 +662,8 @@ int registry_alerts_replay(struct registry_alerts *alerts,
 		               1, &replaying->read, on_replay_read);
 	if (r < 0)
 		return err_set(err, r, "out of memory");
+	if (replaying->what == REPLAY_DEAD)
+		list_append(&alerts->replaying, &replaying->node);
 	alerts->n_open++;
 	return 0;
 }
@@ -734,6 +777,7 @@ int registry_alerts_open(const struct registry_alerts_options *options,
 	alerts->loop = options->loop;
 	alerts->log = options->log;
 	alerts->watch.changed = on_changed;
+	list_init(&alerts->replaying);
 	repeats_init(&alerts->repeats, options->seed);
 	alerts->reader = am_reader_new();
 	r = alerts->reader ? read_store(alerts, options, err)

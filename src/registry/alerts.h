@@ -92,9 +92,12 @@ struct registry_replaying {
 	struct store_read read;
 	struct store_write write;
 	struct list deliveries;
+	struct list node;
 };
 
-/* 0, or negative with words: then done() never comes. */
+/* 0, or negative with words: then done() never comes. -EBUSY: the same
+ * deliveries are being revived already; they are made once. -ENOBUFS, also in
+ * done(): DELIVERIES_MAX wait. */
 int registry_alerts_replay(struct registry_alerts *alerts,
                            struct registry_replaying *replaying,
                            struct err *err) MUST_CHECK;

@@ -85,10 +85,18 @@ static void forget_gone(struct former_names *names, struct map *map)
 static void note_former(struct former_names *names, enum kind kind, uint64_t id,
                         struct slice name)
 {
-	if (names->former.n >= FORMER_NAMES_MAX)
+	struct bearer *bearer = bearer_new(kind, id, name.p, name.n, NULL);
+
+	if (!bearer)
+		return;
+	if (names->former.n >= FORMER_NAMES_MAX &&
+	    !map_get(&names->former, key_of(bearer)))
 		forget_gone(names, &names->former);
-	if (names->former.n < FORMER_NAMES_MAX)
-		put(&names->former, bearer_new(kind, id, name.p, name.n, NULL));
+	if (names->former.n < FORMER_NAMES_MAX ||
+	    map_get(&names->former, key_of(bearer)))
+		put(&names->former, bearer);
+	else
+		mem_free(bearer);
 }
 
 static void note_known(struct former_names *names, const struct object *object)

@@ -483,8 +483,11 @@ void registry_close(struct registry *registry, void (*closed)(void *context),
 	registry->context = context;
 	registry->tell = false;
 	registry_stop(registry);
-	store_close(registry->store, on_store_closed, registry);
+	registry->store_closed = !registry->store;
+	if (registry->store)
+		store_close(registry->store, on_store_closed, registry);
 	registry_arm(registry);
+	registry_maybe_closed(registry);
 }
 
 static int open_store(struct registry *registry, struct err *err)
@@ -532,6 +535,7 @@ int registry_open(const struct registry_options *options,
 	struct registry *registry = mem_calloc(1, sizeof(*registry));
 	int r;
 
+	*registryp = NULL;
 	if (!registry)
 		return err_set(err, -ENOMEM, "out of memory");
 	registry->loop = options->loop;
@@ -551,17 +555,11 @@ int registry_open(const struct registry_options *options,
 		registry_free(registry);
 		return err_set(err, r, "out of memory");
 	}
+	*registryp = registry;
 	r = open_parts(registry, err);
-	if (r < 0) {
-		registry->closing = true;
-		registry->store_closed = !registry->store;
-		if (registry->store)
-			store_close(registry->store, on_store_closed, registry);
-		registry_maybe_closed(registry);
+	if (r < 0)
 		return r;
-	}
 	registry->tell = false;
 	log_open(registry);
-	*registryp = registry;
 	return 0;
 }

@@ -52,7 +52,8 @@ struct registry_options {
 	uint64_t seed;
 };
 
-/* Opens the store, reads it, renders; blocks. Negative with words. */
+/* Opens the store, reads it, renders; blocks. Negative with words: then what is
+ * in *registryp, if it is not NULL, is still to be closed. */
 int registry_open(const struct registry_options *options,
                   struct registry **registryp, struct err *err) MUST_CHECK;
 /* Edits that wait fail, also for promtool, and those that are submitted from

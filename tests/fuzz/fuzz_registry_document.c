@@ -27,6 +27,7 @@ static int apply(struct model *model, struct slice text)
 	struct portable portable;
 	struct model_tx *tx;
 	struct err err = { 0 };
+	struct json_writer json;
 	struct buf words;
 	int r;
 
@@ -43,7 +44,10 @@ static int apply(struct model *model, struct slice text)
 			size_t n;
 			const struct record *records = model_records(tx, &n);
 
-			plan_write_text(records, n, &words);
+			json_write_init(&json, &words);
+			json_write_object(&json);
+			plan_write_json(records, n, &json);
+			json_write_object_end(&json);
 			model_commit(tx);
 		} else {
 			model_rollback(tx);

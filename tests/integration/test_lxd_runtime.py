@@ -178,7 +178,8 @@ def test_projects(lxd, run):
     here, there = lxd.pid("same"), lxd.pid("same", project="other")
     assert run("restart", "same", project="other",
                stop_timeout=STOP_MS).result == "ok"
-    ended = run("exec", "same", ["/bin/sh", "-c", "echo hi; echo yes >/was-here"],
+    ended = run("exec", "same", ["/bin/sh", "-c",
+                                 "echo hi; echo yes >/was-here"],
                 project="other")
     assert (ended.result, ended.output) == ("ok", "hi\n")
     assert lxd.pid("same") == here

@@ -2,10 +2,8 @@
 """The registry's commands: files to apply and exports, register-*, and what
 Prometheus is to read."""
 
-import http.server
 import json
 import os
-import threading
 
 import pytest
 import yaml
@@ -297,44 +295,7 @@ def test_project_without_farm(cli):
 
 # --- files for Prometheus ---------------------------------------------------
 
-class Reloaded:
-    """Counts POST /-/reload, and answers as it is told."""
-
-    def __init__(self):
-        self.paths = []
-        self.status = 200
-        owner = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                owner.paths.append(self.path)
-                self.send_response(owner.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format, *args):
-                pass
-
-        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever,
-                                       kwargs={"poll_interval": 0.05})
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def stop(self):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-@pytest.fixture(name="reloaded")
-def fixture_reloaded():
-    one = Reloaded()
-    yield one
-    one.stop()
-
-
-def test_documents(cli, reloaded):
+def test_documents(cli, receiver):
     cli.run("register-server", "osaka", "prom-2", "9090")
     cli.run("registry", "apply", "-", stdin=SHOP + (
         "  - name: other\n    projects: [{name: far, shard: osaka,\n"
@@ -345,9 +306,9 @@ def test_documents(cli, reloaded):
         assert text.read() == cli.run("export-targets")
     assert os.stat(path).st_mode & 0o777 == 0o644
     before = os.stat(path).st_mtime_ns, os.stat(path).st_ino
-    assert cli.run("targets", path, "--reload", reloaded.url) == ""
+    assert cli.run("targets", path, "--reload", receiver.url) == ""
     assert (os.stat(path).st_mtime_ns, os.stat(path).st_ino) == before
-    assert reloaded.paths == ["/-/reload"]
+    assert [one.path for one in receiver.told()] == ["/-/reload"]
     cli.run("targets", "--mode", "600", path)
     assert os.stat(path).st_mode & 0o777 == 0o600
     cli.run("targets", "--mode=666", path)
@@ -359,7 +320,7 @@ def test_documents(cli, reloaded):
     assert cli.refused("targets", "--shard", "nowhere")
 
     urls = os.path.join(cli.directory, "urls.json")
-    assert cli.run("export-urls", urls, "--reload", reloaded.url) == ""
+    assert cli.run("export-urls", urls, "--reload", receiver.url) == ""
     with open(urls, encoding="utf-8") as text:
         assert json.load(text)[0]["targets"] == ["https://example.com"]
     rules = os.path.join(cli.directory, "rules.yml")
@@ -368,13 +329,13 @@ def test_documents(cli, reloaded):
         groups = yaml.safe_load(text)["groups"]
     assert [rule["alert"] for group in groups for rule in group["rules"]] == [
         "WebDown"]
-    assert len(reloaded.paths) == 2
+    assert len(receiver.told("/-/reload")) == 2
 
 
-def test_documents_refuse(cli, reloaded):
+def test_documents_refuse(cli, receiver):
     path = os.path.join(cli.directory, "targets.json")
-    reloaded.status = 500
-    assert "500" in cli.refused("targets", path, "--reload", reloaded.url,
+    receiver.answer(500)
+    assert "500" in cli.refused("targets", path, "--reload", receiver.url,
                                 code=1)
     assert os.path.exists(path)
     assert cli.refused("targets", path, "--reload", "http://127.0.0.1:1",

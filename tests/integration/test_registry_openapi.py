@@ -252,6 +252,35 @@ def test_answers_are_as_the_document_says(admin, document):
     assert asked > 80
 
 
+def test_documents_come_and_go_as_yaml_and_json(admin, document):
+    paths = document["paths"]
+    known = {"application/yaml", "application/json"}
+    told = paths["/registry/export"]["get"]["responses"]["200"]["content"]
+    taken = paths["/registry/apply"]["post"]["requestBody"]["content"]
+    assert set(told) == set(taken) == known
+    assert {admin.call("GET", f"/registry/export{query}").headers[
+        "Content-Type"] for query in ("", "?format=json")} == known
+
+
+def test_what_is_not_there_is_documented(admin, document):
+    """What a query names, and pages behind the last."""
+    asked = 0
+    for method, path, operation in operations(document):
+        names = [parameter["name"] for parameter
+                 in operation.get("parameters", ())
+                 if parameter["in"] == "query"]
+        for name, value in (("page_number", "100000"), ("shard", "nobody"),
+                            ("server", "nobody:1")):
+            if method != "GET" or name not in names:
+                continue
+            target = fill(path, operation).split("?")[0]
+            reply = admin.call("GET", f"{target}?{name}={value}")
+            assert str(reply.status) in operation["responses"], (
+                path, name, reply.text)
+            asked += reply.status == 404
+    assert asked > 20
+
+
 def test_lists_are_populated(admin, document):
     """Else the test before says nothing."""
     for _, path, operation in operations(document):

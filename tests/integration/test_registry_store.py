@@ -132,8 +132,10 @@ def test_nothing_acknowledged_is_lost_by_kills(bouncer):
             writer.join(SECONDS)
             assert not writer.is_alive() and not writer.surprise
         if nth < N_EARLY:
+            n_said = os.path.getsize(one.log)
             one.start(ready=False)
-            wait_until(lambda: os.path.getsize(one.log) > 0, SECONDS, "a log")
+            wait_until(lambda: os.path.getsize(one.log) > n_said, SECONDS,
+                       "a line of its start")
             one.kill()
         one.start()
         found = services(one)

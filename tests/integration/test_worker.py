@@ -2,15 +2,18 @@
 """The worker beside a real Prometheus, under a registry that is scripted:
 what a real registry would never send is sent here."""
 
+import http.server
 import os
 import signal
 import stat
 import subprocess
+import threading
 
 import pytest
 
 from daemons.process import free_port
 from daemons.scripted_registry import ScriptedRegistry
+from daemons.tls import Authority, Terminator
 from daemons.worker import (RELOADED_SECONDS, FilePrometheus, Worker, rules,
                             targets)
 
@@ -377,10 +380,10 @@ def test_a_prometheus_that_wants_a_password(registry, worker, tmp_path):
     token.write_text("secret\n")
     registry.token = "secret"
     registry.put(rules=rules("one"))
-    # whoever is reloaded does not see the token, and so answers 401
+    # the token is not for whoever is reloaded, who so answers 401
     worker.flags.update({"token-file": str(token), "prometheus": registry.url})
     worker.start()
-    worker.wait(lambda: registry.reports and "has no password" in
+    worker.wait(lambda: registry.reports and "USER:PASSWORD@HOST" in
                 registry.reports[-1]["error"], "a report")
 
 
@@ -392,6 +395,19 @@ def test_a_hangup_repairs_what_others_did(registry, worker):
         out.write("[]")
     worker.process.signal(signal.SIGHUP)
     worker.wait_file(worker.targets, targets("127.0.0.1:9"))
+
+
+def test_a_hangup_repairs_rules(registry, prometheus, worker):
+    registry.put(rules=rules("one"))
+    worker.start()
+    worker.wait(lambda: in_sync(registry), "in sync")
+    worker.wait_file(worker.rules + ".good", rules("one"))
+    for path in (worker.rules, worker.rules + ".good"):
+        os.unlink(path)
+    worker.process.signal(signal.SIGHUP)
+    worker.wait_file(worker.rules, rules("one"))
+    worker.wait_file(worker.rules + ".good", rules("one"))
+    assert prometheus.rule_names() == ["one"]
 
 
 def test_a_hangup_repairs_the_files_of_nodes(registry, worker):
@@ -423,10 +439,23 @@ def test_once_ends_when_all_is_there(registry, worker):
                           timeout=ONCE_SECONDS)
     assert done.returncode == 1
     assert worker.read(worker.rules) == rules("one")
+    registry.unknown = True
+    done = subprocess.run(worker.argv("--once"), check=False,
+                          timeout=ONCE_SECONDS)
+    assert done.returncode == 4
     registry.stop()
     done = subprocess.run(worker.argv("--once"), check=False,
                           timeout=ONCE_SECONDS)
     assert done.returncode == 3
+
+
+def test_once_that_is_stopped_is_no_success(registry, prometheus, worker):
+    registry.put(rules=rules("one"))
+    prometheus.pause()      # the reload hangs
+    worker.start("--once")
+    worker.wait_file(worker.rules, rules("one"))
+    assert worker.stop() == 1
+    prometheus.resume()
 
 
 def test_check_says_what_would_not_work(registry, prometheus, worker):
@@ -441,6 +470,46 @@ def test_check_says_what_would_not_work(registry, prometheus, worker):
                              capture_output=True, timeout=ONCE_SECONDS)
     assert checked.returncode != 0
     assert "wrong /nonexistent" in checked.stdout
+
+
+def test_check_takes_authorities_and_keeps_the_token(tmp_path, registry,
+                                                     worker):
+    """As the unit does: the token is named by the environment."""
+    registry.token = "secret"
+    (tmp_path / "token").write_text("secret\n", encoding="ascii")
+    authority = Authority(str(tmp_path / "tls"))
+    asked = []
+
+    class Asked(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append((self.path, self.headers.get("Authorization")))
+            body = b'{"data": {"web.enable-lifecycle": "true"}}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Asked) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        terminator = Terminator(registry.port, *authority.issue("server"))
+        worker.flags.update({
+            "registry": terminator.url,
+            "prometheus": f"http://127.0.0.1:{other.server_port}",
+            "ca-file": authority.certificate, "nodes": None})
+        env = {**os.environ, "BOUNCER_TOKEN_FILE": str(tmp_path / "token")}
+        try:
+            checked = subprocess.run(worker.argv("--check"), check=False,
+                                     text=True, capture_output=True, env=env,
+                                     timeout=ONCE_SECONDS)
+        finally:
+            terminator.stop()
+            other.shutdown()
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "shard: tokyo" in checked.stdout
+    assert asked == [("/api/v1/status/flags", None)]
 
 
 def refused(worker, *args):
@@ -475,6 +544,23 @@ def test_a_second_worker_of_the_same_files_is_refused(
 def test_two_options_with_one_file_are_refused(worker):
     worker.urls = worker.targets
     assert worker.targets in refused(worker)
+
+
+def test_a_password_is_not_shown(registry, prometheus, worker):
+    def said(*args):
+        done = subprocess.run(worker.argv(*args), text=True, check=False,
+                              capture_output=True, timeout=ONCE_SECONDS)
+        assert "sEcret" not in done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    worker.flags["prometheus"] = \
+        f"http://user:sEcret@127.0.0.1:{prometheus.port}"
+    assert "lets itself be reloaded" in said("--check")
+    worker.flags["prometheus"] = \
+        f"http://user:sEcret@127.0.0.1:{free_port()}"
+    assert "cannot be asked" in said("--check")
+    worker.flags["prometheus"] = "http://user:sEcret@127.0.0.1:99999"
+    assert "99999" in said("--once")
 
 
 @pytest.mark.parametrize("argv, words", [

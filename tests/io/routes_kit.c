@@ -41,7 +41,6 @@ bool routes_open(struct routes *routes)
 	               http_server_port(routes->server, 0));
 	registry.client = routes->client;
 	if (registry_open(&registry, &routes->registry, &err) < 0) {
-		routes->registry = NULL;
 		assert_true(err.message[0] != '\0');
 		return false;
 	}

@@ -289,6 +289,7 @@ static void waits_for_our_return(void **state)
 	static const struct peer_step script[] = { PEER_SAYS(LATER),
 		                                   PEER_SAYS(OK),
 		                                   PEER_SAYS(OK) };
+	const char *firing;
 	struct world world;
 	uint64_t n = 0;
 
@@ -306,9 +307,9 @@ static void waits_for_our_return(void **state)
 	test_peer_forget(&peer);
 	assert_true(world_open(&world));
 	assert_true(ended(&world, DELIVERY_SENT, 2, WAIT_MS));
-	assert_true(
-		strstr(test_peer_received(&peer), "\"status\":\"firing\"") <
-		strstr(test_peer_received(&peer), "\"status\":\"resolved\""));
+	firing = strstr(test_peer_received(&peer), "\"status\":\"firing\"");
+	assert_non_null(firing);
+	assert_non_null(strstr(firing, "\"status\":\"resolved\""));
 	world_close(&world);
 }
 
@@ -419,6 +420,25 @@ static void the_names_of_who_is_gone(void **state)
 	take_under_the_name_of_before();
 }
 
+/* All that can be remembered is of one who is there, and so is the name: the
+ * latest bearer counts. */
+static void the_latest_bearer(void **state)
+{
+	struct registry *registry = open_registry();
+
+	(void)state;
+	make(registry, KIND_SERVICE, "other");
+	close_registry(registry);
+	run_sql("WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL"
+	        " SELECT i + 1 FROM n WHERE i < 10000)"
+	        " INSERT INTO audit(created_at, actor, op, kind, object_id, "
+	        "title,"
+	        "  old, new) SELECT 1, 'x', 'updated', 'service', 2, 'new',"
+	        "  json_object('name', iif(i = 1, 'shop', 'old' || i)),"
+	        "  json_object('name', 'new' || i) FROM n");
+	take_under_the_name_of_before();
+}
+
 static void on_replayed(struct registry_replaying *replaying)
 {
 	(void)replaying;
@@ -443,6 +463,94 @@ static void refused_is_dead(void **state)
 	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
 	assert_int_equal(replaying.n, 1);
 	world_close(&world);
+}
+
+struct replay {
+	struct registry_replaying replaying;
+	bool done;
+};
+
+static void on_replay(struct registry_replaying *replaying)
+{
+	container_of(replaying, struct replay, replaying)->done = true;
+}
+
+static int replay_dead(struct world *world, struct replay *replay,
+                       uint64_t delivery_id)
+{
+	*replay = (struct replay){
+		.replaying = { .alert_id = 1,
+		               .delivery_id = delivery_id,
+		               .done = on_replay },
+	};
+	return registry_alerts_replay(world->alerts, &replay->replaying, NULL);
+}
+
+/* It is told once, however often that is asked for at once. */
+static void replayed_at_once(void **state)
+{
+	static const struct peer_step script[] = { PEER_SAYS(WRONG),
+		                                   PEER_SAYS(OK),
+		                                   PEER_SAYS(OK) };
+	struct replay all;
+	struct replay one;
+	struct replay other;
+	struct replay again;
+	struct world world;
+
+	(void)state;
+	test_peer_script(&peer, script, ARRAY_SIZE(script));
+	assert_true(world_open(&world));
+	assert_int_equal(post(&world, down), 0);
+	while (number_of("SELECT count(*) FROM delivery WHERE state = 2") == 0)
+		(void)ended(&world, DELIVERY_SENT, 1, 1);
+	assert_int_equal(replay_dead(&world, &one, 1), 0);
+	assert_int_equal(replay_dead(&world, &again, 1), -EBUSY);
+	assert_int_equal(replay_dead(&world, &all, 0), -EBUSY);
+	assert_int_equal(replay_dead(&world, &other, 2), 0);
+	test_loop_until(&loop, &one.done);
+	test_loop_until(&loop, &other.done);
+	assert_int_equal(one.replaying.err.code, 0);
+	assert_int_equal(one.replaying.n, 1);
+	assert_int_equal(other.replaying.n, 0);
+	/* it waits, or is sent: it is dead no more */
+	assert_int_equal(replay_dead(&world, &all, 0), 0);
+	test_loop_until(&loop, &all.done);
+	assert_int_equal(all.replaying.n, 0);
+	assert_true(ended(&world, DELIVERY_SENT, 1, WAIT_MS));
+	world_close(&world);
+	assert_int_equal(number_of("SELECT state FROM delivery"),
+	                 DELIVERY_SENT);
+}
+
+/* What waits is bounded, also when it has waited before. */
+static void too_many_to_be_replayed(void **state)
+{
+	struct replay replay;
+	struct world world;
+
+	(void)state;
+	assert_true(DELIVERIES_MAX < 101000);
+	test_peer_script(&peer, NULL, 0);
+	run_sql("INSERT INTO alert(id, received_ms, firing, receiver, "
+	        "group_key,"
+	        " n_alerts, told, body, routing)"
+	        " VALUES(1, 0, 1, 'r', 'g', 1, 1, '{\"alerts\":[]}', '{}');"
+	        "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL"
+	        " SELECT i + 1 FROM n WHERE i <= 101000)"
+	        " INSERT INTO delivery(id, alert_id, notifier_id, sender, "
+	        "alerts,"
+	        "  state, tries, due_ms, created_ms, words)"
+	        " SELECT i, 1, 1, 'webhook', '', iif(i = 1, 2, 0), 0, 0, 0, ''"
+	        " FROM n");
+	assert_true(world_open(&world));
+	assert_int_equal(replay_dead(&world, &replay, 1), 0);
+	test_loop_until(&loop, &replay.done);
+	assert_int_equal(replay.replaying.err.code, -ENOBUFS);
+	assert_int_equal(replay.replaying.n, 0);
+	world_close(&world);
+	assert_int_equal(number_of("SELECT state FROM delivery WHERE id = 1"),
+	                 DELIVERY_DEAD);
 }
 
 /* --- trouble ----------------------------------------------------------------------- */
@@ -627,6 +735,9 @@ int main(void)
 		ROW(in_order_when_a_value_changes),
 		ROW(under_the_name_of_before),
 		ROW(the_names_of_who_is_gone),
+		ROW(the_latest_bearer),
+		ROW(replayed_at_once),
+		ROW(too_many_to_be_replayed),
 		ROW(nothing_begins_at_the_end),
 	};
 

@@ -304,15 +304,17 @@ static void a_close_does_not_wait_for_promtool(void **state)
 	struct registry *registry;
 
 	(void)state;
-	write_promtool("touch begun; exec sleep 600");
+	write_promtool("echo >>begun; exec sleep 600");
 	registry = open_registry();
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		rules[i] = making(KIND_RULE, "a");
 		submit(registry, &rules[i]);
 	}
 	submit(registry, &last);
-	for (int i = 0; i < 2000 && n_lines("begun") < 0; i++)
+	for (int i = 0;
+	     i < LOOP_WAIT_MS / LOOP_TICK_MS && n_lines("begun") == 0; i++)
 		test_loop_for(&loop, LOOP_TICK_MS);
+	assert_true(n_lines("begun") > 0);
 	close_registry(registry);
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		assert_true(rules[i].done);
@@ -558,7 +560,10 @@ static struct registry *try_to_open(void)
 
 	if (registry_open(&options, &registry, &err) < 0) {
 		assert_true(err.message[0] != '\0');
+		if (registry)
+			close_registry(registry);
 		assert_int_equal(uv_run(&loop.uv, UV_RUN_DEFAULT), 0);
+		return NULL;
 	}
 	return registry;
 }

@@ -95,6 +95,38 @@ static void damage_is_found(void **state)
 	open_fails(-EBADMSG, "damaged");
 }
 
+/* Somebody else wrote to it: the words name the row, once. */
+static void a_row_that_is_none_of_ours(void **state)
+{
+	static const struct {
+		const char *sql;
+		const char *words;
+	} rows[] = {
+		{ "UPDATE service SET description = printf('%05000d', 7)",
+		  "service 1: description: is too long" },
+		{ "UPDATE service SET description = '', labels = '[]'",
+		  "service 1: labels: must be an object of names and values" },
+	};
+
+	(void)state;
+	make_services(1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct model *model = model_new(1);
+		struct err err = { 0 };
+		struct store *store;
+		const char *words;
+
+		run_sql(rows[i].sql);
+		store = open_store();
+		assert_int_equal(store_load(store, model, &err), -EINVAL);
+		words = strstr(err.message, "service 1");
+		assert_non_null(words);
+		assert_string_equal(words, rows[i].words);
+		close_store(store);
+		model_free(model);
+	}
+}
+
 static void one_process_at_a_time(void **state)
 {
 	struct store *store = open_store();
@@ -617,6 +649,7 @@ int main(void)
 		TEST(a_newer_one_is_left_alone),
 		TEST(what_is_no_database),
 		TEST(damage_is_found),
+		TEST(a_row_that_is_none_of_ours),
 		TEST(one_process_at_a_time),
 		TEST(a_place_that_is_not_there),
 		TEST(copies_before_a_change),

@@ -11,6 +11,7 @@
 #include "io/atomic_file.h"
 #include "io/http_client.h"
 #include "registry/worker/life.h"
+#include "registry/worker/rules.h"
 #include "registry/worker/wanted.h"
 #include "support/cmocka.h"
 #include "support/faults.h"
@@ -235,6 +236,121 @@ static void rules_without_memory(void **state)
 		(void)scenario(false, k);
 }
 
+/* --- rules ----------------------------------------------------------------- */
+
+struct rules_world {
+	struct world world;
+	struct life life;
+	struct link prometheus;
+	struct rng rng;
+	struct log log;
+	struct rules rules;
+	bool done;
+	bool ended;
+	char good[108];
+};
+
+static void on_rules_done(void *context, const struct err *err)
+{
+	struct rules_world *it = context;
+
+	assert_int_equal(err->code, 0);
+	it->done = true;
+}
+
+static void on_rules_changed(void *context)
+{
+	(void)context;
+}
+
+static void open_rules(struct rules_world *it)
+{
+	struct err err;
+
+	open_world(&it->world, NULL, 0);
+	it->life.ended = set_flag;
+	it->life.context = &it->ended;
+	it->world.client = http_client_new(&it->world.loop.uv, NULL);
+	assert_non_null(it->world.client);
+	it->prometheus = (struct link){ .client = it->world.client,
+		                        .life = &it->life,
+		                        .name = "Prometheus" };
+	assert_int_equal(url_parse(slice_from(it->world.prometheus.url), 80,
+	                           &it->prometheus.url, &err),
+	                 0);
+	it->rules.log = &it->log;
+	it->rules.rng = &it->rng;
+	it->rules.prometheus = &it->prometheus;
+	it->rules.done = on_rules_done;
+	it->rules.changed = on_rules_changed;
+	it->rules.context = it;
+	assert_int_equal(rules_open(&it->rules, &it->world.loop.uv,
+	                            it->world.rules, 0600, &err),
+	                 0);
+	(void)test_loop_path(&it->world.loop, "rules.yml.good", it->good);
+}
+
+static void close_rules(struct rules_world *it)
+{
+	it->life.closing = true;
+	rules_close(&it->rules);
+	test_loop_until(&it->world.loop, &it->ended);
+	rules_fini(&it->rules);
+	close_world(&it->world);
+	test_peer_close(&it->world.registry);
+	test_peer_close(&it->world.prometheus);
+	(void)unlink(it->world.rules);
+	(void)unlink(it->good);
+	test_loop_fini(&it->world.loop);
+}
+
+static void put_good(struct rules_world *it, const char *text)
+{
+	struct buf content;
+
+	buf_init(&content, 4096);
+	assert_int_equal(buf_puts(&content, text), 0);
+	it->done = false;
+	rules_put(&it->rules, &content);
+	if (!it->done)
+		test_loop_until(&it->world.loop, &it->done);
+	assert_int_equal(it->rules.err.code, 0);
+	assert_int_equal(it->rules.loaded, LOADED_YES);
+}
+
+static void until_kept(struct rules_world *it)
+{
+	unsigned n_left = LOOP_WAIT_MS / LOOP_TICK_MS;
+
+	while (it->rules.good_file.busy && n_left-- > 0)
+		test_loop_for(&it->world.loop, 1);
+	assert_false(it->rules.good_file.busy);
+}
+
+/* The file of the good ones is slow: what became good meanwhile is known at
+ * once, and is what is in the file in the end. */
+static void good_while_good_are_written(void **state)
+{
+	static const struct peer_step loads[] = { HEARD, HEARD, HEARD, HEARD };
+	struct rules_world it = { .done = false };
+
+	(void)state;
+	open_rules(&it);
+	test_peer_script(&it.world.prometheus, loads, ARRAY_SIZE(loads));
+	put_good(&it, "groups: [] # one\n");
+	until_kept(&it);
+	assert_true(file_is(it.good, "groups: [] # one\n"));
+	it.rules.good_file.busy = true;
+	put_good(&it, "groups: [] # two\n");
+	assert_true(slice_is(buf_slice(&it.rules.good), "groups: [] # two\n"));
+	assert_true(file_is(it.good, "groups: [] # one\n"));
+	it.rules.good_file.busy = false;
+	it.rules.good_file.done(&it.rules.good_file);
+	until_kept(&it);
+	assert_true(file_is(it.good, "groups: [] # two\n"));
+	close_rules(&it);
+}
+
 /* --- small parts --------------------------------------------------------------- */
 
 static void what_is_wanted_is_read(void **state)
@@ -308,6 +424,7 @@ int main(void)
 		cmocka_unit_test(waits_grow_and_are_bounded),
 		cmocka_unit_test(targets_without_memory),
 		cmocka_unit_test(rules_without_memory),
+		cmocka_unit_test(good_while_good_are_written),
 	};
 
 	faults_install();

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/mem.h"
+#include "proto/json.h"
 #include "registry/model/plan.h"
 #include "registry/model/portable.h"
 #include "support/faults.h"
@@ -34,7 +35,37 @@ static char *export_text(const struct model *model, bool secrets, bool json)
 	return text;
 }
 
-/* The plan's text, or the words of what is wrong; mem_free(). */
+static void write_plan(const struct record *records, size_t n, struct buf *out)
+{
+	struct json_writer json;
+
+	json_write_init(&json, out);
+	json_write_object(&json);
+	plan_write_json(records, n, &json);
+	json_write_object_end(&json);
+}
+
+/* A line for each change. */
+static void put_plan(const struct record *records, size_t n, struct buf *out)
+{
+	const struct json_t *changes;
+	struct json_t *root;
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	write_plan(records, n, &text);
+	assert_int_equal(json_parse(buf_slice(&text), &root, NULL), 0);
+	changes = json_get(root, "changes");
+	assert_int_equal(json_count(changes), n);
+	for (size_t i = 0; i < n; i++)
+		(void)buf_printf(out, "%s\n",
+		                 json_as_string(json_get(json_item(changes, i),
+		                                         "text")));
+	json_free(root);
+	buf_fini(&text);
+}
+
+/* The plan's lines, or the words of what is wrong; mem_free(). */
 static int try_apply(struct model *model, const char *text,
                      struct plan_options options, char **wordsp)
 {
@@ -58,7 +89,7 @@ static int try_apply(struct model *model, const char *text,
 		} else {
 			const struct record *records = model_records(tx, &n);
 
-			plan_write_text(records, n, &words);
+			put_plan(records, n, &words);
 			model_commit(tx);
 		}
 	}
@@ -743,7 +774,7 @@ static void scenario(const char *text)
 			const struct record *records = model_records(tx, &n);
 
 			buf_reset(&words);
-			plan_write_text(records, n, &words);
+			write_plan(records, n, &words);
 			model_commit(tx);
 		} else {
 			assert_int_equal(r, -ENOMEM);

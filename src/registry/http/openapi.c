@@ -193,19 +193,27 @@ static const char *media_of(struct slice name)
 	return schema && schema->media ? schema->media : "application/json";
 }
 
-/* {"content":{MEDIA:{"schema":…}}}, without its first bracket. */
-static void begin_content(struct json_writer *json, struct slice name)
+typedef void (*schema_writer)(struct json_writer *json,
+                              const struct registry_route *route);
+
+/* The member "content":{MEDIA:{"schema":…}}, of each media type that @name
+ * comes as. */
+static void write_content(struct json_writer *json,
+                          const struct registry_route *route, struct slice name,
+                          schema_writer write)
 {
+	struct slice all = slice_from(media_of(name));
+	struct slice media;
+
 	json_write_key(json, "content");
 	json_write_object(json);
-	json_write_key(json, media_of(name));
-	json_write_object(json);
-	json_write_key(json, "schema");
-}
-
-static void end_content(struct json_writer *json)
-{
-	json_write_object_end(json);
+	while (slice_next(&all, ',', &media)) {
+		json_key_slice(json, media);
+		json_write_object(json);
+		json_write_key(json, "schema");
+		write(json, route);
+		json_write_object_end(json);
+	}
 	json_write_object_end(json);
 }
 
@@ -249,6 +257,12 @@ static void write_answer_schema(struct json_writer *json,
 		write_reference(json, "schemas", name);
 }
 
+static void write_body_schema(struct json_writer *json,
+                              const struct registry_route *route)
+{
+	write_reference(json, "schemas", slice_from(route->body));
+}
+
 static void write_body(struct json_writer *json,
                        const struct registry_route *route)
 {
@@ -258,9 +272,7 @@ static void write_body(struct json_writer *json,
 	json_write_object(json);
 	json_write_key(json, "required");
 	json_write_bool(json, true);
-	begin_content(json, slice_from(route->body));
-	write_reference(json, "schemas", slice_from(route->body));
-	end_content(json);
+	write_content(json, route, slice_from(route->body), write_body_schema);
 	json_write_object_end(json);
 }
 
@@ -273,9 +285,23 @@ static void write_problem(struct json_writer *json, const char *status,
 	write_reference(json, "responses", slice_from(name));
 }
 
-static void write_dry_run(struct json_writer *json)
+static void write_dry_run(struct json_writer *json,
+                          const struct registry_route *route)
 {
+	(void)route;
 	write_reference(json, "schemas", slice_from("DryRun"));
+}
+
+static void write_either(struct json_writer *json,
+                         const struct registry_route *route)
+{
+	json_write_object(json);
+	json_write_key(json, "anyOf");
+	json_write_array(json);
+	write_answer_schema(json, route);
+	write_dry_run(json, route);
+	json_write_array_end(json);
+	json_write_object_end(json);
 }
 
 /* Success; of 200 the same status also tells of a dry run. */
@@ -289,31 +315,27 @@ static void write_success(struct json_writer *json,
 	json_write_key(json, status);
 	json_write_object(json);
 	write_text(json, "description", "Done.");
-	if (route->answer) {
-		begin_content(json, registry_answer_name(route));
-		if (both) {
-			json_write_object(json);
-			json_write_key(json, "anyOf");
-			json_write_array(json);
-		}
-		write_answer_schema(json, route);
-		if (both) {
-			write_dry_run(json);
-			json_write_array_end(json);
-			json_write_object_end(json);
-		}
-		end_content(json);
-	}
+	if (route->answer)
+		write_content(json, route, registry_answer_name(route),
+		              both ? write_either : write_answer_schema);
 	json_write_object_end(json);
 	if (!dry_run || both)
 		return;
 	json_write_key(json, "200");
 	json_write_object(json);
 	write_text(json, "description", "Of a dry run.");
-	begin_content(json, slice_from("DryRun"));
-	write_dry_run(json);
-	end_content(json);
+	write_content(json, route, slice_from("DryRun"), write_dry_run);
 	json_write_object_end(json);
+}
+
+/* What the path or the query names need not be there, nor a page behind the
+ * last; where a shard is one filter of many, none is no failure. */
+static bool may_lack(const struct registry_route *route)
+{
+	return strchr(route->pattern, '{') ||
+	       registry_has_query(route, "page_number") ||
+	       registry_has_query(route, "server") ||
+	       (route->query && strcmp(route->query, "shard") == 0);
 }
 
 static void write_answers(struct json_writer *json,
@@ -330,7 +352,7 @@ static void write_answers(struct json_writer *json,
 		write_problem(json, "401", "Unauthorized");
 		write_problem(json, "403", "Forbidden");
 	}
-	if (strchr(route->pattern, '{'))
+	if (may_lack(route))
 		write_problem(json, "404", "NotFound");
 	if (edits) {
 		write_problem(json, "422", "BadRules");
@@ -500,6 +522,13 @@ static void write_tags(struct json_writer *json)
 	json_write_array_end(json);
 }
 
+static void write_problem_schema(struct json_writer *json,
+                                 const struct registry_route *route)
+{
+	(void)route; /* it is of all */
+	write_reference(json, "schemas", slice_from("Problem"));
+}
+
 static void write_problems(struct json_writer *json)
 {
 	json_write_key(json, "responses");
@@ -508,9 +537,8 @@ static void write_problems(struct json_writer *json)
 		json_write_key(json, problems[i].name);
 		json_write_object(json);
 		write_text(json, "description", problems[i].words);
-		begin_content(json, slice_from("Problem"));
-		write_reference(json, "schemas", slice_from("Problem"));
-		end_content(json);
+		write_content(json, NULL, slice_from("Problem"),
+		              write_problem_schema);
 		json_write_object_end(json);
 	}
 	json_write_object_end(json);

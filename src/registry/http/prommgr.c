@@ -4,16 +4,14 @@
  * Who is deleted is kept, and its address can be added again.
  * https://github.com/vpetersson/prommgr (prommgr/api)
  */
-#include "registry/http/routes.h"
+#include "registry/http/v2.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include "base/number.h"
 #include "proto/timestamp.h"
-#include "registry/model/assign.h"
 #include "registry/model/check.h"
 
-#define DEFAULT_SHARD "Default"
 #define EXISTS                                                       \
 	"[\"A server with this IP already exists.Please delete the " \
 	"old one first.\"]"
@@ -191,25 +189,10 @@ static const char *member_of(int field)
 	return NULL;
 }
 
-/* Who names no shard is on this one, which is made if it is not there. */
-static int default_shard(struct model_tx *tx, struct assignments *given,
-                         struct err *err)
-{
-	const struct assignment name = { SHARD_NAME,
-		                         { .text = DEFAULT_SHARD } };
-	struct object *shard =
-		model_find_name(model_of(tx), KIND_SHARD, DEFAULT_SHARD);
-	int rc =
-		shard ? 0 : model_create(tx, KIND_SHARD, &name, 1, &shard, err);
-
-	if (rc == 0)
-		assign_ref(given, NODE_SHARD, shard);
-	return rc;
-}
-
 static int create_of(struct call_edit *edit, struct model_tx *tx,
                      struct assignments *given, struct err *err)
 {
+	struct object *shard;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(members); i++) {
@@ -225,8 +208,11 @@ static int create_of(struct call_edit *edit, struct model_tx *tx,
 		edit->field = member_of(given->bad_field);
 		return rc == -ENOENT ? -EINVAL : rc;
 	}
-	if (json_is_missing(json_get(edit->body, "shard")))
-		rc = default_shard(tx, given, err);
+	if (json_is_missing(json_get(edit->body, "shard"))) {
+		rc = v2_default_shard(tx, &shard, err);
+		if (rc == 0)
+			assign_ref(given, NODE_SHARD, shard);
+	}
 	if (rc == 0) {
 		rc = model_create(tx, KIND_NODE, given->items, given->n,
 		                  &edit->edited, err);

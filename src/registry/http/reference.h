@@ -18,7 +18,7 @@
  */
 struct registry_schema {
 	const char *name;
-	const char *media; /* NULL: application/json */
+	const char *media; /* several with commas; NULL: application/json */
 	const char *text;  /* JSON Schema, 2020-12, as of OpenAPI 3.1 */
 };
 /* What stands in the document for a name that is not among them. */

@@ -221,10 +221,9 @@ const struct registry_schema registry_schemas[] = {
 	            ",\"n_found\":" INTEGER ",\"near\":" TEXTS
 	            ",\"found\":" ARRAY(TO("TargetFound"))) },
 	/* all at once */
-	{ "Document", NULL,
+	{ "Document", "application/yaml,application/json",
 	  "{\"type\":\"object\",\"description\":\"All objects, named "
-	  "and nested; `bouncer registry export` writes one. YAML is taken, "
-	  "too.\"}" },
+	  "and nested; `bouncer registry export` writes one.\"}" },
 	{ "Import", NULL,
 	  "{\"type\":[\"object\",\"array\"],\"description\":\"What the "
 	  "other registry answers.\"}" },

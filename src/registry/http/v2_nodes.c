@@ -9,8 +9,8 @@
 
 #define DEFAULT_SHARD "Default"
 
-static int default_shard(struct model_tx *tx, struct object **shardp,
-                         struct err *err)
+int v2_default_shard(struct model_tx *tx, struct object **shardp,
+                     struct err *err)
 {
 	struct assignment name = { SHARD_NAME, { .text = DEFAULT_SHARD } };
 
@@ -25,7 +25,7 @@ static int apply_create(struct call_edit *edit, struct model_tx *tx,
 	struct assignment shard = { .field = NODE_SHARD };
 	bool named = json_get(edit->body, "shard") ||
 	             json_get(edit->body, "shard_id");
-	int r = named ? 0 : default_shard(tx, &shard.value.object, err);
+	int r = named ? 0 : v2_default_shard(tx, &shard.value.object, err);
 
 	if (r < 0)
 		return r;

@@ -11,7 +11,6 @@
  */
 #pragma once
 
-#include "base/buf.h"
 #include "base/json_writer.h"
 #include "registry/model/model.h"
 #include "registry/model/portable.h"
@@ -43,10 +42,8 @@ struct plan_counts {
 };
 struct plan_counts plan_count(const struct record *records, size_t n);
 
-/* A line for each record, before the transaction ends. */
-void plan_write_text(const struct record *records, size_t n, struct buf *out);
-/* Members of the object that is being written: "created", "updated",
- * "deleted" (numbers), "changes": [{"op":"+","kind":…,"id":…,"name":…,
- * "in":…,"text":…}], "more": those that are not listed. */
+/* Members of the object that is being written, before the transaction ends:
+ * "created", "updated", "deleted" (numbers), "changes": [{"op":"+","kind":…,
+ * "id":…,"name":…,"in":…,"text":…}], "more": those that are not listed. */
 void plan_write_json(const struct record *records, size_t n,
                      struct json_writer *json);

@@ -262,16 +262,6 @@ struct plan_counts plan_count(const struct record *records, size_t n)
 	return counts;
 }
 
-void plan_write_text(const struct record *records, size_t n, struct buf *out)
-{
-	for (size_t i = 0; i < n && i < PLAN_MAX_CHANGES; i++) {
-		print_line(out, &records[i]);
-		(void)buf_putc(out, '\n');
-	}
-	if (n > PLAN_MAX_CHANGES)
-		(void)buf_printf(out, "and %zu more\n", n - PLAN_MAX_CHANGES);
-}
-
 static void write_change(const struct record *record, struct json_writer *json)
 {
 	const union value *values = values_of(record);

@@ -84,16 +84,15 @@ static int load_row(struct row *row, sqlite3_stmt *statement)
 	for (unsigned i = 0; r == 0 && i < row->info->n_fields; i++) {
 		r = row_field(row, i, statement);
 		if (r < 0)
-			err_wrap(row->err, "%s", row->info->fields[i].name);
+			err_wrap(row->err, "%s %llu: %s", row->info->name,
+			         (unsigned long long)id,
+			         row->info->fields[i].name);
 	}
 	if (r == 0)
 		r = model_load(row->model, row->kind, id, row->values,
 		               row->err);
 	for (unsigned i = 0; i < row->info->n_fields; i++)
 		mem_free(row->sets[i]);
-	if (r < 0)
-		err_wrap(row->err, "%s %llu", row->info->name,
-		         (unsigned long long)id);
 	return r;
 }
 

@@ -28,6 +28,7 @@ static int look(struct kept_file *file, struct err *err)
 
 void kept_file_look(struct kept_file *file)
 {
+	file->doubted = file->busy;
 	if (file->path && !file->busy)
 		(void)look(file, NULL);
 }
@@ -52,10 +53,11 @@ static void on_written(struct atomic_write *write)
 
 	file->busy = false;
 	file->err = write->err;
-	if (write->err.code)
+	if (write->err.code || file->doubted)
 		file->known = false;
-	else
+	if (!write->err.code)
 		file->n_writes++;
+	file->doubted = false;
 	file->done(file);
 }
 

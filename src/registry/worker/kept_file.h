@@ -24,6 +24,7 @@ struct kept_file {
 	struct life *life;
 	struct atomic_file *file;
 	struct atomic_write write;
+	bool doubted; /* somebody may have changed it while we wrote */
 	size_t n_bytes;
 	uint8_t digest[SHA256_SIZE];
 	void (*done)(struct kept_file *file);

@@ -10,7 +10,12 @@
 
 #define SHOWN_REFUSAL 160 /* bytes */
 
-enum { STATUS_OK = 200, STATUS_UNAUTHORIZED = 401 };
+enum {
+	STATUS_OK = 200,
+	STATUS_BAD_REQUEST = 400,
+	STATUS_UNAUTHORIZED = 401,
+	STATUS_INTERNAL_ERROR = 500,
+};
 
 static void keep(char *out, size_t size, struct slice text)
 {
@@ -166,6 +171,8 @@ void link_explain(const struct link_call *call, struct err *err)
 {
 	const struct link *link = call->link;
 	const char *remedy = "";
+	bool refused = call->status >= STATUS_BAD_REQUEST &&
+	               call->status < STATUS_INTERNAL_ERROR;
 	char origin[URL_ORIGIN_MAX];
 	struct buf words;
 
@@ -179,7 +186,8 @@ void link_explain(const struct link_call *call, struct err *err)
 		                          : "; is there a --token-file?";
 	buf_init(&words, ERR_MESSAGE_SIZE);
 	append_refusal(call, &words);
-	(void)err_set(err, -EPROTO, "%s %s: HTTP status %d %s%s%s", link->name,
+	(void)err_set(err, refused ? -EPERM : -EPROTO,
+	              "%s %s: HTTP status %d %s%s%s", link->name,
 	              url_origin(&link->url, origin), call->status,
 	              http_status_text(call->status), buf_text(&words), remedy);
 	buf_fini(&words);

@@ -135,9 +135,9 @@ static void explain(struct reload *reload)
 		return;
 	if (call->status == STATUS_UNAUTHORIZED)
 		(void)err_set(&reload->err, -EPERM,
-		              "Prometheus wants to know who reloads it, and a "
-		              "worker has no password: let /-/reload from "
-		              "here be without one");
+		              "Prometheus wants a user and a password: let "
+		              "BOUNCER_PROMETHEUS be "
+		              "http://USER:PASSWORD@HOST:PORT");
 	else if (call->status == STATUS_FORBIDDEN)
 		(void)err_set(&reload->err, -EPERM,
 		              "Prometheus does not let itself be reloaded: "

@@ -71,6 +71,8 @@ static int copy(struct buf *to, struct slice text)
 	return buf_append(to, text.p, text.n);
 }
 
+static void on_good_written(struct kept_file *file);
+
 /* As kept_file_put(). */
 static int put_copy(struct rules *rules, enum rules_state state,
                     const struct buf *from)
@@ -88,23 +90,10 @@ static int put_copy(struct rules *rules, enum rules_state state,
 	                    rules->file.path);
 }
 
-static void on_good_written(struct kept_file *file)
-{
-	struct rules *rules = container_of(file, struct rules, good_file);
-
-	if (file->err.code)
-		log_warn(rules->log, "good rules cannot be kept",
-		         LOG_STR("error", file->err.message));
-}
-
-static void keep_good(struct rules *rules)
+static void write_good(struct rules *rules)
 {
 	struct buf content;
 
-	/* what could not be written was not what was loaded */
-	if (!rules->file.known || rules->good_file.busy ||
-	    copy(&rules->good, buf_slice(&rules->trying)) < 0)
-		return;
 	buf_init(&content, FETCH_MAX_DOCUMENT);
 	if (copy(&content, buf_slice(&rules->good)) == 0) {
 		if (kept_file_put(&rules->good_file, &content,
@@ -113,6 +102,39 @@ static void keep_good(struct rules *rules)
 	} else {
 		buf_fini(&content);
 	}
+}
+
+static void on_good_written(struct kept_file *file)
+{
+	struct rules *rules = container_of(file, struct rules, good_file);
+	bool newer = rules->good_is_newer;
+
+	if (file->err.code)
+		log_warn(rules->log, "good rules cannot be kept",
+		         LOG_STR("error", file->err.message));
+	rules->good_is_newer = false;
+	if (newer && !file->life->closing)
+		write_good(rules);
+}
+
+static void keep_good(struct rules *rules)
+{
+	struct buf good;
+
+	/* what could not be written was not what was loaded */
+	if (!rules->file.known)
+		return;
+	buf_init(&good, FETCH_MAX_DOCUMENT);
+	if (copy(&good, buf_slice(&rules->trying)) < 0) {
+		buf_fini(&good);
+		return;
+	}
+	buf_fini(&rules->good);
+	rules->good = good;
+	if (rules->good_file.busy)
+		rules->good_is_newer = true;
+	else
+		write_good(rules);
 }
 
 static void are_good(struct rules *rules)

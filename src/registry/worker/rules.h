@@ -65,7 +65,8 @@ struct rules {
 	struct life_timer timer; /* the next reload, or look */
 	struct life_timer retry; /* of bad ones */
 	struct backoff backoff;
-	struct buf good; /* "groups: []" if nothing better is known */
+	struct buf good;    /* "groups: []" if nothing better is known */
+	bool good_is_newer; /* than what is being written to its file */
 	struct buf trying;
 	struct buf next; /* came while another was on its way */
 	bool has_next;

@@ -333,6 +333,7 @@ void worker_again(struct worker *worker)
 		worker->parts[i].fetch.have[0] = '\0';
 	}
 	kept_file_look(&worker->rules.file);
+	kept_file_look(&worker->rules.good_file);
 	node_files_look(&worker->nodes);
 	worker->rules.has_bad = false;
 	watch_again(&worker->watch);
@@ -350,7 +351,7 @@ static int open_link(struct worker *worker, struct link *link, const char *name,
 	link->name = name;
 	r = url_parse(slice_from(text), port, &link->url, err);
 	if (r < 0)
-		err_wrap(err, "the address of the %s, %.128s", name, text);
+		err_wrap(err, "the address of the %s", name); /* no password */
 	return r;
 }
 
