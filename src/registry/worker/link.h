@@ -34,6 +34,9 @@ struct link_call {
 	uint64_t timeout_ms;      /* 0: LINK_TIMEOUT_MS */
 	uint64_t idle_timeout_ms; /* 0: none of its own */
 	uint64_t max_body;        /* of a success */
+	/* The body does not tell where it ends: a 200 that ends with its
+	 * connection may be cut, and is refused. */
+	bool needs_end;
 	/* A piece of a 200's body; NULL: all is kept in `answer`. */
 	int (*on_body)(struct link_call *call, struct slice bytes);
 
