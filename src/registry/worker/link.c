@@ -98,6 +98,8 @@ static int add_headers(struct link_call *call)
 		int r = authorization_read(&call->token, token_file, NULL,
 		                           &call->err);
 
+		if (r < 0 && r != -ENOMEM)
+			call->err.code = -ENOKEY;
 		if (r < 0)
 			return r;
 	}

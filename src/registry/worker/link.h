@@ -58,7 +58,7 @@ struct link_call {
 
 /* As http_client_call(), and what could not be started completes all the same:
  * @done comes exactly once, from the loop, unless it returns negative, with
- * call->err. */
+ * call->err; its code is -ENOKEY if the file of the token cannot be read. */
 int link_start(struct link *link, struct link_call *call,
                void (*done)(struct link_call *call)) MUST_CHECK;
 void link_cancel(struct link_call *call); /* harmless if it does not run */
