@@ -186,7 +186,7 @@ void http_respond_stream(struct http_exchange *exchange, uint16_t status,
  * As http_respond_stream(), but an empty piece means that there is nothing for
  * now: the producer is asked again after http_wake(). The answer ends when the
  * client closes, or with the first empty piece after the server began to
- * close. The connection is not kept.
+ * close, or after http_end(). The connection is not kept.
  */
 void http_respond_live(struct http_exchange *exchange, uint16_t status,
                        const char *content_type, const char *headers,
@@ -196,3 +196,7 @@ void http_respond_live(struct http_exchange *exchange, uint16_t status,
  * producer's last call, and not from inside the producer; the producer may run
  * before this returns. Harmless while the last piece is still on its way. */
 void http_wake(struct http_exchange *exchange);
+
+/* There will be nothing more: the next empty piece is the last. As
+ * http_wake(). */
+void http_end(struct http_exchange *exchange);

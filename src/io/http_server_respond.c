@@ -360,6 +360,12 @@ void http_wake(struct http_exchange *shown)
 	exchange_go_on(exchange);
 }
 
+void http_end(struct http_exchange *shown)
+{
+	exchange_of(shown)->live = false;
+	http_wake(shown);
+}
+
 /* --- answers of our own --------------------------------------------------------------- */
 
 void exchange_refuse(struct exchange *exchange, uint16_t status,

@@ -147,6 +147,11 @@ bool json_is_map(const struct json_t *value)
 	return json_is_object(value);
 }
 
+bool json_is_list(const struct json_t *value)
+{
+	return json_is_array(value);
+}
+
 bool json_is_missing(const struct json_t *value)
 {
 	return !value || json_is_null(value);

@@ -60,6 +60,7 @@ const struct json_t *json_item(const struct json_t *array, size_t at);
 
 bool json_is_missing(const struct json_t *value); /* absent, or null */
 bool json_is_map(const struct json_t *value);     /* an object */
+bool json_is_list(const struct json_t *value);    /* an array */
 
 /* Borrowed until json_free(), terminated with NUL; p is NULL if it is not a
  * string. May hold NUL bytes. */

@@ -18,7 +18,9 @@
 struct entry {
 	uint64_t id; /* the key */
 	uint32_t n_watches;
-	int64_t gone_s; /* when the last of them ended */
+	int64_t gone_s;  /* when the last of them ended */
+	uint64_t shard;  /* its id, when that was last looked at, … */
+	uint64_t placed; /* … and the revision at which it became that */
 	bool reported;
 	enum server_loaded loaded;
 	uint64_t revision;
@@ -158,6 +160,21 @@ void servers_unwatched(struct servers *servers, uint64_t id, int64_t now_s)
 		return;
 	entry->n_watches--;
 	entry->gone_s = now_s;
+}
+
+uint64_t servers_placed(struct servers *servers, const struct object *object,
+                        uint64_t revision)
+{
+	struct entry *entry = find(servers, object_id(object));
+	uint64_t shard = object_id(object_ref(object, SERVER_SHARD));
+
+	if (!entry)
+		return revision;
+	if (entry->shard != shard) {
+		entry->shard = shard;
+		entry->placed = revision;
+	}
+	return entry->placed;
 }
 
 /* --- what is known ------------------------------------------------------------- */

@@ -65,6 +65,10 @@ int servers_report(struct servers *servers, const struct object *object,
 /* A worker of it begins, or ends, to watch. */
 int servers_watched(struct servers *servers, uint64_t id) MUST_CHECK;
 void servers_unwatched(struct servers *servers, uint64_t id, int64_t now_s);
+/* Of one that is watched: the revision from which on it is known to be on its
+ * shard; @revision is the present one. */
+uint64_t servers_placed(struct servers *servers, const struct object *object,
+                        uint64_t revision);
 
 void servers_status(struct servers *servers, const struct object *object,
                     const struct documents *documents, int64_t now_s,

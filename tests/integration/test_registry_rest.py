@@ -323,6 +323,9 @@ def test_hosts_come_all_or_none(shop):
                         {"labels": {"rack": "2"}})
     assert changed.json()["labels"] == {"rack": "2"}
     refused(shop.call("POST", V2 + "farms/1/hosts", {}), 400, "hosts")
+    for hosts in ("c", {"name": "c"}, 1):
+        refused(shop.call("POST", V2 + "projects/1/farms",
+                          {"name": "front", "hosts": hosts}), 400, "hosts")
 
 
 def test_what_belongs_to_another_is_not_there(shop):

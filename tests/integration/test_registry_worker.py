@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from daemons.bouncer import Bouncer, program
+from daemons.bouncer import Bouncer, monitor, program, settings
 from daemons.http import Client
 from daemons.process import wait_until
 from daemons.registry import Asker, configuration, secret
@@ -367,6 +367,39 @@ def test_who_watches_needs_a_token_and_a_server(world):
     world.admin.make("/rest/v2/servers", {"shard": "tokyo", "host": "p1",
                                           "port": 9091})
     assert "several" in reader.call("GET", path + "p1").json()["detail"]
+
+
+def test_who_says_a_revision_is_told_of_a_move(world):
+    """The other shard's documents are older than what was told last."""
+    for shard in ("osaka", "tokyo"):
+        world.admin.make("/rest/v2/shards", {"name": shard})
+    server = world.admin.make("/rest/v2/servers", {
+        "shard": "tokyo", "host": "p1", "port": 9090})["id"]
+    path = "/worker/poll?server=p1:9090&revision="
+    seen = world.admin.get(path)["revision"]
+    waits = world.admin.client.begin(
+        f"{path}{seen}", world.admin.headers, answered=False)
+    world.change(f"/rest/v2/servers/{server}", shard="osaka")
+    moved = waits().json()
+    assert moved["shard"] == "osaka"
+    # nor is it lost on who asks later
+    assert world.admin.get(f"{path}{seen}")["id"] == moved["id"]
+    world.change(f"/rest/v2/servers/{server}", shard="tokyo")
+    assert world.admin.get(f"{path}{moved['revision']}")["shard"] == "tokyo"
+
+
+def test_a_watch_ends_with_the_registry(world):
+    """A reload switches it off; the daemon stays."""
+    world.admin.make("/rest/v2/shards", {"name": "tokyo"})
+    world.admin.make("/rest/v2/servers", {"shard": "tokyo", "host": "p1",
+                                          "port": 9090})
+    rest = world.admin.client.begin("/worker/watch?server=p1:9090",
+                                    world.admin.headers)
+    world.bouncer.reload(settings(monitor("a", type="docker",
+                                          container_name="c",
+                                          restart_type="container")))
+    assert "event: documents" in rest().text    # whole, not cut short
+    assert world.bouncer.alive
 
 
 def test_both_ends_stop_while_it_is_quiet(world):

@@ -148,6 +148,31 @@ static void what_is_told_is_bounded(void **state)
 	assert_false(setting->status.written[DOCUMENT_TARGETS]);
 }
 
+/* What was told before it moved tells nothing of where it is now. */
+static void the_revision_of_a_move_is_known(void **state)
+{
+	struct setting *setting = *state;
+	struct servers *servers = setting->servers;
+	const struct object *server = setting->server;
+	struct assignment to = { .field = SERVER_SHARD };
+	struct model_tx *tx;
+	struct err err;
+
+	/* nothing is kept of one that nobody watches */
+	assert_int_equal(servers_placed(servers, server, 3), 3);
+	assert_int_equal(servers_placed(servers, server, 4), 4);
+	assert_int_equal(servers_watched(servers, object_id(server)), 0);
+	assert_int_equal(servers_placed(servers, server, 5), 5);
+	assert_int_equal(servers_placed(servers, server, 8), 5);
+
+	tx = kit_begin(&setting->world);
+	to.value.object = kit_make(tx, KIND_SHARD, "{\"name\":\"osaka\"}");
+	assert_int_equal(model_update(tx, setting->server, &to, 1, &err), 0);
+	kit_end(&setting->world);
+	assert_int_equal(servers_placed(servers, server, 9), 9);
+	assert_int_equal(servers_placed(servers, server, 12), 9);
+}
+
 static void those_that_are_gone_are_forgotten(void **state)
 {
 	struct setting *setting = *state;
@@ -242,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(its_life),
 		TEST(what_is_told_is_bounded),
+		TEST(the_revision_of_a_move_is_known),
 		TEST(those_that_are_gone_are_forgotten),
 		TEST(no_memory_changes_nothing),
 		TEST(names_are_found),

@@ -4,12 +4,13 @@
  * Who is deleted is kept, and its address can be added again.
  * https://github.com/vpetersson/prommgr (prommgr/api)
  */
-#include "registry/http/v2.h"
+#include "registry/http/routes.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include "base/number.h"
 #include "proto/timestamp.h"
+#include "registry/model/assign.h"
 #include "registry/model/check.h"
 
 #define EXISTS                                                       \
@@ -209,7 +210,7 @@ static int create_of(struct call_edit *edit, struct model_tx *tx,
 		return rc == -ENOENT ? -EINVAL : rc;
 	}
 	if (json_is_missing(json_get(edit->body, "shard"))) {
-		rc = v2_default_shard(tx, &shard, err);
+		rc = model_default_shard(tx, &shard, err);
 		if (rc == 0)
 			assign_ref(given, NODE_SHARD, shard);
 	}

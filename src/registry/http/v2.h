@@ -103,11 +103,7 @@ void v2_notifier_create(struct registry_call *call); /* v2_notifiers.c */
 void v2_site_notifier(struct registry_call *call);
 void v2_filter_create(struct registry_call *call);
 
-/* The shard of a node that names none; it is made if it is not there. Codes as
- * of model_create(). */
-int v2_default_shard(struct model_tx *tx, struct object **shardp,
-                     struct err *err) MUST_CHECK; /* v2_nodes.c */
-void v2_node_create(struct registry_call *call);
+void v2_node_create(struct registry_call *call); /* v2_nodes.c */
 void v2_node_delete(struct registry_call *call);
 
 void v2_token_create(struct registry_call *call); /* v2_tokens.c */

@@ -77,6 +77,11 @@ static void answer_invalid(struct registry_call *call,
 /* All of them, or none. False: answered. */
 static bool check_hosts(struct registry_call *call, const struct json_t *hosts)
 {
+	if (!json_is_missing(hosts) && !json_is_list(hosts)) {
+		call_refuse_field(call, 400, "hosts",
+		                  "must be a list of names");
+		return false;
+	}
 	for (size_t i = 0; i < json_count(hosts); i++) {
 		if (is_host(json_item(hosts, i)))
 			continue;

@@ -7,25 +7,13 @@
 
 #include <errno.h>
 
-#define DEFAULT_SHARD "Default"
-
-int v2_default_shard(struct model_tx *tx, struct object **shardp,
-                     struct err *err)
-{
-	struct assignment name = { SHARD_NAME, { .text = DEFAULT_SHARD } };
-
-	*shardp = model_find_name(model_of(tx), KIND_SHARD, DEFAULT_SHARD);
-	return *shardp ? 0
-	               : model_create(tx, KIND_SHARD, &name, 1, shardp, err);
-}
-
 static int apply_create(struct call_edit *edit, struct model_tx *tx,
                         struct err *err)
 {
 	struct assignment shard = { .field = NODE_SHARD };
 	bool named = json_get(edit->body, "shard") ||
 	             json_get(edit->body, "shard_id");
-	int r = named ? 0 : v2_default_shard(tx, &shard.value.object, err);
+	int r = named ? 0 : model_default_shard(tx, &shard.value.object, err);
 
 	if (r < 0)
 		return r;

@@ -93,7 +93,8 @@ static void make_id(struct registry *registry, const struct object *server,
 }
 
 /* Is what @id told the same as what @seen, which came from outside, did? Who
- * only says a revision has what is not newer. */
+ * only says a revision has what is not newer, if the server was on its shard
+ * by then. */
 static bool is_known(struct registry *registry, const struct object *server,
                      const char *id, const char *seen)
 {
@@ -104,7 +105,9 @@ static bool is_known(struct registry *registry, const struct object *server,
 	if (dot)
 		return strcmp(dot, strchr(id, '.')) == 0;
 	if (number_parse_u64(slice_from(seen), &revision) < 0 ||
-	    revision > registry_revision(registry))
+	    revision > registry_revision(registry) ||
+	    revision < servers_placed(registry_servers(registry), server,
+	                              registry_revision(registry)))
 		return false;
 	for (size_t i = 0; i < N_DOCUMENT_KINDS; i++) {
 		const struct document *document = documents_get(
@@ -362,7 +365,7 @@ static void part_close(struct registry_http_part *part)
 		if (watcher->polls)
 			end_poll(watcher, 503);
 		else
-			http_wake(watcher->exchange);
+			http_end(watcher->exchange);
 	}
 	uv_close((uv_handle_t *)&workers->timer, on_timer_closed);
 }

@@ -125,6 +125,10 @@ struct model *model_of(const struct model_tx *tx);
 int model_create(struct model_tx *tx, enum kind kind,
                  const struct assignment *assignments, size_t n,
                  struct object **objectp, struct err *err) MUST_CHECK;
+/* The shard of who names none, as in the reference: made if it is not there.
+ * Codes as above. */
+int model_default_shard(struct model_tx *tx, struct object **shardp,
+                        struct err *err) MUST_CHECK;
 /* Codes as above; no record if nothing becomes different. Rules that override
  * others for a service or a project follow its name (rule_macro_rename()), with
  * records of their own. */

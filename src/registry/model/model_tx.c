@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "registry/model/model_private.h"
 
+#define DEFAULT_SHARD "Default"
+
 /* What an update keeps until the end; its record points into `values`. */
 struct change {
 	char *old_keys[KIND_MAX_KEYS];
@@ -209,6 +211,17 @@ int model_create(struct model_tx *tx, enum kind kind,
 		explain(tx, kind, err);
 	draft_drop(&draft);
 	return rc;
+}
+
+int model_default_shard(struct model_tx *tx, struct object **shardp,
+                        struct err *err)
+{
+	const struct assignment name = { SHARD_NAME,
+		                         { .text = DEFAULT_SHARD } };
+
+	*shardp = model_find_name(tx->model, KIND_SHARD, DEFAULT_SHARD);
+	return *shardp ? 0
+	               : model_create(tx, KIND_SHARD, &name, 1, shardp, err);
 }
 
 /* --- updating ------------------------------------------------------------- */

@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define DEFAULT_SHARD "Default" /* of what names none, as in the reference */
-
 /* What was met in the document, by its address. */
 struct mark {
 	const struct object *object;
@@ -200,18 +198,6 @@ static bool is_owner_field(enum kind kind, unsigned field)
 	return false;
 }
 
-static int default_shard(struct plan *plan, union value *value)
-{
-	struct assignment name = { .field = SHARD_NAME,
-		                   .value = { .text = DEFAULT_SHARD } };
-
-	value->object = model_find_name(plan->model, KIND_SHARD, DEFAULT_SHARD);
-	if (value->object)
-		return 0;
-	return model_create(plan->tx, KIND_SHARD, &name, 1, &value->object,
-	                    plan->err);
-}
-
 /* What is not given and yet not left alone. */
 static int assign_absent(struct plan *plan, struct step *step, unsigned field)
 {
@@ -229,7 +215,7 @@ static int assign_absent(struct plan *plan, struct step *step, unsigned field)
 	}
 	if ((kind == KIND_PROJECT && field == PROJECT_SHARD) ||
 	    (kind == KIND_NODE && field == NODE_SHARD)) {
-		int r = default_shard(plan, &value);
+		int r = model_default_shard(plan->tx, &value.object, plan->err);
 
 		if (r == 0)
 			add(step, field, value);

@@ -82,20 +82,27 @@ class Client:
             raise Refused(reply.status, reply.text)
         return reply
 
-    def begin(self, path):
-        """A GET whose answer has begun; the function that it returns reads
-        all of it. Until then the peer can send but little. Over TCP."""
+    def begin(self, path, headers=None, answered=True):
+        """A GET whose answer has begun, or which is sent, if it is to be
+        @answered later; the function that it returns reads all of it. Until
+        then the peer can send but little. Over TCP."""
         parts = urllib.parse.urlsplit(self.address)
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BYTES)
         sock.settimeout(CALL_SECONDS)
         sock.connect((parts.hostname, parts.port))
-        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        lines = "".join(f"{name}: {value}\r\n"
+                        for name, value in (headers or {}).items())
+        sock.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
         reply = http.client.HTTPResponse(sock)
-        reply.begin()
+        if answered:
+            reply.begin()
 
         def rest():
             try:
+                if not answered:
+                    reply.begin()
                 return Reply(reply.status, reply.headers, reply.read())
             finally:
                 sock.close()
