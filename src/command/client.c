@@ -138,8 +138,9 @@ static int choose_address(struct client *client,
 	if (client->address.failed)
 		return client->address.failed;
 	r = url_parse(slice_from(address), CLIENT_PORT, &client->url, err);
-	if (r < 0)
-		err_wrap(err, "%.128s", address);
+	if (r < 0) /* a password may be in it */
+		err_wrap(err, "%.128s",
+		         strchr(address, '@') ? "the address" : address);
 	return r;
 }
 
@@ -177,6 +178,8 @@ int client_open(struct client **clientp, const struct command_io *io,
 	/* a peer that hangs up is an error of a write, not the end of us */
 	(void)signal(SIGPIPE, SIG_IGN);
 	client->io = io;
+	client->token_option = options->token_option ? options->token_option
+	                                             : "--token-file";
 	client->timeout_ms =
 		options->timeout_ms ? options->timeout_ms : CLIENT_TIMEOUT_MS;
 	buf_init(&client->address, URL_MAX_LENGTH);
@@ -390,7 +393,7 @@ static void print_reason(const struct client *client,
 		client_print(out, text);
 	}
 	if (call->status == 401)
-		(void)fputs("; --token-file FILE names one", out);
+		(void)fprintf(out, "; %s FILE names one", client->token_option);
 	(void)fputc('\n', out);
 	client_print_lines(out, json_get(root, "problems"));
 	json_free(root);

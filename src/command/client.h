@@ -42,6 +42,8 @@ struct client_options {
 	 * environment is for it. */
 	bool foreign;
 	const char *scheme; /* of the token; NULL: "Bearer" */
+	const char *token_option; /* that gave token_file, for words; NULL:
+	                             "--token-file" */
 };
 
 #define CLIENT_CONTROL_ROWS(options)                                      \
@@ -75,6 +77,7 @@ struct client {
 	struct http_call *running; /* NULL: none */
 	struct buf address;        /* a path that was put together */
 	struct buf authorization;  /* the header's value; empty: none */
+	const char *token_option;
 	bool closed;
 };
 

@@ -111,6 +111,7 @@ static int reload(const struct command_io *io,
 		.token_file = own->reload_token_file,
 		.timeout_ms = own->client.timeout_ms,
 		.foreign = true,
+		.token_option = "--reload-token-file",
 	};
 	struct client_call call = { .method = "POST",
 		                    .target = slice_from("/-/reload") };

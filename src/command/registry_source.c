@@ -26,6 +26,7 @@ static int open_source(const struct command_io *io,
 		                                  : PLAN_TIMEOUT_MS,
 		.foreign = true,
 		.scheme = "Token",
+		.token_option = "--source-token-file",
 	};
 
 	return client_open(clientp, io, &own, CLIENT_GATE);
@@ -282,7 +283,9 @@ int source_read(const struct command_io *io,
 		return code;
 	if (out->failed == -ENOMEM)
 		return command_no_memory(io);
-	(void)fprintf(io->err, "bouncer: %s: more than %zu MiB\n", place,
+	/* no address: a password may be in it */
+	(void)fprintf(io->err, "bouncer: %s: more than %zu MiB\n",
+	              source_is_url(place) ? "what is answered there" : place,
 	              out->max >> 20);
 	return EXIT_TROUBLE;
 }

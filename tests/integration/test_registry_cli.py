@@ -184,6 +184,8 @@ def test_tokens(cli):
     assert "writer" not in call("admin", "export", "--secrets")[1]
     code, _, err = cli.call("export", "--url", "http://127.0.0.1:1", env={})
     assert code == 3 and "127.0.0.1:1" in err
+    code, _, err = cli.call("export", "--url", "http://ann:hunter@h:x", env={})
+    assert code == 2 and "port" in err and "hunter" not in err
 
 
 def test_http(cli):
@@ -269,8 +271,8 @@ def test_register(cli):
 
 
 def test_register_refuses(cli):
-    assert "project wob: is not there" in cli.refused(
-        "register-host", "wob", "web-1")
+    words = cli.refused("register-host", "wob", "web-1")
+    assert "project wob: is not there" in words and "`service`" in words
     assert "project wob: is not there" in cli.refused(
         "register-job", "wob", "node", "9100")
     assert "no port" in cli.refused("register-server", "a1", "b", "0", code=2)

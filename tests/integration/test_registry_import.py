@@ -229,6 +229,7 @@ def test_promgen_refuses(cli, promgen):
     words = cli.refused(*args, "--source-token-file",
                         cli.file("token", "wrong"))
     assert "401" in words
+    assert "--source-token-file FILE" in words
     assert "404" in cli.refused(*args[:-1], promgen.url + "/elsewhere")
     assert cli.refused(*args[:-1], "http://127.0.0.1:1", code=3)
     assert "--from" in cli.refused("registry", "import", promgen.url, code=2)

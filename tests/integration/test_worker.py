@@ -443,6 +443,11 @@ def test_once_ends_when_all_is_there(registry, worker):
     done = subprocess.run(worker.argv("--once"), check=False,
                           timeout=ONCE_SECONDS)
     assert done.returncode == 4
+    worker.flags["token-file"] = "/nonexistent/token"
+    done = subprocess.run(worker.argv("--once"), check=False,
+                          timeout=ONCE_SECONDS)
+    assert done.returncode == 1     # nobody was asked
+    del worker.flags["token-file"]
     registry.stop()
     done = subprocess.run(worker.argv("--once"), check=False,
                           timeout=ONCE_SECONDS)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "io/atomic_file.h"
 #include "io/http_client.h"
+#include "registry/worker/fetch.h"
 #include "registry/worker/life.h"
 #include "registry/worker/rules.h"
 #include "registry/worker/wanted.h"
@@ -351,6 +352,192 @@ static void good_while_good_are_written(void **state)
 	close_rules(&it);
 }
 
+/* --- documents --------------------------------------------------------------- */
+
+#define JSON_PAGE                                                   \
+	"HTTP/1.1 200 OK\r\nContent-Length: 999\r\nETag: \"x\"\r\n" \
+	"\r\n"
+
+struct fetch_world {
+	struct world world;
+	struct life life;
+	struct link registry;
+	struct rng rng;
+	struct fetch fetch;
+	unsigned n_fetched;
+	bool settled;
+	bool ended;
+};
+
+static void on_fetched(void *context, struct buf *body)
+{
+	static const struct err none;
+	struct fetch_world *it = context;
+
+	assert_true(slice_is(buf_slice(body), "[]"));
+	it->n_fetched++;
+	fetch_done(&it->fetch, &none);
+}
+
+static void on_settled(void *context, struct fetch *fetch)
+{
+	struct fetch_world *it = context;
+
+	(void)fetch;
+	it->settled = true;
+}
+
+static void open_fetch(struct fetch_world *it, enum document_kind kind,
+                       const struct peer_step *steps, size_t n)
+{
+	struct err err;
+
+	*it = (struct fetch_world){ .settled = false };
+	open_world(&it->world, steps, n);
+	it->life.ended = set_flag;
+	it->life.context = &it->ended;
+	it->world.client = http_client_new(&it->world.loop.uv, NULL);
+	assert_non_null(it->world.client);
+	it->registry = (struct link){ .client = it->world.client,
+		                      .life = &it->life,
+		                      .name = "registry" };
+	assert_int_equal(url_parse(slice_from(it->world.registry.url), 80,
+	                           &it->registry.url, &err),
+	                 0);
+	it->fetch.kind = kind;
+	it->fetch.link = &it->registry;
+	it->fetch.rng = &it->rng;
+	it->fetch.once = true;
+	it->fetch.fetched = on_fetched;
+	it->fetch.settled = on_settled;
+	it->fetch.context = it;
+	assert_int_equal(fetch_open(&it->fetch, &it->world.loop.uv), 0);
+}
+
+static void want(struct fetch_world *it, const char *etag)
+{
+	struct wanted_document document = { .path = "/t" };
+
+	(void)snprintf(document.etag, sizeof(document.etag), "%s", etag);
+	fetch_want(&it->fetch, &document);
+}
+
+static void close_fetch(struct fetch_world *it)
+{
+	it->life.closing = true;
+	fetch_close(&it->fetch);
+	test_loop_until(&it->world.loop, &it->ended);
+	close_world(&it->world);
+	test_peer_close(&it->world.registry);
+	test_peer_close(&it->world.prometheus);
+	test_loop_fini(&it->world.loop);
+}
+
+static void refused(enum document_kind kind, struct peer_step step,
+                    const char *why)
+{
+	struct fetch_world it;
+
+	open_fetch(&it, kind, &step, 1);
+	want(&it, "\"x\"");
+	test_loop_until(&it.world.loop, &it.settled);
+	assert_int_equal(it.n_fetched, 0);
+	assert_int_equal(it.fetch.err.code, -EPROTO);
+	assert_non_null(strstr(it.fetch.err.message, why));
+	assert_string_equal(it.fetch.have, "");
+	close_fetch(&it);
+}
+
+/* Nobody waits for the rest of it. */
+static void no_json_is_refused_as_it_comes(void **state)
+{
+	static const char *const bad[] = {
+		JSON_PAGE "<html>",
+		JSON_PAGE " []",
+		JSON_PAGE "[1,2,]",
+		JSON_PAGE "[]]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		refused(DOCUMENT_TARGETS, (struct peer_step)PEER_SAYS(bad[i]),
+		        "targets is none");
+	refused(DOCUMENT_NODES, (struct peer_step)ANSWER("[[]", 3), "is none");
+	refused(DOCUMENT_NODES, (struct peer_step)ANSWER("", 0), "is none");
+}
+
+/* What is cut at the end of a line looks as if it were whole. */
+static void rules_that_may_be_cut_are_refused(void **state)
+{
+	(void)state;
+	refused(DOCUMENT_RULES,
+	        (struct peer_step)PEER_SAYS_THEN("HTTP/1.1 200 OK\r\n\r\n"
+	                                         "groups:\n- name: a\n",
+	                                         PEER_CLOSE),
+	        "whole");
+}
+
+static void json_in_pieces_is_whole(void **state)
+{
+	const struct peer_step step = {
+		.answer = "HTTP/1.1 200 OK\r\n\r\n[]",
+		.piece = 1,
+		.then = PEER_CLOSE,
+	};
+	struct fetch_world it;
+
+	(void)state;
+	open_fetch(&it, DOCUMENT_URLS, &step, 1);
+	want(&it, "\"x\"");
+	test_loop_until(&it.world.loop, &it.settled);
+	assert_int_equal(it.n_fetched, 1);
+	assert_string_equal(it.fetch.have, "\"x\"");
+	close_fetch(&it);
+}
+
+/* It is got again, although it is the one that is wanted. */
+static void forgotten_while_it_is_fetched(void **state)
+{
+	static const struct peer_step steps[] = { ANSWER("[]", 2),
+		                                  ANSWER("[]", 2) };
+	struct fetch_world it;
+
+	(void)state;
+	open_fetch(&it, DOCUMENT_TARGETS, steps, ARRAY_SIZE(steps));
+	want(&it, "\"x\"");
+	fetch_forget(&it.fetch);
+	want(&it, "\"x\"");
+	test_loop_until(&it.world.loop, &it.settled);
+	assert_int_equal(it.n_fetched, 2);
+	assert_string_equal(it.fetch.have, "\"x\"");
+	assert_null(strstr(test_peer_received(&it.world.registry),
+	                   "If-None-Match"));
+	close_fetch(&it);
+}
+
+/* That nothing is newer was said before something was. */
+static void newer_than_not_modified(void **state)
+{
+	static const struct peer_step steps[] = {
+		ANSWER("[]", 2),
+		PEER_SAYS("HTTP/1.1 304 Not Modified\r\n\r\n"),
+		ANSWER("[]", 2),
+	};
+	struct fetch_world it;
+
+	(void)state;
+	open_fetch(&it, DOCUMENT_TARGETS, steps, ARRAY_SIZE(steps));
+	want(&it, "\"x\"");
+	test_loop_until(&it.world.loop, &it.settled);
+	it.settled = false;
+	want(&it, "\"y\"");
+	want(&it, "\"z\"");
+	test_loop_until(&it.world.loop, &it.settled);
+	assert_int_equal(it.n_fetched, 2);
+	assert_string_equal(it.fetch.have, "\"z\"");
+	close_fetch(&it);
+}
+
 /* --- small parts --------------------------------------------------------------- */
 
 static void what_is_wanted_is_read(void **state)
@@ -425,6 +612,11 @@ int main(void)
 		cmocka_unit_test(targets_without_memory),
 		cmocka_unit_test(rules_without_memory),
 		cmocka_unit_test(good_while_good_are_written),
+		cmocka_unit_test(no_json_is_refused_as_it_comes),
+		cmocka_unit_test(rules_that_may_be_cut_are_refused),
+		cmocka_unit_test(json_in_pieces_is_whole),
+		cmocka_unit_test(forgotten_while_it_is_fetched),
+		cmocka_unit_test(newer_than_not_modified),
 	};
 
 	faults_install();

@@ -15,7 +15,8 @@ static void ask(struct fetch *fetch);
 /* --- is it what it should be? ------------------------------------------------ */
 
 /* Something between us may answer with a page of its own and a status of
- * success: that must not become a file. */
+ * success: that must not become a file. JSON is looked at while it comes: a
+ * document may be large. */
 static int ignore_token(void *context, const struct json_scan_token *token)
 {
 	(void)context;
@@ -23,19 +24,30 @@ static int ignore_token(void *context, const struct json_scan_token *token)
 	return 0;
 }
 
-static bool is_json_array(struct slice text)
+static int refuse(const struct fetch *fetch, struct err *err)
 {
-	struct json_scan scan;
-	int r;
+	return err_set(err, -EPROTO,
+	               "what the registry sends as %s is none: is there "
+	               "something between us?",
+	               wanted_name(fetch->kind));
+}
 
-	if (!slice_starts(text, "["))
-		return false;
-	json_scan_init(&scan, MAX_JSON_TEXT, ignore_token, NULL);
-	r = json_scan_feed(&scan, text);
+static int on_piece(struct link_call *call, struct slice bytes)
+{
+	struct fetch *fetch = container_of(call, struct fetch, call);
+	int r = 0;
+
+	if (fetch->kind == DOCUMENT_RULES)
+		return buf_append(&fetch->body, bytes.p, bytes.n);
+	if (fetch->body.n == 0 && !slice_starts(bytes, "["))
+		r = JSON_SCAN_E_SYNTAX;
 	if (r == 0)
-		r = json_scan_finish(&scan);
-	json_scan_fini(&scan);
-	return r == 0;
+		r = json_scan_feed(&fetch->scan, bytes);
+	if (r > 0) {
+		(void)refuse(fetch, &call->err);
+		return UV_ECANCELED;
+	}
+	return r < 0 ? r : buf_append(&fetch->body, bytes.p, bytes.n);
 }
 
 /* A line begins with the key of groups. */
@@ -50,10 +62,12 @@ static bool is_rules(struct slice text)
 	return false;
 }
 
-static bool is_fit(const struct fetch *fetch, struct slice text)
+/* Now that it has ended. */
+static bool is_fit(struct fetch *fetch, struct slice text)
 {
-	return fetch->kind == DOCUMENT_RULES ? is_rules(text)
-	                                     : is_json_array(text);
+	return fetch->kind == DOCUMENT_RULES
+	               ? is_rules(text)
+	               : json_scan_finish(&fetch->scan) == 0;
 }
 
 /* --- the end of one try ------------------------------------------------------ */
@@ -77,11 +91,14 @@ static void retry_later(struct fetch *fetch)
 /* It is what was wanted when we asked; something else may be by now. */
 static void have(struct fetch *fetch, const char *etag)
 {
+	bool newer = fetch->newer && strcmp(fetch->wants, etag) != 0;
+
 	err_clear(&fetch->err);
 	fetch->backoff.n = 0;
-	memmove(fetch->have, etag, strlen(etag) + 1);
 	fetch->busy = false;
-	if (fetch->newer && strcmp(fetch->wants, fetch->have) != 0)
+	if (!fetch->forgotten)
+		memmove(fetch->have, etag, strlen(etag) + 1);
+	if (newer || fetch->forgotten)
 		ask(fetch);
 	else
 		settle(fetch);
@@ -100,15 +117,12 @@ void fetch_done(struct fetch *fetch, const struct err *err)
 	have(fetch, etag);
 }
 
-static void hand_over(struct fetch *fetch, struct buf *body)
+static void hand_over(struct fetch *fetch, struct buf *body, bool fit)
 {
 	const char *etag = fetch->call.new_etag;
 
-	if (!is_fit(fetch, buf_slice(body))) {
-		(void)err_set(&fetch->err, -EPROTO,
-		              "what the registry sends as %s is none: is "
-		              "there something between us?",
-		              wanted_name(fetch->kind));
+	if (!fit) {
+		(void)refuse(fetch, &fetch->err);
 		retry_later(fetch);
 		return;
 	}
@@ -119,21 +133,26 @@ static void hand_over(struct fetch *fetch, struct buf *body)
 static void on_done(struct link_call *call)
 {
 	struct fetch *fetch = container_of(call, struct fetch, call);
-	struct buf body = call->answer;
+	struct buf refusal = call->answer;
+	struct buf body = fetch->body;
+	bool fit = !call->err.code && is_fit(fetch, buf_slice(&body));
 
+	/* the next one may begin in here */
+	json_scan_fini(&fetch->scan);
+	fetch->body = (struct buf){ 0 };
 	if (call->link->life->closing) {
 		fetch->busy = false;
 	} else if (!call->err.code && call->status == STATUS_OK) {
-		hand_over(fetch, &body);
+		hand_over(fetch, &body, fit);
 	} else if (!call->err.code && call->status == STATUS_NOT_MODIFIED) {
 		memcpy(fetch->got, fetch->have, sizeof(fetch->got));
-		memcpy(fetch->wants, fetch->have, sizeof(fetch->wants));
 		have(fetch, fetch->got);
 	} else {
 		link_explain(call, &fetch->err);
 		retry_later(fetch);
 	}
 	buf_fini(&body);
+	buf_fini(&refusal);
 }
 
 /* --- asking ------------------------------------------------------------------- */
@@ -145,6 +164,7 @@ static void ask(struct fetch *fetch)
 	fetch->busy = true;
 	fetch->waiting = false;
 	fetch->newer = false;
+	fetch->forgotten = false;
 	life_timer_stop(&fetch->timer);
 	memcpy(fetch->asked_path, fetch->path, sizeof(fetch->path));
 	*call = (struct link_call){
@@ -152,7 +172,12 @@ static void ask(struct fetch *fetch)
 		.etag = fetch->have,
 		.timeout_ms = FETCH_TIMEOUT_MS,
 		.max_body = FETCH_MAX_DOCUMENT,
+		/* JSON tells its end itself */
+		.needs_end = fetch->kind == DOCUMENT_RULES,
+		.on_body = on_piece,
 	};
+	buf_init(&fetch->body, FETCH_MAX_DOCUMENT);
+	json_scan_init(&fetch->scan, MAX_JSON_TEXT, ignore_token, NULL);
 	if (link_start(fetch->link, call, on_done) < 0) {
 		fetch->err = call->err;
 		buf_fini(&call->answer);
@@ -186,9 +211,15 @@ void fetch_want(struct fetch *fetch, const struct wanted_document *document)
 	ask(fetch);
 }
 
-void fetch_again(struct fetch *fetch)
+void fetch_forget(struct fetch *fetch)
 {
 	fetch->have[0] = '\0';
+	fetch->forgotten = fetch->busy;
+}
+
+void fetch_again(struct fetch *fetch)
+{
+	fetch_forget(fetch);
 	if (!fetch->busy && fetch->path[0])
 		ask(fetch);
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/rng.h"
+#include "proto/json_scan.h"
 #include "registry/model/documents.h"
 #include "registry/worker/link.h"
 #include "registry/worker/wanted.h"
@@ -42,20 +43,26 @@ struct fetch {
 	struct life_timer timer;
 	struct link_call call;
 	struct backoff backoff;
+	struct buf body;       /* what has come */
+	struct json_scan scan; /* of it */
 	char path[WANTED_PATH_MAX];
 	char wants[LINK_ETAG_MAX];
 	char asked_path[WANTED_PATH_MAX];
 	char got[LINK_ETAG_MAX]; /* of what was handed over */
 	bool busy;
 	bool waiting;
-	bool newer; /* something was wanted since we asked */
+	bool newer;     /* something was wanted since we asked */
+	bool forgotten; /* since we asked */
 };
 
 int fetch_open(struct fetch *fetch, uv_loop_t *loop) MUST_CHECK;
 /* @document: copied. Nothing happens if it is what we have, or its path is
  * empty. */
 void fetch_want(struct fetch *fetch, const struct wanted_document *document);
-/* Gets it again, whatever we have. */
+/* What is wanted is got even if we have it: when it is wanted next, or if one
+ * is under way as soon as that is done with. */
+void fetch_forget(struct fetch *fetch);
+/* The same, now. */
 void fetch_again(struct fetch *fetch);
 /* What was handed over is done with; @err code 0: well. */
 void fetch_done(struct fetch *fetch, const struct err *err);

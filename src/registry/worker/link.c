@@ -41,6 +41,15 @@ static int on_head(struct http_call *http, const struct http_message *message)
 		              call->link->name);
 		return UV_ECANCELED;
 	}
+	if (call->needs_end && message->until_eof &&
+	    message->status == STATUS_OK) {
+		(void)err_set(&call->err, -EPROTO,
+		              "%s: the answer ends with its connection: "
+		              "nobody knows whether it is whole; is there "
+		              "something between us?",
+		              call->link->name);
+		return UV_ECANCELED;
+	}
 	return 0;
 }
 
@@ -89,6 +98,8 @@ static int add_headers(struct link_call *call)
 		int r = authorization_read(&call->token, token_file, NULL,
 		                           &call->err);
 
+		if (r < 0 && r != -ENOMEM)
+			call->err.code = -ENOKEY;
 		if (r < 0)
 			return r;
 	}

@@ -34,6 +34,9 @@ struct link_call {
 	uint64_t timeout_ms;      /* 0: LINK_TIMEOUT_MS */
 	uint64_t idle_timeout_ms; /* 0: none of its own */
 	uint64_t max_body;        /* of a success */
+	/* The body does not tell where it ends: a 200 that ends with its
+	 * connection may be cut, and is refused. */
+	bool needs_end;
 	/* A piece of a 200's body; NULL: all is kept in `answer`. */
 	int (*on_body)(struct link_call *call, struct slice bytes);
 
@@ -55,7 +58,7 @@ struct link_call {
 
 /* As http_client_call(), and what could not be started completes all the same:
  * @done comes exactly once, from the loop, unless it returns negative, with
- * call->err. */
+ * call->err; its code is -ENOKEY if the file of the token cannot be read. */
 int link_start(struct link *link, struct link_call *call,
                void (*done)(struct link_call *call)) MUST_CHECK;
 void link_cancel(struct link_call *call); /* harmless if it does not run */

@@ -330,7 +330,7 @@ void worker_again(struct worker *worker)
 {
 	for (size_t i = 0; i < N_DOCUMENT_KINDS; i++) {
 		kept_file_look(&worker->parts[i].file);
-		worker->parts[i].fetch.have[0] = '\0';
+		fetch_forget(&worker->parts[i].fetch);
 	}
 	kept_file_look(&worker->rules.file);
 	kept_file_look(&worker->rules.good_file);
