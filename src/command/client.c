@@ -178,8 +178,8 @@ int client_open(struct client **clientp, const struct command_io *io,
 	/* a peer that hangs up is an error of a write, not the end of us */
 	(void)signal(SIGPIPE, SIG_IGN);
 	client->io = io;
-	client->token_option = options->token_option ? options->token_option
-	                                             : "--token-file";
+	client->token_option =
+		options->token_option ? options->token_option : "--token-file";
 	client->timeout_ms =
 		options->timeout_ms ? options->timeout_ms : CLIENT_TIMEOUT_MS;
 	buf_init(&client->address, URL_MAX_LENGTH);

@@ -99,6 +99,10 @@ static int complain(struct client *client, struct client_call *call)
 		(void)fprintf(err, ": ");
 	}
 	print_lines(err, skip_body(words));
+	if (call->status == 401)
+		(void)fputs("--token-file FILE names a token; bouncer registry "
+		            "token create makes one\n",
+		            err);
 	print_lines(err, json_as_text(json_get(call->root, "promtool")));
 	return call->status / 100 == 4 ? EXIT_REFUSED : EXIT_TROUBLE;
 }

@@ -281,8 +281,8 @@ static void on_finished(void *context, const struct err *err)
 	struct worker_status status;
 
 	worker_status(run->worker, &status);
-	if (err->code && (status.connected || err->code == -ENOKEY ||
-	                  err->code == -ENOMEM))
+	if (err->code &&
+	    (status.connected || err->code == -ENOKEY || err->code == -ENOMEM))
 		run->code = EXIT_TROUBLE;
 	else if (err->code)
 		run->code =

@@ -169,7 +169,8 @@ def test_tokens(cli):
                         env={})
 
     path = cli.file("shop.yml", SHOP)
-    assert cli.call("export", "--url", url, env={})[0] == 4
+    code, _, err = cli.call("export", "--url", url, env={})
+    assert code == 4 and "--token-file FILE" in err
     assert call("read", "export")[0] == 0
     assert call("read", "export", "--secrets")[0] == 4
     assert call("write", "export", "--secrets")[0] == 4

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registry, workers and Prometheus servers together: an edit arrives."""
 
+import http.client
 import json
 import os
 import signal
@@ -400,6 +401,38 @@ def test_a_watch_ends_with_the_registry(world):
                                           restart_type="container")))
     assert "event: documents" in rest().text    # whole, not cut short
     assert world.bouncer.alive
+
+
+def watch(world, token, server):
+    """A watch that has been told its first news."""
+    watching = http.client.HTTPConnection(
+        "127.0.0.1", world.bouncer.port, timeout=WAIT_SECONDS)
+    watching.request("GET", f"/worker/watch?server={server}",
+                     headers={"Authorization": f"Bearer {token}"})
+    answer = watching.getresponse()
+    assert answer.status == 200
+    while not answer.readline().startswith(b"data: "):
+        pass
+    return answer
+
+
+def test_a_watch_ends_with_its_token(world):
+    world.admin.make("/rest/v2/shards", {"name": "tokyo"})
+    world.admin.make("/rest/v2/servers", {"shard": "tokyo", "host": "p1",
+                                          "port": 9090})
+    late, soon, gone = (world.admin.make("/rest/v2/tokens", {
+        "name": f"of {seconds} s", "scope": "read", "expires_in": seconds,
+    }) for seconds in (3600, 5, 3601))
+    lasting, expiring, revoked = (watch(world, each["token"], "p1:9090")
+                                  for each in (late, soon, gone))
+    world.delete(f"/rest/v2/tokens/{gone['id']}")
+    world.project("web", "tokyo", "web-1")
+    assert b"event" not in revoked.read()   # up to its end
+    while not lasting.readline().startswith(b"data: "):
+        pass
+    # nothing happens any more but the comments
+    expiring.read()
+    assert lasting.readline()
 
 
 def test_both_ends_stop_while_it_is_quiet(world):

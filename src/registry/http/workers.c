@@ -42,6 +42,8 @@ struct watcher {
 	struct list node;
 	struct workers *workers; /* NULL: the registry is gone */
 	struct http_exchange *exchange;
+	char *authorization; /* that it came with; NULL: none */
+	bool control;        /* it came over the control socket */
 	uint64_t server;     /* its id */
 	char told[ID_MAX];   /* of what it was told last; "": nothing */
 	uint64_t comment_ms; /* of a poll: when it ends */
@@ -49,6 +51,7 @@ struct watcher {
 	bool greeted;
 	bool comment;   /* is due */
 	bool told_gone; /* that its server is not there any more */
+	bool over;      /* nothing is told any more */
 };
 
 static const char key;
@@ -171,6 +174,36 @@ static void write_wanted(struct registry *registry, const struct object *server,
 
 /* --- those who watch -------------------------------------------------------------- */
 
+static void forget_authorization(struct watcher *watcher)
+{
+	if (watcher->authorization)
+		explicit_bzero(watcher->authorization,
+		               strlen(watcher->authorization));
+	mem_free(watcher->authorization);
+}
+
+/* It was let in some time ago: tokens are revoked, and expire. */
+static bool may_still(const struct watcher *watcher)
+{
+	const struct http_message message = {
+		.headers[0] = { slice_from("authorization"),
+		                slice_from(watcher->authorization) },
+		.n_headers = 1,
+	};
+	const struct http_exchange exchange = { .message = &message };
+	enum registry_scope reach = registry_reach(watcher->workers->registry,
+	                                           &exchange, watcher->control);
+
+	return reach == SCOPE_READ || reach == SCOPE_WRITE ||
+	       reach == SCOPE_ADMIN;
+}
+
+static void end_watch(struct watcher *watcher)
+{
+	watcher->over = true;
+	http_end(watcher->exchange);
+}
+
 static void watcher_free(struct watcher *watcher)
 {
 	struct workers *workers = watcher->workers;
@@ -182,6 +215,7 @@ static void watcher_free(struct watcher *watcher)
 		                  watcher->server,
 		                  registry_now_s(workers->registry));
 	}
+	forget_authorization(watcher);
 	mem_free(watcher);
 }
 
@@ -225,7 +259,7 @@ static void produce(void *state, struct buf *out)
 		watcher_free(watcher);
 		return;
 	}
-	if (!watcher->workers || watcher->workers->closing)
+	if (!watcher->workers || watcher->workers->closing || watcher->over)
 		return;
 	if (!watcher->greeted)
 		(void)buf_puts(out, ": watching\n\n");
@@ -261,6 +295,14 @@ static void end_poll(struct watcher *watcher, uint16_t status)
 		                  http_status_text(status));
 }
 
+static void wake(struct watcher *watcher)
+{
+	if (may_still(watcher))
+		http_wake(watcher->exchange);
+	else
+		end_watch(watcher);
+}
+
 /* Documents, or the shards of servers, are others. */
 static void look(struct watcher *watcher)
 {
@@ -270,10 +312,12 @@ static void look(struct watcher *watcher)
 
 	if (watcher->polls && !server)
 		end_poll(watcher, 404);
+	else if (watcher->polls && news && !may_still(watcher))
+		end_poll(watcher, 401);
 	else if (watcher->polls && news)
 		answer_poll(watcher, server, id);
 	else if (!watcher->polls && (news || !server))
-		http_wake(watcher->exchange);
+		wake(watcher);
 }
 
 static void on_changed(struct registry_watch *watch)
@@ -319,7 +363,7 @@ static void tick(struct watcher *watcher, uint64_t now_ms)
 	}
 	watcher->comment_ms = now_ms + COMMENT_MS;
 	watcher->comment = true;
-	http_wake(watcher->exchange);
+	wake(watcher);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -418,6 +462,26 @@ static struct object *find_server(struct registry_call *call)
 	return server;
 }
 
+/* NULL: no memory. */
+static struct watcher *watcher_alloc(const struct registry_call *call)
+{
+	struct slice authorization =
+		http_message_header(call->exchange->message, "authorization");
+	struct watcher *watcher = mem_calloc(1, sizeof(*watcher));
+
+	if (!watcher)
+		return NULL;
+	watcher->exchange = call->exchange;
+	watcher->control = call->control;
+	if (!authorization.p)
+		return watcher;
+	watcher->authorization = mem_strndup(authorization.p, authorization.n);
+	if (watcher->authorization)
+		return watcher;
+	mem_free(watcher);
+	return NULL;
+}
+
 /* NULL: answered. */
 static struct watcher *watcher_new(struct registry_call *call,
                                    const struct object *server)
@@ -430,15 +494,16 @@ static struct watcher *watcher_new(struct registry_call *call,
 		return NULL;
 	}
 	if (workers)
-		watcher = mem_calloc(1, sizeof(*watcher));
+		watcher = watcher_alloc(call);
 	if (!watcher || servers_watched(registry_servers(call->registry),
 	                                object_id(server)) < 0) {
+		if (watcher)
+			forget_authorization(watcher);
 		mem_free(watcher);
 		call_refuse(call, 500, "out of memory");
 		return NULL;
 	}
 	watcher->workers = workers;
-	watcher->exchange = call->exchange;
 	watcher->server = object_id(server);
 	watcher->comment_ms = uv_now(workers->timer.loop) + COMMENT_MS;
 	list_append(&workers->watchers, &watcher->node);
