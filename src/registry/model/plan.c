@@ -298,9 +298,9 @@ static int step_create(struct plan *plan, struct step *step)
 	if (step->item->kind == KIND_PROJECT && step->item->section->flat &&
 	    !given(step->item, PROJECT_SERVICE))
 		return err_set(plan->err, -ENOENT,
-		               "is not there: is that its name? A new one is "
-		               "made by a document to apply, where it stands "
-		               "below its service or names its `service`");
+		               "is not there; look at its name, or make it by "
+		               "a document to apply that has it below its "
+		               "service or names its `service`");
 	if (lacks_secret(step->item))
 		return err_set(plan->err, -EINVAL,
 		               "is not there yet, and a new one needs its "
