@@ -534,8 +534,9 @@ static void test_partial(void **state)
 	      "none\n");
 	refuse(model, "projects:\n  - {name: wob, farm: {hosts: [web-9]}}\n",
 	       some,
-	       "a.yml:2: project wob: is not there, and for a new one no "
-	       "service is named");
+	       "a.yml:2: project wob: is not there: is that its name? A "
+	       "new one is made by a document to apply, where it stands "
+	       "below its service or names its `service`");
 	model_free(model);
 }
 
