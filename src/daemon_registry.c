@@ -56,6 +56,11 @@ static bool admit(void *context, struct http_exchange *exchange,
 	struct daemon_registry *part = context;
 	char actor[REGISTRY_ACTOR_MAX];
 
+	/* what stands beside health checks may be asked for, too */
+	if (part->closing) {
+		say_stopping(exchange);
+		return false;
+	}
 	return registry_admit(part->registry, exchange, false, scopes[need],
 	                      actor);
 }

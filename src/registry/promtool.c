@@ -30,6 +30,7 @@ struct promtool {
 	uint32_t n_queued;
 	uint32_t n_running;
 	struct list running;
+	size_t n_bytes;   /* of rules that are not in a file yet */
 	uint64_t n_files; /* the next name */
 };
 
@@ -123,12 +124,17 @@ void promtool_free(struct promtool *promtool)
 
 /* --- the end of one ------------------------------------------------------------- */
 
+static void drop_text(struct check *check)
+{
+	check->promtool->n_bytes -= check->text.n;
+	buf_fini(&check->text);
+}
+
 static void check_free(struct check *check)
 {
 	if (check->path)
 		(void)unlink(check->path);
 	process_call_fini(&check->call);
-	buf_fini(&check->text);
 	buf_fini(&check->words);
 	mem_free(check->path);
 	mem_free(check->program);
@@ -218,6 +224,7 @@ static void end_check(struct check *check)
 	struct err err = { 0 };
 	enum registry_outcome outcome = judge(check, &err);
 
+	drop_text(check);
 	list_unlink(&check->node);
 	promtool->n_running--;
 	stats->n_checks[stat_of(outcome)]++;
@@ -289,7 +296,7 @@ static void on_written(uv_work_t *work, int status)
 {
 	struct check *check = container_of(work, struct check, work);
 
-	buf_fini(&check->text);
+	drop_text(check);
 	if (status < 0 && check->written == 0)
 		check->written = status;
 	if (check->written < 0 || check->cancelled)
@@ -366,11 +373,18 @@ static struct check *check_new(struct promtool *promtool)
 	return NULL;
 }
 
-/* Is there room for one more? */
-static int make_room(struct promtool *promtool, struct err *err)
+/* Is there room for one more, with so many bytes of rules? */
+static int make_room(struct promtool *promtool, size_t n_bytes, struct err *err)
 {
 	int r;
 
+	/* a large one passes, alone */
+	if (promtool->n_bytes &&
+	    promtool->n_bytes + n_bytes > REGISTRY_CHECK_BYTES)
+		return err_set(err, -ENOBUFS,
+		               "%zu MiB of rules wait for promtool already; "
+		               "try again later",
+		               promtool->n_bytes >> 20);
 	if (promtool->n_queued >= REGISTRY_MAX_CHECKS)
 		return err_set(err, -ENOBUFS,
 		               "%d edits of rules wait for promtool already; "
@@ -387,7 +401,7 @@ static int make_room(struct promtool *promtool, struct err *err)
 int promtool_ask(struct promtool *promtool, struct registry_edit *edit,
                  struct buf *text, struct err *err)
 {
-	int r = make_room(promtool, err);
+	int r = make_room(promtool, text->n, err);
 	struct check *check = r == 0 ? check_new(promtool) : NULL;
 
 	if (!check) {
@@ -396,6 +410,7 @@ int promtool_ask(struct promtool *promtool, struct registry_edit *edit,
 	}
 	check->edit = edit;
 	check->text = *text;
+	promtool->n_bytes += text->n;
 	edit->check = check;
 	list_append(&promtool->queue, &check->node);
 	promtool->n_queued++;

@@ -25,13 +25,14 @@
 #include "registry/model/model.h"
 #include "registry/store/store.h"
 
-#define REGISTRY_MAX_WAITING  10000 /* edits, while the disk fails */
-#define REGISTRY_MAX_CHECKS   256   /* edits that wait for promtool, … */
-#define REGISTRY_MAX_RUNNING  2     /* … and that it looks at */
-#define REGISTRY_CHECK_MS     30000 /* for one of them */
-#define REGISTRY_CHECK_BYTES  (64u << 20) /* of rules, at once */
-#define REGISTRY_CHECK_OUTPUT 65536       /* of what it says */
-#define REGISTRY_RETRY_MS     5000        /* to read the database again */
+#define REGISTRY_MAX_WAITING 10000 /* edits, while the disk fails */
+#define REGISTRY_MAX_CHECKS  256   /* edits that wait for promtool, … */
+#define REGISTRY_MAX_RUNNING 2     /* … and that it looks at */
+#define REGISTRY_CHECK_MS    30000 /* for one of them */
+#define REGISTRY_CHECK_BYTES \
+	(64u << 20)                 /* of rules that wait for it, at once */
+#define REGISTRY_CHECK_OUTPUT 65536 /* of what it says */
+#define REGISTRY_RETRY_MS     5000  /* to read the database again */
 #define REGISTRY_READ_SHARE   16 /* rests so many times as long, at most that */
 #define REGISTRY_READ_REST    100  /* … and at least so many ms */
 #define REGISTRY_RENDER_SHARE 4    /* rests so many times as long */

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "registry/model/check.h"
 
-#define HOST_MAX     254
 #define MAX_PORT     65535
 #define PRUNE_MARGIN 64 /* entries more than servers, before it is worth it */
 #define GONE_S       5  /* who polls is away for a moment after each */
@@ -362,8 +362,9 @@ const char *server_name(const struct object *object, char *out)
 
 /* --- by name -------------------------------------------------------------------- */
 
-/* HOST of HOST:PORT, without brackets; 0 of *portp: there is none. */
-static int split(const char *name, char host[HOST_MAX], int64_t *portp)
+/* HOST of HOST:PORT, as servers keep it; 0 of *portp: there is none. */
+static int split(const char *name, char host[CHECK_HOST_MAX + 1],
+                 int64_t *portp)
 {
 	struct slice text = slice_from(name);
 	const char *colon = strrchr(name, ':');
@@ -379,23 +380,24 @@ static int split(const char *name, char host[HOST_MAX], int64_t *portp)
 	}
 	if (text.n > 1 && text.p[0] == '[' && text.p[text.n - 1] == ']')
 		text = slice_make(text.p + 1, text.n - 2);
-	if (text.n == 0 || text.n >= HOST_MAX)
+	if (text.n == 0 || !host_canonical(text, host))
 		return -EINVAL;
-	keep(host, HOST_MAX, text);
 	*portp = (int64_t)port;
 	return 0;
 }
 
-/* The only one on that host; with *severalp there are more. */
+/* The only one on that host, whatever its case; with *severalp there are more.
+ * @port: 0: any */
 static struct object *find_on_host(const struct model *model, const char *host,
-                                   bool *severalp)
+                                   int64_t port, bool *severalp)
 {
 	struct object *found = NULL;
 
 	*severalp = false;
 	MODEL_FOR_EACH(server, model, KIND_SERVER)
 	{
-		if (strcasecmp(object_text(server, SERVER_HOST), host) != 0)
+		if (strcasecmp(object_text(server, SERVER_HOST), host) != 0 ||
+		    (port && object_number(server, SERVER_PORT) != port))
 			continue;
 		*severalp = found != NULL;
 		found = server;
@@ -407,7 +409,7 @@ struct object *servers_find(const struct model *model, const char *name,
                             struct err *err)
 {
 	struct object *found = NULL;
-	char host[HOST_MAX];
+	char host[CHECK_HOST_MAX + 1];
 	bool several = false;
 	int64_t port;
 
@@ -421,9 +423,9 @@ struct object *servers_find(const struct model *model, const char *name,
 			                    { .number = port } };
 
 		found = model_find_key(model, KIND_SERVER, 0, key);
-	} else {
-		found = find_on_host(model, host, &several);
 	}
+	if (!found)
+		found = find_on_host(model, host, port, &several);
 	if (found)
 		return found;
 	if (several)

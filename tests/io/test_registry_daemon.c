@@ -4,8 +4,11 @@
 #include "hub_kit.h"
 #include "support/faults.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "daemon_parts.h"
+#include "io/http_client.h"
+#include "io/http_server.h"
 
 #define TRIES 100 /* faults, spread over all allocations */
 
@@ -116,6 +119,84 @@ static bool live_in_vain(void)
 	return planned;
 }
 
+static void on_request(void *context, struct http_exchange *exchange)
+{
+	const struct api_extension *extension = us.api.extension;
+	int *n_asked = context;
+
+	(*n_asked)++;
+	assert_false(extension->handle(extension->context, exchange, false));
+	/* it has been answered */
+	assert_false(extension->admit(extension->context, exchange,
+	                              API_NEEDS_CONTROL));
+}
+
+struct asking {
+	struct http_call call;
+	bool done;
+};
+
+static void on_answered(struct http_call *call)
+{
+	container_of(call, struct asking, call)->done = true;
+}
+
+/* 0: there was no answer. */
+static unsigned ask(const char *url, const char *target)
+{
+	struct asking asking = {
+		.call = { .method = "POST",
+		          .target = slice_from(target),
+		          .max_body = 4096 },
+	};
+
+	assert_int_equal(url_parse(slice_from(url), 80, &asking.call.url, NULL),
+	                 0);
+	assert_int_equal(http_client_call(us.client, &asking.call, on_answered),
+	                 0);
+	while (!asking.done)
+		(void)uv_run(&us.loop, UV_RUN_ONCE);
+	return asking.call.err.code ? 0 : asking.call.status;
+}
+
+/* When the daemon ends its servers do so last: who asks for what stands beside
+ * the health checks is let in no more, and there is nobody who would know him. */
+static void nobody_is_let_in_at_the_end(void **state)
+{
+	const struct http_server_options options = { .max_body = 4096 };
+	struct log log = { 0 };
+	struct http_server *server;
+	bool closed = false;
+	char url[64];
+	int n_asked = 0;
+
+	(void)state;
+	assert_true(begin());
+	assert_non_null(us.client);
+	assert_true(plan());
+	apply();
+	server =
+		http_server_new(&us.loop, &log, &options, on_request, &n_asked);
+	assert_non_null(server);
+	assert_int_equal(
+		http_server_listen(server, slice_from("127.0.0.1:0"), NULL), 0);
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u",
+	               http_server_port(server, 0));
+	us.stopping = true;
+	us.supervisor.n_acting = 1; /* no other stages begin */
+	daemon_registry_close(&us);
+	while (us.n_pending > 0)
+		(void)uv_run(&us.loop, UV_RUN_ONCE);
+	assert_null(us.registry.registry);
+	assert_int_equal(ask(url, "/-/reload"), 503);
+	assert_int_equal(n_asked, 1);
+	http_server_close(server, 0, on_closed, &closed);
+	while (!closed)
+		(void)uv_run(&us.loop, UV_RUN_ONCE);
+	us.registry.closing = false;
+	await_closed();
+}
+
 static void try_without_memory(bool (*scenario)(void))
 {
 	size_t n_failed = 0;
@@ -156,6 +237,7 @@ int main(void)
 	cmocka_unit_test_setup_teardown(name, hub_set_up, hub_tear_down)
 		ROW(begins_and_ends_without_memory),
 		ROW(is_given_up_without_memory),
+		ROW(nobody_is_let_in_at_the_end),
 	};
 
 	faults_install();

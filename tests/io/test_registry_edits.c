@@ -277,6 +277,62 @@ static void promtool_is_not_flooded(void **state)
 	test_free(tried);
 }
 
+#define MANY_RULES 2000
+
+/* Each with as long a clause as there may be. */
+static int apply_many_rules(struct registry_edit *edit, struct model_tx *tx,
+                            struct err *err)
+{
+	char name[24] = "";
+	char clause[FIELD_MAX_TEXT] = "up";
+	const struct assignment set[] = { { RULE_NAME, { .text = name } },
+		                          { RULE_CLAUSE, { .text = clause } } };
+	struct object *made;
+	int r = 0;
+
+	(void)edit;
+	memset(clause, 'x', sizeof(clause) - 1);
+	for (int i = 0; i < MANY_RULES && r == 0; i++) {
+		(void)snprintf(name, sizeof(name), "rule_%d", i);
+		r = model_create(tx, KIND_RULE, set, 2, &made, err);
+	}
+	return r;
+}
+
+static struct tried trying_many_rules(void)
+{
+	struct tried tried = making(KIND_RULE, "");
+
+	tried.edit.apply = apply_many_rules;
+	tried.edit.dry_run = true;
+	return tried;
+}
+
+/* What waits for it is kept in memory: only so much. */
+static void promtool_is_not_flooded_with_bytes(void **state)
+{
+	enum { N = REGISTRY_CHECK_BYTES / (MANY_RULES * FIELD_MAX_TEXT) + 1 };
+	struct tried tried[N];
+	struct tried later = trying_many_rules();
+	struct registry *registry;
+
+	(void)state;
+	write_promtool("exit 0");
+	registry = open_registry();
+	for (int i = 0; i < N; i++) {
+		tried[i] = trying_many_rules();
+		submit(registry, &tried[i]);
+	}
+	await_edit(&tried[N - 1], REGISTRY_FAILED);
+	assert_int_equal(tried[N - 1].edit.err.code, -ENOBUFS);
+	await_edit(&tried[0], REGISTRY_DONE);
+	for (int i = 0; i < N; i++)
+		test_loop_until(&loop, &tried[i].done);
+	submit(registry, &later);
+	await_edit(&later, REGISTRY_DONE);
+	close_registry(registry);
+}
+
 static void promtool_that_fails_is_no_consent(void **state)
 {
 	struct tried killed = making(KIND_RULE, "a");
@@ -636,6 +692,7 @@ int main(void)
 		ROW(rules_are_asked_about),
 		ROW(a_dry_run_asks_too),
 		ROW(promtool_is_not_flooded),
+		ROW(promtool_is_not_flooded_with_bytes),
 		ROW(promtool_that_fails_is_no_consent),
 		ROW(a_close_does_not_wait_for_promtool),
 		ROW(a_stop_does_not_wait_for_promtool),

@@ -228,10 +228,15 @@ static void names_are_found(void **state)
 	assert_non_null(found);
 	assert_string_equal(server_name(found, name), "p1:9090");
 	assert_ptr_equal(servers_find(model, "P1", &err), found);
+	assert_ptr_equal(servers_find(model, "P1:9090", &err), found);
+	assert_null(servers_find(model, "P1:9091", &err));
 	found = servers_find(model, "[2001:db8::1]:9090", &err);
 	assert_non_null(found);
 	assert_string_equal(server_name(found, name), "[2001:db8::1]:9090");
 	assert_ptr_equal(servers_find(model, "2001:db8::1", &err), found);
+	assert_ptr_equal(servers_find(model, "2001:DB8:0::1", &err), found);
+	assert_ptr_equal(servers_find(model, "[2001:DB8:0::1]:9090", &err),
+	                 found);
 	assert_non_null(servers_find(model, "p2:9091", &err));
 }
 

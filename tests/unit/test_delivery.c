@@ -4,6 +4,7 @@
 #include "support/faults.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "registry/model/delivery.h"
 #include "registry/model/sender.h"
@@ -325,14 +326,55 @@ static void test_allocation_faults(void **state)
 	model_free(world->model);
 }
 
+/* A request is whole, or there is none. */
+static void test_no_part_is_lost(void **state)
+{
+	static const char *const senders[] = {
+		"webhook", "pagerduty", "slack", "ntfy", "gotify", "apprise"
+	};
+	struct world *world = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(senders); i++) {
+		const char *value = i == 1 ? KEY : "http://h";
+		char *body = strdup(body_of(world, senders[i], value, NULL));
+		char *title = strdup(buf_text(&world->request.title));
+		struct delivery_request request;
+		size_t n;
+
+		assert_true(body && title);
+		faults_count();
+		assert_int_equal(delivery_request_make(&request, senders[i],
+		                                       value, &world->message,
+		                                       NULL),
+		                 0);
+		delivery_request_fini(&request);
+		n = faults_end();
+		for (size_t k = 1; k <= n; k++) {
+			faults_fail(k);
+			if (delivery_request_make(&request, senders[i], value,
+			                          &world->message, NULL) == 0) {
+				assert_string_equal(buf_text(&request.body),
+				                    body);
+				assert_string_equal(buf_text(&request.title),
+				                    title);
+			}
+			delivery_request_fini(&request);
+			(void)faults_end();
+		}
+		free(body);
+		free(title);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_webhook),   TEST(test_part),
-		TEST(test_links),     TEST(test_alertmanager),
-		TEST(test_pagerduty), TEST(test_words),
-		TEST(test_senders),   TEST(test_allocation_faults),
+		TEST(test_webhook),         TEST(test_part),
+		TEST(test_links),           TEST(test_alertmanager),
+		TEST(test_pagerduty),       TEST(test_words),
+		TEST(test_senders),         TEST(test_allocation_faults),
+		TEST(test_no_part_is_lost),
 	};
 
 	faults_install_mem();

@@ -3,10 +3,12 @@
 #include "registry/model/explain_target.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/macros.h"
 #include "registry_kit.h"
 #include "support/cmocka.h"
+#include "support/faults.h"
 
 struct world {
 	struct model *model;
@@ -244,6 +246,44 @@ static void as_many_as_there_are_but_not_more(void **state)
 	assert_int_equal(n, EXPLAIN_TARGET_MAX);
 }
 
+/* It says so rather than that all is well. */
+static void without_memory_nothing_is_said(void **state)
+{
+	static const char *const addresses[] = { "web1:9999", "osaka1:9100" };
+	struct world *world = *state;
+
+	kit_make(world->tx, KIND_PROJECT,
+	         "{\"name\":\"empty\",\"service\":\"shop\","
+	         "\"shard\":\"osaka\"}");
+	kit_make(world->tx, KIND_FARM,
+	         "{\"name\":\"other\",\"project\":\"empty\"}");
+	kit_make(world->tx, KIND_HOST, "{\"name\":\"osaka1\",\"farm\":2}");
+	kit_make(world->tx, KIND_EXPORTER,
+	         "{\"job\":\"node\",\"project\":\"empty\",\"port\":9100,"
+	         "\"enabled\":true}");
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		char *expected;
+		size_t n;
+
+		assert_int_equal(ask(world, addresses[i]), 0);
+		expected = strdup(buf_text(&world->text));
+		assert_non_null(expected);
+		faults_count();
+		assert_int_equal(ask(world, addresses[i]), 0);
+		n = faults_end();
+		assert_true(n > 1);
+		for (size_t k = 1; k <= n; k++) {
+			faults_fail(k);
+			assert_int_equal(ask(world, addresses[i]), 0);
+			(void)faults_end();
+			if (!world->text.failed)
+				assert_string_equal(buf_text(&world->text),
+				                    expected);
+		}
+		free(expected);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -260,7 +300,9 @@ int main(void)
 		TEST(nodes_are_found_by_address),
 		TEST(urls_are_found_by_text_and_by_host),
 		TEST(as_many_as_there_are_but_not_more),
+		TEST(without_memory_nothing_is_said),
 	};
 
+	faults_install_mem();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

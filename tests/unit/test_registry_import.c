@@ -523,6 +523,32 @@ static void test_dump(void **state)
 	model_free(model);
 }
 
+/* By name, and in any order. */
+static void test_references(void **state)
+{
+	static const char text[] =
+		"{\"v2\":{\"services\":[{\"id\":3,\"name\":\"shop\"}],"
+		"\"projects\":[{\"name\":\"web\",\"service\":\"shop\","
+		"\"shard\":{\"name\":\"tokyo\"}}],\"exporters\":[{\"project\":"
+		"\"web\",\"job\":\"node\",\"port\":9100},{\"project\":{"
+		"\"name\":\"web\"},\"job\":\"app\",\"port\":80}],\"rules\":[{"
+		"\"id\":2,\"name\":\"Here\",\"clause\":\"up == 0\","
+		"\"content_type\":\"service\",\"object_id\":3,\"parent\":1},{"
+		"\"id\":1,\"name\":\"Down\",\"clause\":"
+		"\"up{<exclude>} == 0\",\"content_type\":\"site\"}]}}";
+	struct model *model = model_new(1);
+	char *out;
+
+	(void)state;
+	import(model, text, "");
+	out = export_text(model);
+	assert_non_null(strstr(out, "job: app\n            port: 80\n"));
+	assert_non_null(strstr(out, "job: node\n            port: 9100\n"));
+	assert_non_null(strstr(out, "parent: Down\n"));
+	mem_free(out);
+	model_free(model);
+}
+
 static void test_prommgr(void **state)
 {
 	static const char servers[] =
@@ -617,6 +643,17 @@ static void test_errors(void **state)
 		{ "{\"v2\":{\"rules\":[{\"content_type\":\"site\","
 		  "\"name\":\"Down\",\"labels\":{\"n\":1}}]}}",
 		  "rule 1: its label n is no text" },
+		{ "{\"v2\":{\"services\":{\"count\":1,\"results\":["
+		  "{\"name\":\"shop\"}]}}}",
+		  "\"services\" must be a list, of what all pages have as "
+		  "their results" },
+		{ "{\"v2\":{\"services\":[{\"id\":1,\"name\":\"shop\"}],"
+		  "\"projects\":[{\"id\":1,\"name\":\"web\",\"service\":1}],"
+		  "\"farms\":[{\"project_id\":1,\"name\":\"web\",\"hosts\":"
+		  "[7]}]}}",
+		  "host : name: is required" },
+		{ "{\"targets\":{\"targets\":[]}}",
+		  "targets: must be a list of groups" },
 	};
 
 	(void)state;
@@ -670,6 +707,40 @@ static void test_too_many_labels(void **state)
 	buf_fini(&rule);
 	buf_fini(&values);
 	buf_fini(&address);
+}
+
+/* Notes that have no place are not lost without a word. */
+static void test_too_many_notes(void **state)
+{
+	static const char text[] =
+		"[{\"labels\":{" OWNED "},\"targets\":[]},{\"labels\":{" OWNED
+		"},\"targets\":[]}]";
+	static const char line[] =
+		"left out: exporter dd of project bb: it has no targets, so "
+		"its port is not known\n";
+	static const char more[] = "and more is left out\n";
+
+	(void)state;
+	for (size_t max = 30; max < 3 * sizeof(line); max++) {
+		struct portable portable;
+		struct err err = { 0 };
+		struct buf notes;
+
+		buf_init(&notes, max);
+		assert_int_equal(portable_init(&portable), 0);
+		assert_int_equal(import_promgen(&portable, slice_from(text),
+		                                NULL, &notes, &err),
+		                 0);
+		if (max < strlen(line) + strlen(more))
+			assert_string_equal(buf_text(&notes), more);
+		else if (max < 2 * strlen(line))
+			assert_string_equal(buf_text(&notes) + strlen(line),
+			                    more);
+		else
+			assert_int_equal(notes.n, 2 * strlen(line));
+		portable_fini(&portable);
+		buf_fini(&notes);
+	}
 }
 
 static void *count_bytes(void *context, void *pointer, size_t size)
@@ -755,9 +826,11 @@ int main(void)
 		cmocka_unit_test(test_shard),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_dump),
+		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_prommgr),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_too_many_labels),
+		cmocka_unit_test(test_too_many_notes),
 		cmocka_unit_test(test_memory_is_as_the_text),
 		cmocka_unit_test(test_no_memory),
 	};

@@ -317,6 +317,8 @@ static void write_dedup_key(struct json_writer *json,
 		(void)buf_append(out, label->name.p, label->name.n);
 		(void)buf_append(out, label->value.p, label->value.n);
 	}
+	if (out->failed == -ENOMEM)
+		json->buf->failed = -ENOMEM;
 	sha1(buf_slice(out), digest);
 	buf_reset(out);
 	(void)buf_puts(out, "Promgen/");
@@ -382,6 +384,8 @@ static void write_payload(struct json_writer *json,
 	json_write_object(json);
 	buf_reset(out);
 	delivery_title(message, out);
+	if (out->failed == -ENOMEM)
+		json->buf->failed = -ENOMEM;
 	write_text(json, "summary", text_cut(buf_slice(out), SUMMARY_MAX));
 	write_text(json, "source", source_of(message));
 	json_write_key(json, "severity");
@@ -443,6 +447,8 @@ static void make_words(struct delivery_request *request,
 	delivery_title(message, &request->title);
 	if (request->title.failed == -E2BIG)
 		request->title.failed = 0;
+	else if (request->title.failed)
+		request->body.failed = request->title.failed;
 	words.title = buf_text(&request->title);
 	words.text = buf_slice(&text);
 	webhook_words_body(preset, &words, &request->body);

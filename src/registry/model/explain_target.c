@@ -154,6 +154,9 @@ static void write_lines(struct json_writer *json, const char *name,
 	while (slice_next(&rest, '\n', &line))
 		json_write_slice(json, line);
 	json_write_array_end(json);
+	/* a problem that was lost would be none */
+	if (lines->failed == -ENOMEM)
+		json->buf->failed = lines->failed;
 }
 
 static void begin_thing(struct explaining *explaining)
@@ -269,7 +272,9 @@ static void no_exporter(struct explaining *explaining,
 
 	buf_init(&ports, WORDS_MAX);
 	append_ports(&ports, project);
-	if (ports.n == 0)
+	if (ports.failed == -ENOMEM)
+		explaining->problems.failed = ports.failed;
+	else if (ports.n == 0)
 		problem(explaining,
 		        "project %s has no exporter: bouncer "
 		        "register-job %s JOB PORT --enabled",

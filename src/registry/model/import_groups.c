@@ -632,6 +632,9 @@ int import_groups(struct import *import, const struct json_t *groups)
 {
 	int r = 0;
 
+	if (!json_is_list(groups))
+		return err_set(import->err, -EINVAL,
+		               "must be a list of groups");
 	for (size_t i = 0; r == 0 && i < json_count(groups); i++) {
 		r = read_one(import, json_item(groups, i));
 		if (r == -EINVAL)

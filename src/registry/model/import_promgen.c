@@ -126,12 +126,12 @@ static int read_dump(struct import *import, const struct json_t *root)
 	if (v2)
 		r = import_v2(import, v2);
 	import->only_hosts = json_count(json_get(v2, "exporters")) > 0;
-	if (r == 0 && targets) {
+	if (r == 0 && !json_is_missing(targets)) {
 		r = import_groups(import, targets);
 		if (r == -EINVAL)
 			err_wrap(import->err, "targets");
 	}
-	if (r == 0 && urls) {
+	if (r == 0 && !json_is_missing(urls)) {
 		r = import_groups(import, urls);
 		if (r == -EINVAL)
 			err_wrap(import->err, "urls");
@@ -139,6 +139,20 @@ static int read_dump(struct import *import, const struct json_t *root)
 	if (r == 0 && rules.n && json_count(json_get(v2, "rules")) == 0)
 		r = import_rules(import, rules);
 	return r;
+}
+
+/* Notes that are cut off say so. */
+static void end_notes(struct buf *notes)
+{
+	static const char more[] = "and more is left out\n";
+
+	if (notes->failed != -E2BIG)
+		return;
+	notes->failed = 0;
+	while (notes->n > 0 && (notes->max - notes->n < strlen(more) ||
+	                        notes->p[notes->n - 1] != '\n'))
+		notes->n--;
+	(void)buf_puts(notes, more);
 }
 
 static int read_json(struct import *import, struct slice text)
@@ -174,6 +188,7 @@ int import_promgen(struct portable *portable, struct slice text,
 	map_fini(&import.exporters);
 	map_fini(&import.hosts);
 	arena_fini(&import.memory);
+	end_notes(notes);
 	if (r == -E2BIG && err)
 		(void)err_set(err, r, "it describes too much");
 	return r == 0 && notes->failed == -ENOMEM ? -ENOMEM : r;

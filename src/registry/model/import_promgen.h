@@ -25,7 +25,8 @@
 /*
  * import_promgen() - adds what is in @text
  * @shard: of all projects, whatever stands there; NULL
- * @notes: a line for each thing that is left out, and why
+ * @notes: a line for each thing that is left out, and why; a last one says if
+ *         there were more than it holds
  *
  * 0; -EINVAL with words; -ENOMEM, -E2BIG.
  */

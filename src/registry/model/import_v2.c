@@ -16,7 +16,9 @@ struct v2 {
 	struct import *import;
 	const struct json_t *root;
 	struct map services; /* id → struct json_t */
+	struct map rules;    /* id → struct json_t */
 	struct map items;    /* id of a project → its item */
+	struct map names;    /* name of a project → its item */
 };
 
 /* --- references ----------------------------------------------------------- */
@@ -82,14 +84,7 @@ static struct portable_item *project_of(struct v2 *v2,
 		id = json_as_int(json_get(project, "id"), -1);
 	if (id >= 0)
 		return recall(&v2->items, id);
-	MAP_FOR_EACH (entry, &v2->items) {
-		struct portable_item *item = entry->value;
-
-		if (slice_is(json_as_text(project),
-		             item->values[PROJECT_NAME].text))
-			return item;
-	}
-	return NULL;
+	return map_get(&v2->names, name_of(project, NULL, "name"));
 }
 
 static int no_project(struct v2 *v2)
@@ -192,6 +187,9 @@ static int read_project(struct v2 *v2, const struct json_t *json)
 	if (r == 0)
 		r = remember(v2, &v2->items,
 		             json_as_int(json_get(json, "id"), 0), item);
+	if (r == 0)
+		r = map_set(&v2->names,
+		            slice_from(item->values[PROJECT_NAME].text), item);
 	if (r == 0)
 		r = set_text(v2, item, PROJECT_DESCRIPTION,
 		             json_get(json, "description"));
@@ -313,27 +311,10 @@ static int set_labels(struct v2 *v2, struct portable_item *item, unsigned field,
 	return import_labels(v2->import, item, field, items, n);
 }
 
-/* The name of the rule that this one overrides. */
-static struct slice parent_of(struct v2 *v2, const struct json_t *json)
-{
-	const struct json_t *parent = json_get(json, "parent");
-	const struct json_t *rules = json_get(v2->root, "rules");
-	int64_t id = json_as_int(parent, -1);
-
-	if (id < 0)
-		return name_of(parent, NULL, "name");
-	for (size_t i = 0; i < json_count(rules); i++) {
-		const struct json_t *rule = json_item(rules, i);
-
-		if (json_as_int(json_get(rule, "id"), -1) == id)
-			return json_as_text(json_get(rule, "name"));
-	}
-	return (struct slice){ 0 };
-}
-
 static int read_rule(struct v2 *v2, const struct json_t *json)
 {
-	struct slice parent = parent_of(v2, json);
+	struct slice parent =
+		name_of(json_get(json, "parent"), &v2->rules, "name");
 	struct portable_item *owner, *item;
 	int r = find_owner(v2, json, &owner);
 
@@ -470,25 +451,43 @@ static const struct {
 	{ "notifiers", "notifier", read_notifier },
 };
 
+static int read_list(struct v2 *v2, size_t at)
+{
+	const struct json_t *list = json_get(v2->root, lists[at].list);
+	int r = 0;
+
+	if (!json_is_missing(list) && !json_is_list(list))
+		return err_set(
+			v2->import->err, -EINVAL,
+			"\"%s\" must be a list, of what all pages have as "
+			"their results",
+			lists[at].list);
+	for (size_t i = 0; r == 0 && i < json_count(list); i++) {
+		r = lists[at].read(v2, json_item(list, i));
+		if (r == -EINVAL)
+			err_wrap(v2->import->err, "%s %zu", lists[at].one,
+			         i + 1);
+	}
+	return r;
+}
+
 int import_v2(struct import *import, const struct json_t *root)
 {
 	struct v2 v2 = { .import = import, .root = root };
 	int r;
 
 	map_init(&v2.services, 0);
+	map_init(&v2.rules, 0);
 	map_init(&v2.items, 0);
+	map_init(&v2.names, 0);
 	r = index_list(&v2, &v2.services, "services");
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++) {
-		const struct json_t *list = json_get(root, lists[i].list);
-
-		for (size_t k = 0; r == 0 && k < json_count(list); k++) {
-			r = lists[i].read(&v2, json_item(list, k));
-			if (r == -EINVAL)
-				err_wrap(import->err, "%s %zu", lists[i].one,
-				         k + 1);
-		}
-	}
+	if (r == 0)
+		r = index_list(&v2, &v2.rules, "rules");
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
+		r = read_list(&v2, i);
 	map_fini(&v2.services);
+	map_fini(&v2.rules);
 	map_fini(&v2.items);
+	map_fini(&v2.names);
 	return r;
 }

@@ -325,6 +325,8 @@ int portable_text(struct portable *portable, struct portable_item *item,
 	char host[CHECK_HOST_MAX + 1];
 	char *copy;
 
+	if (!text.p)
+		text = slice_make("", 0);
 	if (field_is_host(field_of(item, field)) && host_canonical(text, host))
 		text = slice_from(host);
 	copy = arena_copy(&portable->memory, text);

@@ -87,7 +87,8 @@ void portable_fini(struct portable *portable);
 struct portable_item *portable_item(struct portable *portable,
                                     struct portable_item *owner,
                                     enum kind kind) MUST_CHECK;
-/* Copies; an address in the one way to write it. -ENOMEM. */
+/* Copies; an address in the one way to write it; nothing at all is "".
+ * -ENOMEM. */
 int portable_text(struct portable *portable, struct portable_item *item,
                   unsigned field, struct slice text) MUST_CHECK;
 void portable_number(struct portable_item *item, unsigned field,
