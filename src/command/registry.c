@@ -130,7 +130,7 @@ int registry_ask(struct client *client, struct client_call *call)
 		r = json_parse(text, &call->root, &err);
 	if (r == -ENOMEM)
 		return command_no_memory(client->io);
-	if (call->err.code < 0 || call->status / 100 != 2)
+	if (call->err.code != 0 || call->status / 100 != 2)
 		return complain(client, call);
 	if (r == 0)
 		return EXIT_OK;

@@ -306,17 +306,22 @@ static int run_alerts(const struct command_io *io, int argc, char *const *argv)
 		                   .max_words = 1 };
 	struct buf target;
 	const char *id;
-	int code = EXIT_USAGE;
+	int code;
 
 	if (!registry_options(&options, io, &registry_command_alerts, argc,
 	                      argv, &code))
 		return code;
 	id = options.n_words ? options.words[0] : NULL;
 	buf_init(&target, MAX_REQUEST);
+	code = EXIT_USAGE;
 	if ((own.explain || own.replay) && (!id || own.deliveries)) {
 		(void)fprintf(io->err, "bouncer: --explain and --replay are "
 		                       "about one alert: give its ID\n");
-		code = EXIT_USAGE;
+	} else if (own.explain && own.replay) {
+		(void)fprintf(io->err, "bouncer: --explain and --replay "
+		                       "exclude each other\n");
+	} else if (own.all && !own.replay) {
+		(void)fprintf(io->err, "bouncer: --all is for --replay\n");
 	} else {
 		code = put_target(io, &own, id, &target);
 	}

@@ -78,8 +78,9 @@ static int write_file(const struct command_io *io, struct backup *own,
 	own->failed = n < 0 || n >= PATH_SIZE ? -ENAMETOOLONG : 0;
 	if (own->failed < 0)
 		return complain(io, own);
-	own->fd = open(own->temporary,
-	               O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	/* whoever else made one could read the secrets */
+	(void)unlink(own->temporary);
+	own->fd = open(own->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	               BACKUP_MODE);
 	if (own->fd < 0) {
 		own->failed = -errno;

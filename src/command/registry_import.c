@@ -61,7 +61,7 @@ static int import(const struct command_io *io, const struct import_options *own,
 	code = source_read(io, &own->source, place, whole, &text);
 	if (code == EXIT_OK && text.n == 0) {
 		(void)fprintf(io->err, "bouncer: %s: there is nothing in it\n",
-		              place);
+		              source_name(place));
 		code = EXIT_TROUBLE;
 	}
 	if (code == EXIT_OK)

@@ -14,6 +14,12 @@ bool source_is_url(const char *place)
 	return strstr(place, "://") != NULL;
 }
 
+const char *source_name(const char *place)
+{
+	return source_is_url(place) ? "what is answered there"
+	                            : input_name(place);
+}
+
 static int open_source(const struct command_io *io,
                        const struct source_options *options, const char *url,
                        struct client **clientp)
@@ -283,9 +289,7 @@ int source_read(const struct command_io *io,
 		return code;
 	if (out->failed == -ENOMEM)
 		return command_no_memory(io);
-	/* no address: a password may be in it */
 	(void)fprintf(io->err, "bouncer: %s: more than %zu MiB\n",
-	              source_is_url(place) ? "what is answered there" : place,
-	              out->max >> 20);
+	              source_name(place), out->max >> 20);
 	return EXIT_TROUBLE;
 }

@@ -17,6 +17,8 @@ struct source_options {
 
 /* Is it an address, and not a file? */
 bool source_is_url(const char *place);
+/* For messages: a password may be in an address. */
+const char *source_name(const char *place);
 /* The document of a URL is read as it is, of the address of a server its API.
  * Appends to @out; what to exit with. */
 int source_read(const struct command_io *io,

@@ -186,10 +186,14 @@ static int print_config(const struct command_io *io,
 static int check_config(const struct command_io *io, const char *base,
                         uint64_t repeat_ms)
 {
-	struct slice url = slice_from(base);
+	struct slice text = slice_from(base);
+	struct err err;
+	struct url url;
 
 	if (!base ||
-	    (!slice_starts(url, "http://") && !slice_starts(url, "https://"))) {
+	    (!slice_starts(text, "http://") &&
+	     !slice_starts(text, "https://")) ||
+	    url_parse(text, 80, &url, &err) < 0) {
 		(void)fprintf(io->err,
 		              "bouncer: --url is needed: where Alertmanager "
 		              "reaches the registry, as "

@@ -4,6 +4,8 @@ Prometheus is to read."""
 
 import json
 import os
+import socket
+import threading
 
 import pytest
 import yaml
@@ -211,6 +213,33 @@ def test_http(cli):
     reply = control.call("GET", "/registry/export")
     assert reply.headers["Content-Type"] == "application/yaml"
     assert reply.headers["Cache-Control"] == "no-store"
+
+
+def test_answer_that_is_no_answer(cli):
+    """Too much of it, or cut short, is no empty list."""
+    for head in ("Content-Length: 99999999999", "Content-Length: 10"):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def answer(server=server, head=head):
+                one = server.accept()[0]
+                with one:
+                    one.recv(65536)
+                    one.sendall(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n{{}}"
+                                .encode())
+            thread = threading.Thread(target=answer)
+            thread.start()
+            url = f"http://127.0.0.1:{server.getsockname()[1]}"
+            code, out, err = cli.call("registry", "token", "list", "--url",
+                                      url, env={})
+            thread.join()
+            assert (code, out) == (3, ""), err
+            assert "body" in err
+
+
+def test_alerts_of_one_kind(cli):
+    assert "exclude" in cli.refused("registry", "alerts", "1", "--explain",
+                                    "--replay", code=2)
+    assert "--replay" in cli.refused("registry", "alerts", "1", "--all",
+                                     code=2)
 
 
 def test_large(cli):

@@ -170,3 +170,5 @@ def test_alertmanager_config(tmp_path):
     assert "http://r:9090/api/v1/alerts" in text
     assert "send_resolved: true" in text
     assert "--url is needed" in bouncer_says("alertmanager-config", code=2)
+    assert "--url is needed" in bouncer_says("alertmanager-config", "--url",
+                                             "https://", code=2)

@@ -282,7 +282,10 @@ def test_a_copy_is_made_while_it_is_in_use(bouncer):
     writer.start()
     for _ in range(20):
         assert enough.acquire(timeout=SECONDS)
-    done = backup(path, "--socket", one.socket)
+    with open(path + ".tmp", "w+b") as another:
+        done = backup(path, "--socket", one.socket)
+        # whoever made a file of that name sees none of the secrets
+        assert another.read() == b""
     assert (done.returncode, done.stderr) == (0, "")
     assert os.stat(path).st_mode & 0o777 == 0o600
     # the writer was never in its way, and ends with the program
