@@ -41,7 +41,7 @@ struct client_options {
 	/* Another's server, that only the options name: nothing of the
 	 * environment is for it. */
 	bool foreign;
-	const char *scheme; /* of the token; NULL: "Bearer" */
+	const char *scheme;       /* of the token; NULL: "Bearer" */
 	const char *token_option; /* that gave token_file, for words; NULL:
 	                             "--token-file" */
 };
