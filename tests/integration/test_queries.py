@@ -103,7 +103,7 @@ def test_both_die_and_come_back(bouncer, servers):
     running = start(bouncer, servers, metric("load", missing="breach"))
     running.wait_state("load", "good")
     for server in servers:
-        server.stop()
+        server.kill()
     line = running.wait_log("source cannot be read", "reason=refused")
     assert all(server.url in line for server in servers)
     assert "(query load)" in line

@@ -123,5 +123,11 @@ class Prometheus:
             self._process.stop()
             self._process = None
 
+    def kill(self):
+        """Of a scrape that an orderly end cuts short Prometheus keeps that its
+        series are gone; so it keeps what it had last."""
+        self._process.kill()
+        self._process = None
+
     def log_tail(self):
         return self._process.log_tail() if self._process else ""
