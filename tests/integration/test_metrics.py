@@ -283,7 +283,7 @@ def test_prometheus_restarted_in_the_middle(bouncer, watched, notes):
         metric("high", query="high", steps=[notes.step("high")]))
     notes.wait("high")
     running.wait_state("load", "good")
-    prometheus.stop()
+    prometheus.kill()
     running.wait_state("load", "unknown")
     running.wait_state("high", "unknown")
     assert running.metric("bouncer_source_up") == 0
