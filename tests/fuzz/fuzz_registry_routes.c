@@ -159,7 +159,8 @@ static void send_all(struct slice bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice rest = slice_make((const char *)data, size);
-	struct slice line, token;
+	struct slice token = slice_make("", 0);
+	struct slice line;
 	struct buf request;
 
 	if (!world.server)
