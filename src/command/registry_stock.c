@@ -7,6 +7,7 @@
 
 #include "registry/model/stock_rules.h"
 
+#define HTTP_PORT  80 /* of an address that names none */
 #define MAX_TEXT   65536
 #define MAX_REPEAT 32
 
@@ -193,7 +194,7 @@ static int check_config(const struct command_io *io, const char *base,
 	if (!base ||
 	    (!slice_starts(text, "http://") &&
 	     !slice_starts(text, "https://")) ||
-	    url_parse(text, 80, &url, &err) < 0) {
+	    url_parse(text, HTTP_PORT, &url, &err) < 0) {
 		(void)fprintf(io->err,
 		              "bouncer: --url is needed: where Alertmanager "
 		              "reaches the registry, as "
